@@ -1,7 +1,21 @@
 import { createHash, randomBytes } from 'node:crypto';
 
 /** Every kind of identifier that appears outside, so that a log line can be read. */
-export type IdPrefix = 'usr' | 'cli' | 'agt' | 'svc' | 'res' | 'grt' | 'ten' | 'rol' | 'prm' | 'ses' | 'pky' | 'cns' | 'aud' | 'req';
+export type IdPrefix =
+  | 'usr'
+  | 'cli'
+  | 'agt'
+  | 'svc'
+  | 'res'
+  | 'grt'
+  | 'ten'
+  | 'rol'
+  | 'prm'
+  | 'ses'
+  | 'pky'
+  | 'cns'
+  | 'aud'
+  | 'req';
 
 /** A new opaque identifier of 128 bits, for example `grt_3q2-7wAAAAAAAAAAAAAAAA`. Not a secret. */
 export function newId<P extends IdPrefix>(prefix: P): `${P}_${string}` {

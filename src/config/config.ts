@@ -1,0 +1,57 @@
+/** An address to listen on. */
+export interface Listen {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** Whole seconds. */
+export interface Lifetimes {
+  readonly accessToken: number;
+  readonly code: number;
+  readonly refreshIdle: number;
+  readonly grant: number;
+  readonly untrustedRefreshIdle: number;
+  readonly untrustedGrant: number;
+  readonly refreshGrace: number;
+  readonly interaction: number;
+  readonly sessionIdle: number;
+  readonly session: number;
+  readonly setupLink: number;
+}
+
+/** The configuration of one process, frozen. */
+export interface Config {
+  readonly production: boolean;
+  /** RFC 8414 §2, byte-identical wherever it appears. */
+  readonly issuer: string;
+  readonly issuerIsLoopback: boolean;
+  readonly listen: Listen;
+  readonly internalListen: Listen;
+  readonly example: { readonly listen: Listen | undefined; readonly resource: string };
+  /** Absolute path. */
+  readonly dataDir: string;
+  /** 32 bytes. */
+  readonly masterKey: Buffer;
+  readonly logLevel: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'silent';
+  readonly databaseUrl: string | undefined;
+  readonly databasePoolSize: number;
+  readonly redisUrl: string | undefined;
+  readonly trustedProxies: readonly string[];
+  readonly metadataDocuments: 'off' | 'allowlist' | 'review' | 'open';
+  readonly dynamicRegistration: 'off' | 'initial-access-token' | 'open';
+  /** Resource identifier for requests that name none. */
+  readonly defaultResource: string | undefined;
+  readonly signingAlgorithm: 'ES256' | 'EdDSA' | 'RS256';
+  readonly lifetimes: Lifetimes;
+  readonly throttle: {
+    readonly enabled: boolean;
+    /** Wrong attempts per hour. */
+    readonly signInPerAccount: number;
+    readonly signInPerNetwork: number;
+    /** Registrations per hour. */
+    readonly registrationPerNetwork: number;
+    /** Refused token requests per minute. */
+    readonly tokenPerNetwork: number;
+  };
+  readonly maxPasswordHashes: number;
+}

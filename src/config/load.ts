@@ -1,0 +1,185 @@
+import { randomBytes } from 'node:crypto';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+
+import type { Config, Listen } from './config.ts';
+import { Settings } from './schema.ts';
+
+/** One or more settings cannot be used; `message` lists them all, each with what to do. */
+export class ConfigError extends Error {
+  readonly faults: readonly string[];
+
+  constructor(faults: readonly string[]) {
+    super(`The configuration cannot be used:\n${faults.map((fault) => `  - ${fault}`).join('\n')}`);
+    this.name = 'ConfigError';
+    this.faults = faults;
+  }
+}
+
+const LOOPBACK_HOSTS = new Set(['localhost', '127.0.0.1', '[::1]']);
+const DEVELOPMENT_KEY_FILE = 'keys/master.key';
+
+/**
+ * Turns the environment into one frozen Config, or reports every fault at once.
+ *
+ * The only reader of `process.env`. Relative paths are taken from `cwd`. In development a
+ * missing master key is made and kept in `keys/master.key`; in production it must be given.
+ */
+export function loadConfig(
+  env: Readonly<Record<string, string | undefined>> = process.env,
+  cwd: string = process.cwd(),
+): Config {
+  const parsed = Settings.safeParse(withoutEmpty(env));
+  if (!parsed.success) {
+    throw new ConfigError(parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`));
+  }
+  const settings = parsed.data;
+  const faults: string[] = [];
+
+  const issuer = parseIssuer(settings.GATEHOUSE_ISSUER, faults);
+  const loopback = LOOPBACK_HOSTS.has(issuer.hostname);
+  const production = settings.NODE_ENV === 'production';
+
+  if (issuer.protocol === 'http:' && !loopback) {
+    faults.push('GATEHOUSE_ISSUER: must be https unless its host is loopback (RFC 8414 §2)');
+  }
+  if (settings.GATEHOUSE_THROTTLE === 'off' && !loopback) {
+    faults.push('GATEHOUSE_THROTTLE: `off` is accepted only while the issuer is loopback');
+  }
+  if (production) {
+    if (issuer.protocol === 'http:') faults.push('GATEHOUSE_ISSUER: production needs an https issuer');
+    if (settings.GATEHOUSE_THROTTLE === 'off') faults.push('GATEHOUSE_THROTTLE: must be `on` in production');
+    if (settings.GATEHOUSE_METADATA_DOCUMENTS === 'open') {
+      faults.push('GATEHOUSE_METADATA_DOCUMENTS: `open` is for development; use `allowlist` or `review`');
+    }
+    if (settings.GATEHOUSE_DYNAMIC_REGISTRATION === 'open') {
+      faults.push(
+        'GATEHOUSE_DYNAMIC_REGISTRATION: `open` is for development; use `off` or `initial-access-token`',
+      );
+    }
+  }
+  const masterKey = readMasterKey(settings, { production, cwd }, faults);
+  if (faults.length > 0 || masterKey === undefined) throw new ConfigError(faults);
+
+  return Object.freeze<Config>({
+    production,
+    issuer: settings.GATEHOUSE_ISSUER,
+    issuerIsLoopback: loopback,
+    listen: settings.GATEHOUSE_LISTEN ? parseListen(settings.GATEHOUSE_LISTEN) : listenFrom(issuer),
+    internalListen: parseListen(settings.GATEHOUSE_INTERNAL_LISTEN),
+    example: {
+      listen: settings.GATEHOUSE_EXAMPLE_LISTEN ? parseListen(settings.GATEHOUSE_EXAMPLE_LISTEN) : undefined,
+      resource: settings.GATEHOUSE_EXAMPLE_RESOURCE,
+    },
+    dataDir: resolve(cwd, settings.GATEHOUSE_DATA_DIR),
+    masterKey,
+    logLevel: settings.GATEHOUSE_LOG_LEVEL,
+    databaseUrl: settings.DATABASE_URL || undefined,
+    databasePoolSize: settings.DATABASE_POOL_SIZE,
+    redisUrl: settings.REDIS_URL || undefined,
+    trustedProxies: (settings.GATEHOUSE_TRUSTED_PROXIES ?? '')
+      .split(',')
+      .map((s) => s.trim())
+      .filter(Boolean),
+    metadataDocuments:
+      settings.GATEHOUSE_METADATA_DOCUMENTS || (loopback && !production ? 'open' : 'allowlist'),
+    dynamicRegistration:
+      settings.GATEHOUSE_DYNAMIC_REGISTRATION || (loopback && !production ? 'open' : 'off'),
+    defaultResource: settings.GATEHOUSE_DEFAULT_RESOURCE || undefined,
+    signingAlgorithm: settings.GATEHOUSE_SIGNING_ALGORITHM,
+    lifetimes: {
+      accessToken: settings.GATEHOUSE_ACCESS_TOKEN_LIFETIME,
+      code: settings.GATEHOUSE_CODE_LIFETIME,
+      refreshIdle: settings.GATEHOUSE_REFRESH_IDLE_LIFETIME,
+      grant: settings.GATEHOUSE_GRANT_LIFETIME,
+      untrustedRefreshIdle: settings.GATEHOUSE_UNTRUSTED_REFRESH_IDLE_LIFETIME,
+      untrustedGrant: settings.GATEHOUSE_UNTRUSTED_GRANT_LIFETIME,
+      refreshGrace: settings.GATEHOUSE_REFRESH_GRACE,
+      interaction: settings.GATEHOUSE_INTERACTION_LIFETIME,
+      sessionIdle: settings.GATEHOUSE_SESSION_IDLE_LIFETIME,
+      session: settings.GATEHOUSE_SESSION_LIFETIME,
+      setupLink: settings.GATEHOUSE_SETUP_LINK_LIFETIME,
+    },
+    throttle: {
+      enabled: settings.GATEHOUSE_THROTTLE === 'on',
+      signInPerAccount: settings.GATEHOUSE_THROTTLE_SIGN_IN_ACCOUNT,
+      signInPerNetwork: settings.GATEHOUSE_THROTTLE_SIGN_IN_NETWORK,
+      registrationPerNetwork: settings.GATEHOUSE_THROTTLE_REGISTRATION_NETWORK,
+      tokenPerNetwork: settings.GATEHOUSE_THROTTLE_TOKEN_NETWORK,
+    },
+    maxPasswordHashes: settings.GATEHOUSE_MAX_PASSWORD_HASHES,
+  });
+}
+
+/** An empty value in a shell or a `.env` file means "not set", so that defaults apply; the two that mean "off" keep it. */
+function withoutEmpty(env: Readonly<Record<string, string | undefined>>): Record<string, string> {
+  const emptyMeansOff = new Set(['GATEHOUSE_EXAMPLE_LISTEN']);
+  return Object.fromEntries(
+    Object.entries(env).filter(
+      (entry): entry is [string, string] =>
+        entry[1] !== undefined && (entry[1].trim() !== '' || emptyMeansOff.has(entry[0])),
+    ),
+  );
+}
+
+/** RFC 8414 §2: no query, no fragment; and no trailing slash, so that every copy of it is byte-identical. */
+function parseIssuer(value: string, faults: string[]): URL {
+  const url = URL.parse(value);
+  if (!url || !/^https?:$/.test(url.protocol)) {
+    faults.push('GATEHOUSE_ISSUER: must be an absolute https URL');
+    return new URL('http://localhost');
+  }
+  const canonical = url.pathname === '/' ? url.origin : url.origin + url.pathname;
+  if (canonical !== value) {
+    faults.push(
+      `GATEHOUSE_ISSUER: write it as ${canonical.replace(/\/+$/, '')} (no trailing slash, query or fragment)`,
+    );
+  } else if (value.endsWith('/')) {
+    faults.push(`GATEHOUSE_ISSUER: write it as ${value.replace(/\/+$/, '')} (no trailing slash)`);
+  }
+  return url;
+}
+
+function parseListen(value: string): Listen {
+  const at = value.lastIndexOf(':');
+  return { host: value.slice(0, at).replace(/^\[|\]$/g, ''), port: Number(value.slice(at + 1)) };
+}
+
+/** A loopback issuer is served on loopback only; any other host is assumed to have a proxy before us. */
+function listenFrom(issuer: URL): Listen {
+  const port = Number(issuer.port) || (issuer.protocol === 'https:' ? 4000 : 80);
+  return { host: issuer.hostname === '[::1]' ? '::1' : '127.0.0.1', port };
+}
+
+function readMasterKey(
+  settings: Settings,
+  { production, cwd }: { production: boolean; cwd: string },
+  faults: string[],
+): Buffer | undefined {
+  const decode = (value: string, from: string) => {
+    const key = Buffer.from(value.trim(), 'base64url');
+    if (key.length === 32) return key;
+    faults.push(`${from}: the master key must be 32 bytes in base64url (it has ${key.length})`);
+    return undefined;
+  };
+  if (settings.GATEHOUSE_MASTER_KEY) return decode(settings.GATEHOUSE_MASTER_KEY, 'GATEHOUSE_MASTER_KEY');
+
+  const given = settings.GATEHOUSE_MASTER_KEY_FILE;
+  if (production && !given) {
+    faults.push(
+      'GATEHOUSE_MASTER_KEY_FILE: production needs a master key; make one with `openssl rand 32 | basenc --base64url` and keep it apart from the database',
+    );
+    return undefined;
+  }
+  const file = resolve(cwd, given || DEVELOPMENT_KEY_FILE);
+  if (!given && !existsSync(file)) {
+    mkdirSync(dirname(file), { recursive: true });
+    writeFileSync(file, `${randomBytes(32).toString('base64url')}\n`, { mode: 0o600, flag: 'wx' });
+  }
+  try {
+    return decode(readFileSync(file, 'utf8'), file);
+  } catch {
+    faults.push(`GATEHOUSE_MASTER_KEY_FILE: ${file} cannot be read`);
+    return undefined;
+  }
+}

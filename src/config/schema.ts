@@ -1,0 +1,101 @@
+import { z } from 'zod';
+
+/** A setting as it stands in the environment: a string, where empty means unset. */
+const text = z.string().trim();
+const optional = text.transform((value) => (value === '' ? undefined : value));
+const oneOf = <const T extends readonly [string, ...string[]]>(...values: T) => z.enum(values);
+const seconds = (fallback: number, { min = 1, max = 315_360_000 } = {}) =>
+  z.coerce.number().int().min(min).max(max).default(fallback);
+const count = (fallback: number, { min = 1, max = 1_000_000 } = {}) =>
+  z.coerce.number().int().min(min).max(max).default(fallback);
+
+/** `host:port`, where an IPv6 host stands in brackets. */
+const listen = text.regex(/^(\[[0-9a-f:]+\]|[^:\s]+):\d{1,5}$/i, 'must be host:port');
+
+/**
+ * Every setting, in the order and with the words of `.env.example` (a test compares them).
+ * Durations are whole seconds.
+ */
+export const Settings = z.object({
+  NODE_ENV: oneOf('development', 'production', 'test')
+    .default('development')
+    .describe('`production` refuses to start with an insecure setting'),
+
+  GATEHOUSE_ISSUER: text
+    .default('http://localhost:4000')
+    .describe('The issuer identifier (RFC 8414 §2): no trailing slash; never change it once clients know it'),
+  GATEHOUSE_LISTEN: optional
+    .pipe(listen.optional())
+    .default('')
+    .describe('host:port of the public listener; empty: from the issuer'),
+  GATEHOUSE_INTERNAL_LISTEN: listen
+    .default('127.0.0.1:4002')
+    .describe('host:port of probes and metrics; never expose it'),
+  GATEHOUSE_EXAMPLE_LISTEN: optional
+    .pipe(listen.optional())
+    .default('127.0.0.1:4001')
+    .describe('host:port of the example MCP server; empty switches it off'),
+  GATEHOUSE_EXAMPLE_RESOURCE: text
+    .default('http://localhost:4001/mcp')
+    .describe('The resource identifier of the example MCP server'),
+  GATEHOUSE_DATA_DIR: text.default('.gatehouse').describe('Where the embedded PostgreSQL keeps its data'),
+  GATEHOUSE_MASTER_KEY_FILE: optional
+    .default('')
+    .describe('File with the master key (32 bytes, base64url); empty: keys/master.key in development'),
+  GATEHOUSE_MASTER_KEY: optional.default('').describe('The master key itself; the file is the better place'),
+  GATEHOUSE_LOG_LEVEL: oneOf('trace', 'debug', 'info', 'warn', 'error', 'silent')
+    .default('info')
+    .describe('Logs are JSON lines on standard error'),
+  DATABASE_URL: optional.default('').describe('PostgreSQL 15 or later; empty: an embedded one'),
+  DATABASE_POOL_SIZE: count(10, { max: 500 }).describe('Connections per process'),
+  REDIS_URL: optional
+    .default('')
+    .describe('Redis 7 or later, for throttles shared by processes; empty: none'),
+  GATEHOUSE_TRUSTED_PROXIES: optional
+    .default('')
+    .describe('Addresses or CIDR blocks, comma-separated, whose X-Forwarded-For is believed'),
+
+  GATEHOUSE_METADATA_DOCUMENTS: optional
+    .pipe(oneOf('off', 'allowlist', 'review', 'open').optional())
+    .default('')
+    .describe('Client ID Metadata Documents; empty: open on a loopback issuer, else allowlist'),
+  GATEHOUSE_DYNAMIC_REGISTRATION: optional
+    .pipe(oneOf('off', 'initial-access-token', 'open').optional())
+    .default('')
+    .describe('Dynamic client registration (RFC 7591); empty: open on a loopback issuer, else off'),
+  GATEHOUSE_DEFAULT_RESOURCE: optional
+    .default('')
+    .describe('Resource for clients that send none; empty: the only one, if exactly one is registered'),
+
+  GATEHOUSE_SIGNING_ALGORITHM: oneOf('ES256', 'EdDSA', 'RS256')
+    .default('ES256')
+    .describe('Algorithm of new signing keys'),
+  GATEHOUSE_ACCESS_TOKEN_LIFETIME: seconds(300, { min: 30, max: 3600 }).describe('Access tokens'),
+  GATEHOUSE_CODE_LIFETIME: seconds(60, { min: 10, max: 600 }).describe('Authorization codes'),
+  GATEHOUSE_REFRESH_IDLE_LIFETIME: seconds(1_209_600).describe('Refresh tokens without use (14 days)'),
+  GATEHOUSE_GRANT_LIFETIME: seconds(7_776_000).describe('A grant, however much it is used (90 days)'),
+  GATEHOUSE_UNTRUSTED_REFRESH_IDLE_LIFETIME: seconds(86_400).describe(
+    'The same for untrusted clients (1 day)',
+  ),
+  GATEHOUSE_UNTRUSTED_GRANT_LIFETIME: seconds(604_800).describe('The same for untrusted clients (7 days)'),
+  GATEHOUSE_REFRESH_GRACE: seconds(120, { min: 0, max: 300 }).describe(
+    'How long a lost refresh response can be had again',
+  ),
+  GATEHOUSE_INTERACTION_LIFETIME: seconds(600, { min: 60, max: 3600 }).describe(
+    'Time to sign in and consent',
+  ),
+  GATEHOUSE_SESSION_IDLE_LIFETIME: seconds(86_400).describe('Sign-in sessions without use (1 day)'),
+  GATEHOUSE_SESSION_LIFETIME: seconds(1_209_600).describe('Sign-in sessions at the most (14 days)'),
+  GATEHOUSE_SETUP_LINK_LIFETIME: seconds(900).describe('The link that makes the first administrator'),
+
+  GATEHOUSE_THROTTLE: oneOf('on', 'off')
+    .default('on')
+    .describe('`off` is refused unless the issuer is loopback'),
+  GATEHOUSE_THROTTLE_SIGN_IN_ACCOUNT: count(20).describe('Wrong attempts per account and hour'),
+  GATEHOUSE_THROTTLE_SIGN_IN_NETWORK: count(100).describe('Wrong attempts per network and hour'),
+  GATEHOUSE_THROTTLE_REGISTRATION_NETWORK: count(60).describe('Registrations per network and hour'),
+  GATEHOUSE_THROTTLE_TOKEN_NETWORK: count(600).describe('Refused token requests per network and minute'),
+  GATEHOUSE_MAX_PASSWORD_HASHES: count(2, { max: 64 }).describe('Password hashes computed at the same time'),
+});
+
+export type Settings = z.infer<typeof Settings>;

@@ -1,0 +1,64 @@
+import type { PrismaClient } from '../../platform/database/generated/client.ts';
+
+/** A record as the contract tells it. Absent members are left out. */
+export interface AuditRecord {
+  readonly id: string;
+  /** RFC 3339. */
+  readonly time: string;
+  readonly event: string;
+  readonly outcome: string;
+  readonly reason?: string;
+  readonly tenant?: string;
+  readonly subject?: string;
+  readonly client?: string;
+  readonly agent_chain?: readonly string[];
+  readonly service?: string;
+  readonly grant?: string;
+  readonly resource?: string;
+  readonly scopes?: readonly string[];
+  readonly request_id: string;
+  readonly network?: string;
+  readonly detail?: unknown;
+}
+
+export interface AuditQuery {
+  readonly since?: Date | undefined;
+  readonly event?: string | undefined;
+  readonly subject?: string | undefined;
+  readonly client?: string | undefined;
+  readonly grant?: string | undefined;
+  readonly limit?: number | undefined;
+}
+
+/** The newest records that match, oldest first; at most `limit` (1,000 by default). */
+export async function listAudit(prisma: PrismaClient, query: AuditQuery): Promise<readonly AuditRecord[]> {
+  const rows = await prisma.auditRecord.findMany({
+    where: {
+      ...(query.since ? { time: { gte: query.since } } : {}),
+      ...(query.event ? { event: query.event } : {}),
+      ...(query.subject ? { subject: query.subject } : {}),
+      ...(query.client ? { client: query.client } : {}),
+      ...(query.grant ? { grant: query.grant } : {}),
+    },
+    orderBy: [{ time: 'desc' }, { id: 'desc' }],
+    take: query.limit ?? 1000,
+  });
+  return rows.reverse().map((row) => ({
+    id: row.id,
+    time: row.time.toISOString(),
+    event: row.event,
+    outcome: row.outcome,
+    ...(row.reason === null ? {} : { reason: row.reason }),
+    ...(row.tenant === null ? {} : { tenant: row.tenant }),
+    ...(row.subject === null ? {} : { subject: row.subject }),
+    ...(row.client === null ? {} : { client: row.client }),
+    ...(row.agentChain.length === 0 ? {} : { agent_chain: row.agentChain }),
+    ...(row.service === null ? {} : { service: row.service }),
+    ...(row.grant === null ? {} : { grant: row.grant }),
+    ...(row.resource === null ? {} : { resource: row.resource }),
+    ...(row.scopes.length === 0 ? {} : { scopes: row.scopes }),
+    request_id: row.requestId,
+    ...(row.network === null ? {} : { network: row.network }),
+    ...(row.detail === null ? {} : { detail: row.detail }),
+  }));
+}

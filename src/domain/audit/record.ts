@@ -1,0 +1,75 @@
+import { newId } from '../../kernel/ids.ts';
+import type { Origin } from '../../kernel/origin.ts';
+
+import type { AuditEvent, AuditOutcome } from './events.ts';
+
+/** What an action says about itself. Identifiers only; never a token, a code, a secret or a password. */
+export interface AuditEntry {
+  readonly event: AuditEvent;
+  readonly outcome: AuditOutcome;
+  /** snake_case, exact: the answer outside is vague, this one is not. */
+  readonly reason?: string | undefined;
+  readonly tenant?: string | undefined;
+  readonly subject?: string | undefined;
+  readonly client?: string | undefined;
+  readonly agentChain?: readonly string[] | undefined;
+  readonly service?: string | undefined;
+  readonly grant?: string | undefined;
+  readonly resource?: string | undefined;
+  readonly scopes?: readonly string[] | undefined;
+  /** Further identifiers, for example `{ jti, scopes_dropped }`. */
+  readonly detail?: Readonly<Record<string, unknown>> | undefined;
+}
+
+/** One row of `audit_records`. */
+export interface AuditRow {
+  readonly id: string;
+  readonly event: string;
+  readonly outcome: string;
+  readonly reason: string | null;
+  readonly tenant: string | null;
+  readonly subject: string | null;
+  readonly client: string | null;
+  readonly agentChain: string[];
+  readonly service: string | null;
+  readonly grant: string | null;
+  readonly resource: string | null;
+  readonly scopes: string[];
+  readonly requestId: string;
+  readonly network: string | null;
+  readonly detail: Record<string, unknown> | null;
+}
+
+/** Attacker-chosen text (a client_id, a URL) is cut, and control characters are removed, before it is kept. */
+const MAX_TEXT = 512;
+
+/** The row of an entry, the same for Prisma and for the prepared statements of the token path. */
+export function toRow(entry: AuditEntry, origin: Origin): AuditRow {
+  return {
+    id: newId('aud'),
+    event: entry.event,
+    outcome: entry.outcome,
+    reason: clean(entry.reason),
+    tenant: clean(entry.tenant),
+    subject: clean(entry.subject),
+    client: clean(entry.client),
+    agentChain: [...(entry.agentChain ?? [])],
+    service: clean(entry.service),
+    grant: clean(entry.grant),
+    resource: clean(entry.resource),
+    scopes: (entry.scopes ?? []).slice(0, 100).map((scope) => clean(scope) ?? ''),
+    requestId: clean(origin.requestId) ?? '',
+    network: clean(origin.network),
+    detail: entry.detail ? { ...entry.detail } : null,
+  };
+}
+
+function clean(value: string | undefined): string | null {
+  if (value === undefined) return null;
+  return [...value.slice(0, MAX_TEXT)].filter((char) => !isControl(char)).join('');
+}
+
+function isControl(char: string): boolean {
+  const code = char.codePointAt(0) ?? 0;
+  return code < 0x20 || (code >= 0x7f && code <= 0x9f) || (code >= 0xd800 && code <= 0xdfff);
+}

@@ -1,0 +1,57 @@
+import type { Origin } from '../../kernel/origin.ts';
+import type { Prisma, PrismaClient } from '../../platform/database/generated/client.ts';
+
+import { type AuditEntry, type AuditRow, toRow } from './record.ts';
+
+/** A Prisma client or the transaction of the action that is recorded. */
+export type AuditWriter = Pick<PrismaClient, 'auditRecord'>;
+
+/**
+ * Writes one record through the transaction of its action, so that both commit or neither does.
+ *
+ * @throws whatever the store throws: an action that cannot be recorded does not happen.
+ */
+export async function recordAudit(db: AuditWriter, entry: AuditEntry, origin: Origin): Promise<void> {
+  const { detail, ...row } = toRow(entry, origin);
+  await db.auditRecord.create({
+    data: { ...row, ...(detail ? { detail: detail as Prisma.InputJsonObject } : {}) },
+  });
+}
+
+const COLUMNS =
+  'id, event, outcome, reason, tenant, subject, client, agent_chain, service, "grant", resource, scopes, request_id, network, detail';
+
+/** How many parameters `auditValues` binds. */
+export const AUDIT_PARAMETERS = 15;
+
+/**
+ * The insert for statements of the token path, which append it as one more CTE.
+ * `first` is the number of the first parameter; `from` limits it, for example `FROM consumed`.
+ */
+export function auditInsert(first: number, from = ''): string {
+  const types = ['', '', '', '', '', '', '', '::text[]', '', '', '', '::text[]', '', '', '::jsonb'];
+  const values = types.map((type, index) => `$${first + index}${type || '::text'}`).join(', ');
+  return `INSERT INTO audit_records (${COLUMNS}) SELECT ${values} ${from}`;
+}
+
+/** The parameters of `auditInsert`, in its order. */
+export function auditValues(entry: AuditEntry, origin: Origin): readonly unknown[] {
+  const row: AuditRow = toRow(entry, origin);
+  return [
+    row.id,
+    row.event,
+    row.outcome,
+    row.reason,
+    row.tenant,
+    row.subject,
+    row.client,
+    row.agentChain,
+    row.service,
+    row.grant,
+    row.resource,
+    row.scopes,
+    row.requestId,
+    row.network,
+    row.detail ? JSON.stringify(row.detail) : null,
+  ];
+}

@@ -1,0 +1,36 @@
+/**
+ * Grants: the delegated user context. Who allowed whom to do what, where, and until when.
+ *
+ *     consent ──issueGrant──▶ grant (a promise) + code
+ *                                │
+ *                           redeemCode ──▶ grant (alive) + refresh generation 0
+ *                                               │
+ *                                    rotateRefreshToken ──▶ generation n + 1
+ *                                               │
+ *                         revokeGrant, revokeGrantsOf ──▶ the end of all of it
+ *
+ * Each completed authorization makes its own grant with one refresh family, so that one connection
+ * can be cut off without disturbing the others. Every statement that mints or consumes locks the
+ * grant's row first and checks it under that lock; its row count decides the winner, and its audit
+ * record commits with it. Whether a token is valid is always asked of the grant.
+ *
+ * Does not own: what a token says (`domain/tokens`), which scopes remain (`domain/authority`), or
+ * the pages (`oauth/interaction`, `account`).
+ */
+
+export { type ConsentKey, rememberConsent, rememberedScopes } from './consent.ts';
+export { issueGrant, type NewGrant } from './issue.ts';
+export { type Connection, listConnections } from './list.ts';
+export { permittedScopes } from './permitted.ts';
+export {
+  type ClientRow,
+  type GrantFacts,
+  loadPresented,
+  type Presentation,
+  type Presented,
+  type PresentedCode,
+  type PresentedRefreshToken,
+} from './presented.ts';
+export { type FirstRefreshToken, redeemCode, spendCode } from './redeem.ts';
+export { type GrantSelector, type RevocationReason, revokeGrant, revokeGrantsOf } from './revoke.ts';
+export { type DerivationSecret, replayRefreshToken, rotateRefreshToken, successorOf } from './rotate.ts';

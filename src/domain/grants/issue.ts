@@ -1,0 +1,96 @@
+import type { Pool } from 'pg';
+
+import { hashSecret } from '../../kernel/ids.ts';
+import type { Origin } from '../../kernel/origin.ts';
+import { auditInsert, auditValues } from '../audit/index.ts';
+
+/** A completed authorization: the grant it makes and the code that will activate it. */
+export interface NewGrant {
+  readonly id: string;
+  readonly tenantId: string;
+  readonly userId: string;
+  readonly clientId: string;
+  /** Resource identifier (RFC 8707 §2). */
+  readonly resource: string;
+  readonly scopes: readonly string[];
+  readonly oidcScopes: readonly string[];
+  readonly redirectUri: string;
+  readonly authTime: Date;
+  readonly acr: string;
+  readonly amr: readonly string[];
+  /** Seconds the grant may live, however much it is used. */
+  readonly lifetime: number;
+  readonly code: {
+    readonly value: string;
+    readonly codeChallenge: string;
+    readonly nonce: string | undefined;
+    /** Seconds. */
+    readonly lifetime: number;
+  };
+}
+
+const ISSUE = `
+  WITH asker AS MATERIALIZED (
+    SELECT u.id FROM users u WHERE u.id = $3 AND u.disabled_at IS NULL FOR SHARE
+  ), made AS (
+    INSERT INTO grants (id, tenant_id, user_id, client_id, resource_id, scopes, oidc_scopes, redirect_uri,
+                        auth_time, acr, amr, network, expires_at)
+    SELECT $1, $2, asker.id, c.id, r.id, $6::text[], $7::text[], $8, $9, $10, $11::text[], $12,
+           now() + make_interval(secs => $13)
+    FROM asker, clients c, resources r
+    WHERE c.id = $4 AND c.removed_at IS NULL AND c.trust <> 'blocked'
+      AND r.identifier = $5 AND r.tenant_id = $2 AND r.removed_at IS NULL
+    RETURNING id
+  ), coded AS (
+    INSERT INTO authorization_codes (code_hash, grant_id, client_id, redirect_uri, code_challenge, nonce, expires_at)
+    SELECT $14, made.id, $4, $8, $15, $16, now() + make_interval(secs => $17) FROM made
+    RETURNING grant_id
+  ), audited AS (${auditInsert(18, 'FROM coded')})
+  SELECT grant_id FROM coded`;
+
+/**
+ * Keeps a completed authorization: one grant for it alone, one code, one audit record, or nothing.
+ *
+ * Until its code is redeemed the grant is a promise that nobody sees and that soon expires unseen.
+ * Answers false when the person, the client or the resource ceased to be meanwhile.
+ */
+export async function issueGrant(pool: Pool, grant: NewGrant, origin: Origin): Promise<boolean> {
+  const audit = auditValues(
+    {
+      event: 'grant.issued',
+      outcome: 'success',
+      tenant: grant.tenantId,
+      subject: grant.userId,
+      client: grant.clientId,
+      grant: grant.id,
+      resource: grant.resource,
+      scopes: grant.scopes,
+    },
+    origin,
+  );
+  const { rowCount } = await pool.query({
+    name: 'issue-grant',
+    text: ISSUE,
+    values: [
+      grant.id,
+      grant.tenantId,
+      grant.userId,
+      grant.clientId,
+      grant.resource,
+      grant.scopes,
+      grant.oidcScopes,
+      grant.redirectUri,
+      grant.authTime,
+      grant.acr,
+      grant.amr,
+      origin.network ?? null,
+      grant.lifetime,
+      hashSecret(grant.code.value),
+      grant.code.codeChallenge,
+      grant.code.nonce ?? null,
+      grant.code.lifetime,
+      ...audit,
+    ],
+  });
+  return rowCount === 1;
+}

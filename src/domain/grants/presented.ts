@@ -1,0 +1,199 @@
+import type { Pool } from 'pg';
+
+import { hashSecret } from '../../kernel/ids.ts';
+import type { TrustLevel } from '../authority/index.ts';
+
+/** What the token request names: a code or a refresh token, by value. */
+export interface Presentation {
+  readonly kind: 'authorization_code' | 'refresh_token';
+  readonly value: string;
+}
+
+/** The grant behind a presented credential, with everything that its validity and authority hang on. */
+export interface GrantFacts {
+  readonly id: string;
+  readonly tenantId: string;
+  readonly userId: string;
+  readonly clientId: string;
+  readonly clientTrust: TrustLevel;
+  /** False once the client was removed. */
+  readonly clientActive: boolean;
+  readonly userActive: boolean;
+  readonly resource: string;
+  readonly resourceActive: boolean;
+  readonly offered: readonly string[];
+  readonly permitted: 'all' | ReadonlySet<string>;
+  /** Resource scopes consented to. */
+  readonly scopes: readonly string[];
+  /** `openid`, `offline_access`. */
+  readonly oidcScopes: readonly string[];
+  readonly authTime: Date;
+  readonly acr: string;
+  readonly amr: readonly string[];
+  readonly expiresAt: Date;
+  readonly revoked: boolean;
+}
+
+export interface PresentedCode {
+  readonly kind: 'authorization_code';
+  readonly hash: Buffer;
+  readonly clientId: string;
+  readonly redirectUri: string;
+  readonly codeChallenge: string;
+  readonly nonce: string | undefined;
+  readonly expired: boolean;
+  readonly used: boolean;
+  readonly grant: GrantFacts;
+}
+
+export interface PresentedRefreshToken {
+  readonly kind: 'refresh_token';
+  readonly hash: Buffer;
+  readonly clientId: string;
+  readonly generation: number;
+  readonly expired: boolean;
+  /** Seconds since it was used, by the database's clock; `undefined` while unused. */
+  readonly usedSecondsAgo: number | undefined;
+  /** Version of the secret its successor was derived with, once used. */
+  readonly secretVersion: number;
+  /** Whether the next generation has been used in its turn. */
+  readonly successorUsed: boolean;
+  readonly grant: GrantFacts;
+}
+
+export type Presented = PresentedCode | PresentedRefreshToken;
+
+/** The client columns that `loadPresented` brings along, so that a token request needs no second read. */
+export interface ClientRow {
+  readonly id: string;
+  readonly tenant_id: string;
+  readonly registration: string;
+  readonly name: string;
+  readonly auth_method: string;
+  readonly secret_hash: Buffer | null;
+  readonly redirect_uris: string[];
+  readonly grant_types: string[];
+  readonly trust: string;
+  readonly metadata: Record<string, unknown>;
+  readonly removed_at: Date | null;
+}
+
+const GRANT_COLUMNS = `
+  g.id AS grant_id, g.tenant_id AS grant_tenant, g.user_id, g.client_id AS grant_client,
+  g.scopes, g.oidc_scopes, g.auth_time, g.acr, g.amr, g.expires_at AS grant_expires_at,
+  (g.revoked_at IS NOT NULL OR g.expires_at <= now()) AS grant_revoked,
+  gc.trust AS grant_client_trust, gc.removed_at IS NULL AS client_active,
+  u.disabled_at IS NULL AS user_active,
+  res.identifier AS resource, res.removed_at IS NULL AS resource_active,
+  ARRAY(SELECT rs.scope FROM resource_scopes rs WHERE rs.resource_id = res.id ORDER BY rs.position) AS offered,
+  ARRAY(SELECT DISTINCT COALESCE(rp.scope, '*') FROM memberships m
+        JOIN role_permits rp ON rp.role_id = m.role_id
+        WHERE m.user_id = g.user_id AND m.tenant_id = g.tenant_id
+          AND (rp.resource_id IS NULL OR rp.resource_id = res.id)) AS permitted`;
+
+const GRANT_JOINS = `
+  LEFT JOIN grants g ON g.id = t.grant_id
+  LEFT JOIN clients gc ON gc.id = g.client_id
+  LEFT JOIN users u ON u.id = g.user_id
+  LEFT JOIN resources res ON res.id = g.resource_id`;
+
+const CLIENT_COLUMNS = `
+  c.id AS c_id, c.tenant_id AS c_tenant_id, c.registration AS c_registration, c.name AS c_name,
+  c.auth_method AS c_auth_method, c.secret_hash AS c_secret_hash, c.redirect_uris AS c_redirect_uris,
+  c.grant_types AS c_grant_types, c.trust AS c_trust, c.metadata AS c_metadata, c.removed_at AS c_removed_at`;
+
+const STATEMENTS = {
+  authorization_code: {
+    name: 'present-code',
+    text: `SELECT ${CLIENT_COLUMNS}, ${GRANT_COLUMNS},
+        t.code_hash AS hash, t.client_id, t.redirect_uri, t.code_challenge, t.nonce,
+        t.expires_at <= now() AS expired, t.used_at IS NOT NULL AS used
+      FROM (SELECT $1::text AS id, $2::bytea AS hash) q
+      LEFT JOIN clients c ON c.id = q.id
+      LEFT JOIN authorization_codes t ON t.code_hash = q.hash ${GRANT_JOINS}`,
+  },
+  refresh_token: {
+    name: 'present-refresh-token',
+    text: `SELECT ${CLIENT_COLUMNS}, ${GRANT_COLUMNS},
+        t.token_hash AS hash, t.client_id, t.generation, t.secret_version,
+        t.expires_at <= now() AS expired,
+        EXTRACT(EPOCH FROM now() - t.used_at)::float8 AS used_seconds_ago,
+        s.used_at IS NOT NULL AS successor_used
+      FROM (SELECT $1::text AS id, $2::bytea AS hash) q
+      LEFT JOIN clients c ON c.id = q.id
+      LEFT JOIN refresh_tokens t ON t.token_hash = q.hash
+      LEFT JOIN refresh_tokens s ON s.grant_id = t.grant_id AND s.generation = t.generation + 1 ${GRANT_JOINS}`,
+  },
+} as const;
+
+/**
+ * Reads, in one round trip, the client that calls and everything about what it presents.
+ *
+ * Nothing is decided here and nothing is locked: `redeemCode` and `rotateRefreshToken` check
+ * again, under the lock of the grant, before anything is minted. Expiry is the database's word.
+ */
+export async function loadPresented(
+  pool: Pool,
+  clientId: string,
+  { kind, value }: Presentation,
+): Promise<{ readonly client: ClientRow | undefined; readonly presented: Presented | undefined }> {
+  const { rows } = await pool.query({ ...STATEMENTS[kind], values: [clientId, hashSecret(value)] });
+  const row = rows[0] as Record<string, unknown>;
+  return {
+    client: row['c_id'] === null ? undefined : clientOf(row),
+    presented: row['hash'] === null || row['grant_id'] === null ? undefined : presentedOf(kind, row),
+  };
+}
+
+function clientOf(row: Record<string, unknown>): ClientRow {
+  const entries = Object.entries(row).filter(([key]) => key.startsWith('c_'));
+  return Object.fromEntries(entries.map(([key, value]) => [key.slice(2), value])) as unknown as ClientRow;
+}
+
+function presentedOf(kind: Presentation['kind'], row: Record<string, unknown>): Presented {
+  const common = { hash: row['hash'] as Buffer, clientId: row['client_id'] as string, grant: grantOf(row) };
+  if (kind === 'authorization_code') {
+    return {
+      kind,
+      ...common,
+      redirectUri: row['redirect_uri'] as string,
+      codeChallenge: row['code_challenge'] as string,
+      nonce: (row['nonce'] as string | null) ?? undefined,
+      expired: row['expired'] as boolean,
+      used: row['used'] as boolean,
+    };
+  }
+  return {
+    kind,
+    ...common,
+    generation: row['generation'] as number,
+    expired: row['expired'] as boolean,
+    usedSecondsAgo: (row['used_seconds_ago'] as number | null) ?? undefined,
+    secretVersion: row['secret_version'] as number,
+    successorUsed: row['successor_used'] as boolean,
+  };
+}
+
+function grantOf(row: Record<string, unknown>): GrantFacts {
+  const permitted = row['permitted'] as string[];
+  return {
+    id: row['grant_id'] as string,
+    tenantId: row['grant_tenant'] as string,
+    userId: row['user_id'] as string,
+    clientId: row['grant_client'] as string,
+    clientTrust: row['grant_client_trust'] as TrustLevel,
+    clientActive: row['client_active'] as boolean,
+    userActive: row['user_active'] as boolean,
+    resource: row['resource'] as string,
+    resourceActive: row['resource_active'] as boolean,
+    offered: row['offered'] as string[],
+    permitted: permitted.includes('*') ? 'all' : new Set(permitted),
+    scopes: row['scopes'] as string[],
+    oidcScopes: row['oidc_scopes'] as string[],
+    authTime: row['auth_time'] as Date,
+    acr: row['acr'] as string,
+    amr: row['amr'] as string[],
+    expiresAt: row['grant_expires_at'] as Date,
+    revoked: row['grant_revoked'] as boolean,
+  };
+}

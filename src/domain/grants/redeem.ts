@@ -1,0 +1,78 @@
+import type { Pool } from 'pg';
+
+import { hashSecret } from '../../kernel/ids.ts';
+import type { Origin } from '../../kernel/origin.ts';
+import { type AuditEntry, auditInsert, auditValues } from '../audit/index.ts';
+
+import type { PresentedCode } from './presented.ts';
+
+/** The first generation of a refresh family, if the client gets one. */
+export interface FirstRefreshToken {
+  readonly value: string;
+  /** Seconds it lives without use. */
+  readonly idleLifetime: number;
+}
+
+const REDEEM = `
+  WITH locked AS MATERIALIZED (
+    SELECT g.id, g.expires_at FROM grants g
+    WHERE g.id = $2 AND g.revoked_at IS NULL AND g.expires_at > now()
+    FOR UPDATE
+  ), consumed AS (
+    UPDATE authorization_codes a SET used_at = now() FROM locked
+    WHERE a.code_hash = $1 AND a.grant_id = locked.id AND a.used_at IS NULL AND a.expires_at > now()
+    RETURNING a.grant_id
+  ), activated AS (
+    UPDATE grants g SET activated_at = now(), last_used_at = now() FROM consumed WHERE g.id = consumed.grant_id
+    RETURNING g.id, g.client_id, g.expires_at
+  ), refreshed AS (
+    INSERT INTO refresh_tokens (token_hash, grant_id, client_id, generation, secret_version, expires_at)
+    SELECT $3, activated.id, activated.client_id, 0, 0,
+           LEAST(now() + make_interval(secs => $4), activated.expires_at)
+    FROM activated WHERE $3::bytea IS NOT NULL
+    RETURNING grant_id
+  ), audited AS (${auditInsert(5, 'FROM activated')})
+  SELECT id FROM activated`;
+
+/**
+ * Redeems a code: consumes it, activates its grant, starts the refresh family and records it,
+ * in one atomic statement that locks the grant first. The row count decides the winner.
+ *
+ * Answers false when another redemption, or a revocation, was faster; then nothing happened.
+ */
+export async function redeemCode(
+  pool: Pool,
+  code: PresentedCode,
+  refresh: FirstRefreshToken | undefined,
+  audit: AuditEntry,
+  origin: Origin,
+): Promise<boolean> {
+  const { rowCount } = await pool.query({
+    name: 'redeem-code',
+    text: REDEEM,
+    values: [
+      code.hash,
+      code.grant.id,
+      refresh ? hashSecret(refresh.value) : null,
+      refresh?.idleLifetime ?? 0,
+      ...auditValues(audit, origin),
+    ],
+  });
+  return rowCount === 1;
+}
+
+const SPEND = `
+  WITH spent AS (
+    UPDATE authorization_codes SET used_at = now() WHERE code_hash = $1 AND used_at IS NULL RETURNING code_hash
+  ), audited AS (${auditInsert(2)})
+  SELECT count(*) FROM spent`;
+
+/**
+ * Spends a code that was presented and refused, with the record of the refusal.
+ *
+ * A code is spent by the first redemption that names it, right or wrong: whoever guesses at a
+ * stolen code has one try (RFC 6749 §10.5, stricter).
+ */
+export async function spendCode(pool: Pool, hash: Buffer, audit: AuditEntry, origin: Origin): Promise<void> {
+  await pool.query({ name: 'spend-code', text: SPEND, values: [hash, ...auditValues(audit, origin)] });
+}

@@ -1,0 +1,88 @@
+import type { Pool, PoolClient } from 'pg';
+import type { Origin } from '../../kernel/origin.ts';
+import type { Prisma } from '../../platform/database/generated/client.ts';
+import { type AuditEntry, auditInsert, auditValues, recordAudit } from '../audit/index.ts';
+
+/** Why a grant ended; also the `reason` of its audit record. */
+export type RevocationReason =
+  | 'ended_by_user'
+  | 'ended_by_administrator'
+  | 'revoked_by_client'
+  | 'code_reused'
+  | 'refresh_reused'
+  | 'token_in_foreign_hands'
+  | 'user_disabled'
+  | 'client_removed';
+
+const REVOKE = `
+  WITH ended AS (
+    UPDATE grants SET revoked_at = now(), revoked_reason = $2 WHERE id = $1 AND revoked_at IS NULL RETURNING id
+  ), audited AS (${auditInsert(3, 'FROM ended')})
+  SELECT id FROM ended`;
+
+/**
+ * Ends one grant with its record, in one statement. From its commit on no token of the grant is
+ * minted, refreshed or introspected as active. Answers whether it was alive.
+ */
+export async function revokeGrant(
+  db: Pool | PoolClient,
+  grantId: string,
+  reason: RevocationReason,
+  entry: Omit<AuditEntry, 'event' | 'outcome' | 'reason' | 'grant'> &
+    Partial<Pick<AuditEntry, 'event' | 'outcome'>>,
+  origin: Origin,
+): Promise<boolean> {
+  const audit: AuditEntry = { event: 'grant.revoked', outcome: 'success', ...entry, reason, grant: grantId };
+  const { rowCount } = await db.query({
+    name: 'revoke-grant',
+    text: REVOKE,
+    values: [grantId, reason, ...auditValues(audit, origin)],
+  });
+  return rowCount === 1;
+}
+
+/** Whose grants are to end: all of a person, all of a client, or one client of one person. */
+export interface GrantSelector {
+  readonly userId?: string | undefined;
+  readonly clientId?: string | undefined;
+  readonly grantIds?: readonly string[] | undefined;
+}
+
+/**
+ * Ends every living grant that matches, inside the transaction of the act that ends them (a person
+ * disabled, a client removed), with one record each. Answers how many.
+ */
+export async function revokeGrantsOf(
+  tx: Prisma.TransactionClient,
+  { userId, clientId, grantIds }: GrantSelector,
+  reason: RevocationReason,
+  origin: Origin,
+): Promise<number> {
+  if (!userId && !clientId && !grantIds) return 0;
+  const ended = await tx.grant.updateManyAndReturn({
+    where: {
+      revokedAt: null,
+      ...(userId ? { userId } : {}),
+      ...(clientId ? { clientId } : {}),
+      ...(grantIds ? { id: { in: [...grantIds] } } : {}),
+    },
+    data: { revokedAt: new Date(), revokedReason: reason },
+    select: { id: true, tenantId: true, userId: true, clientId: true },
+  });
+  for (const grant of ended) {
+    await recordAudit(
+      tx,
+      {
+        event: 'grant.revoked',
+        outcome: 'success',
+        reason,
+        tenant: grant.tenantId,
+        subject: grant.userId,
+        client: grant.clientId,
+        grant: grant.id,
+      },
+      origin,
+    );
+  }
+  return ended.length;
+}

@@ -1,0 +1,52 @@
+import type { Pool } from 'pg';
+
+import type { Origin } from '../../kernel/origin.ts';
+import { type AuditEntry, auditInsert, auditValues } from '../audit/index.ts';
+
+const ALIVE = `
+  SELECT 1 FROM grants g
+  JOIN users u ON u.id = g.user_id AND u.disabled_at IS NULL
+  JOIN clients c ON c.id = g.client_id AND c.removed_at IS NULL AND c.trust <> 'blocked'
+  JOIN resources r ON r.id = g.resource_id AND r.removed_at IS NULL
+  WHERE g.id = $1 AND g.revoked_at IS NULL AND g.expires_at > now()
+    AND NOT EXISTS (SELECT 1 FROM revoked_access_tokens x WHERE x.jti = $2)`;
+
+/**
+ * Whether an access token, whose signature and time were checked, is still backed: its grant, user,
+ * client and resource live, and it was not revoked by itself.
+ */
+export async function isAccessTokenBacked(
+  pool: Pool,
+  token: { grantId: string; jti: string },
+): Promise<boolean> {
+  const { rowCount } = await pool.query({
+    name: 'access-token-backed',
+    text: ALIVE,
+    values: [token.grantId, token.jti],
+  });
+  return rowCount === 1;
+}
+
+const REVOKE_ACCESS_TOKEN = `
+  WITH revoked AS (
+    INSERT INTO revoked_access_tokens (jti, expires_at) VALUES ($1, to_timestamp($2))
+    ON CONFLICT (jti) DO NOTHING RETURNING jti
+  ), audited AS (${auditInsert(3, 'FROM revoked')})
+  SELECT count(*) FROM revoked`;
+
+/**
+ * Revokes one access token, which is kept in mind until it would have expired (RFC 7009 §2.1).
+ * The grant lives on: revoking one of two things must not disturb the other.
+ */
+export async function revokeAccessToken(
+  pool: Pool,
+  token: { readonly jti: string; readonly exp: number },
+  audit: AuditEntry,
+  origin: Origin,
+): Promise<void> {
+  await pool.query({
+    name: 'revoke-access-token',
+    text: REVOKE_ACCESS_TOKEN,
+    values: [token.jti, token.exp, ...auditValues(audit, origin)],
+  });
+}

@@ -1,0 +1,121 @@
+import { randomUUID } from 'node:crypto';
+import type { Pool, PoolClient } from 'pg';
+
+import { MigrationRefused } from './errors.ts';
+import type { Log } from './log.ts';
+import { type Migration, readMigrations } from './migrations.ts';
+import { transaction } from './transaction.ts';
+
+export interface MigrateOptions {
+  readonly log: Log;
+  /** Where the migrations are; those of this version by default. */
+  readonly directory?: string;
+}
+
+/** The advisory lock that Prisma's own `migrate` takes, so that the two exclude each other. */
+const LOCK = 72707369;
+
+/** The longest that one migration may take, and that another process may be waited for. */
+const LONGEST_MS = 15 * 60_000;
+
+/** Prisma's table, exactly. */
+const MIGRATIONS_TABLE = `
+  CREATE TABLE IF NOT EXISTS "_prisma_migrations" (
+    "id" VARCHAR(36) PRIMARY KEY NOT NULL,
+    "checksum" VARCHAR(64) NOT NULL,
+    "finished_at" TIMESTAMPTZ,
+    "migration_name" VARCHAR(255) NOT NULL,
+    "logs" TEXT,
+    "rolled_back_at" TIMESTAMPTZ,
+    "started_at" TIMESTAMPTZ NOT NULL DEFAULT now(),
+    "applied_steps_count" INTEGER NOT NULL DEFAULT 0
+  )`;
+
+/**
+ * Brings the database to the schema of this version; gives the names of the migrations that it applied.
+ *
+ * Each migration and the record of it are one transaction under one lock: a process that dies in the middle
+ * leaves nothing behind, and of several that start together one does the work while the others wait. A migration
+ * therefore holds nothing that refuses to run in a transaction.
+ *
+ * @throws {MigrationRefused} when the database has been migrated by a newer version, or by a migration that
+ *   was altered since.
+ */
+export async function migrate(pool: Pool, options: MigrateOptions): Promise<readonly string[]> {
+  const migrations = readMigrations(options.directory);
+  const applied: string[] = [];
+  for (;;) {
+    const name = await transaction(pool, (client) => applyNext(client, migrations));
+    if (name === undefined) return applied;
+    options.log.info({ migration: name }, 'database migration applied');
+    applied.push(name);
+  }
+}
+
+async function applyNext(client: PoolClient, migrations: readonly Migration[]): Promise<string | undefined> {
+  await patiently(
+    client,
+    `SET LOCAL statement_timeout = ${LONGEST_MS}; SET LOCAL lock_timeout = ${LONGEST_MS};
+    SELECT pg_advisory_xact_lock(${LOCK}); ${MIGRATIONS_TABLE}`,
+  );
+  const next = pendingOf(migrations, await readRecords(client))[0];
+  if (next === undefined) return undefined;
+  try {
+    await patiently(client, next.sql);
+  } catch (error) {
+    throw new Error(`migration ${next.name} failed and was rolled back: ${(error as Error).message}`, {
+      cause: error,
+    });
+  }
+  await client.query(
+    `INSERT INTO "_prisma_migrations" (id, checksum, migration_name, started_at, finished_at, applied_steps_count)
+     VALUES ($1, $2, $3, now(), clock_timestamp(), 1)`,
+    [randomUUID(), next.checksum, next.name],
+  );
+  return next.name;
+}
+
+interface MigrationRecord {
+  readonly name: string;
+  readonly checksum: string;
+  readonly finished: boolean;
+}
+
+async function readRecords(client: PoolClient): Promise<readonly MigrationRecord[]> {
+  const { rows } = await client.query<MigrationRecord>(
+    `SELECT migration_name AS name, checksum, finished_at IS NOT NULL AS finished
+     FROM "_prisma_migrations" WHERE rolled_back_at IS NULL ORDER BY migration_name`,
+  );
+  return rows;
+}
+
+function pendingOf(
+  migrations: readonly Migration[],
+  records: readonly MigrationRecord[],
+): readonly Migration[] {
+  const known = new Map(migrations.map((migration) => [migration.name, migration]));
+  const unknown = records.filter(({ name }) => !known.has(name)).map(({ name }) => name);
+  if (unknown.length > 0) {
+    throw new MigrationRefused(
+      `The database was migrated by a newer version of Gatehouse (${unknown.join(', ')}). ` +
+        'Start that version, or restore the backup from before the upgrade.',
+    );
+  }
+  for (const { name, checksum, finished } of records) {
+    if (!finished) {
+      throw new MigrationRefused(
+        `Migration ${name} was begun by another tool and did not finish. Resolve it first.`,
+      );
+    }
+    if (known.get(name)?.checksum !== checksum) {
+      throw new MigrationRefused(`Migration ${name} is not the one that the database was migrated with.`);
+    }
+  }
+  const done = new Set(records.map(({ name }) => name));
+  return migrations.filter(({ name }) => !done.has(name));
+}
+
+/** Runs SQL that may take longer than a request's statement. */
+async function patiently(client: PoolClient, text: string): Promise<void> {
+  await client.query({ text, query_timeout: LONGEST_MS } as { text: string });
+}

@@ -55,12 +55,10 @@ export const Settings = z.object({
     .default('')
     .describe('Addresses or CIDR blocks, comma-separated, whose X-Forwarded-For is believed'),
 
-  GATEHOUSE_METADATA_DOCUMENTS: optional
-    .pipe(oneOf('off', 'allowlist', 'review', 'open').optional())
+  GATEHOUSE_METADATA_DOCUMENTS: oneOf('', 'off', 'allowlist', 'review', 'open')
     .default('')
     .describe('Client ID Metadata Documents; empty: open on a loopback issuer, else allowlist'),
-  GATEHOUSE_DYNAMIC_REGISTRATION: optional
-    .pipe(oneOf('off', 'initial-access-token', 'open').optional())
+  GATEHOUSE_DYNAMIC_REGISTRATION: oneOf('', 'off', 'initial-access-token', 'open')
     .default('')
     .describe('Dynamic client registration (RFC 7591); empty: open on a loopback issuer, else off'),
   GATEHOUSE_DEFAULT_RESOURCE: optional

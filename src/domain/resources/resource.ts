@@ -1,0 +1,36 @@
+/** An MCP server: what tokens are issued for. */
+export interface Resource {
+  /** `res_…` */
+  readonly id: string;
+  readonly tenantId: string;
+  /** Canonical, as `canonicalizeResource` writes it; the `aud` of its tokens (RFC 8707 §2). */
+  readonly identifier: string;
+  readonly name: string;
+  /** What a request without `scope` asks for (RFC 6749 §3.3). A subset of `scopes`. */
+  readonly defaultScopes: readonly string[];
+  readonly scopes: readonly ResourceScope[];
+  readonly tools: readonly ResourceTool[];
+  /** With a secret the resource may introspect the tokens issued for itself (RFC 7662 §2.1). */
+  readonly hasSecret: boolean;
+}
+
+export interface ResourceScope {
+  /** scope-token, RFC 6749 §3.3. */
+  readonly scope: string;
+  /** One sentence for the person who consents. */
+  readonly description: string;
+  /** Deletes or overwrites what cannot be had back: confirmed one by one, and never given to strangers. */
+  readonly destructive: boolean;
+}
+
+export const TOOL_EFFECTS = ['read', 'write', 'destructive'] as const;
+export type ToolEffect = (typeof TOOL_EFFECTS)[number];
+
+/** One entry of the tool catalogue. */
+export interface ResourceTool {
+  readonly name: string;
+  readonly title: string;
+  /** All of them are needed to call it. */
+  readonly scopes: readonly string[];
+  readonly effect: ToolEffect;
+}

@@ -1,0 +1,131 @@
+import type { Pool, PoolClient } from 'pg';
+import { hashSecret } from '../../kernel/ids.ts';
+import type { Prisma } from '../../platform/database/generated/client.ts';
+
+import { canonicalizeResource } from './canonicalize.ts';
+import type { Resource } from './resource.ts';
+
+/** A pool, or one connection of it inside a transaction. */
+export type Queryable = Pool | PoolClient;
+
+const COLUMNS = `
+  r.id, r.tenant_id, r.identifier, r.name, r.default_scopes, r.secret_hash,
+  coalesce((SELECT json_agg(json_build_object('scope', s.scope, 'description', s.description,
+                                              'destructive', s.destructive) ORDER BY s.position, s.scope)
+              FROM resource_scopes s WHERE s.resource_id = r.id), '[]') AS scopes,
+  coalesce((SELECT json_agg(json_build_object('name', t.name, 'title', t.title, 'scopes', t.scopes,
+                                              'effect', t.effect) ORDER BY t.position, t.name)
+              FROM resource_tools t WHERE t.resource_id = r.id), '[]') AS tools`;
+
+const FIND = `SELECT ${COLUMNS} FROM resources r WHERE r.identifier = $1 AND r.removed_at IS NULL`;
+const FIND_ANY = `SELECT ${COLUMNS} FROM resources r WHERE (r.identifier = $1 OR r.id = $2) AND r.removed_at IS NULL`;
+const LIST = `SELECT ${COLUMNS} FROM resources r WHERE r.removed_at IS NULL ORDER BY r.created_at, r.id`;
+
+interface ResourceRow {
+  readonly id: string;
+  readonly tenant_id: string;
+  readonly identifier: string;
+  readonly name: string;
+  readonly default_scopes: string[];
+  readonly secret_hash: Buffer | null;
+  readonly scopes: Resource['scopes'];
+  readonly tools: Resource['tools'];
+}
+
+function toResource(row: ResourceRow): Resource {
+  return {
+    id: row.id,
+    tenantId: row.tenant_id,
+    identifier: row.identifier,
+    name: row.name,
+    defaultScopes: row.default_scopes,
+    scopes: row.scopes,
+    tools: row.tools,
+    hasSecret: row.secret_hash !== null,
+  };
+}
+
+/**
+ * The resource that a request names, in whatever spelling (RFC 8707 §2), or `undefined`: malformed,
+ * unknown and removed look the same, and are `invalid_target`.
+ */
+export async function findResource(db: Queryable, identifier: string): Promise<Resource | undefined> {
+  const canonical = canonicalizeResource(identifier);
+  if (canonical === undefined) return undefined;
+  const { rows } = await db.query<ResourceRow>({ name: 'find-resource', text: FIND, values: [canonical] });
+  return rows[0] && toResource(rows[0]);
+}
+
+/** Every resource that is not removed, oldest first. */
+export async function listResources(db: Queryable): Promise<readonly Resource[]> {
+  const { rows } = await db.query<ResourceRow>({ name: 'list-resources', text: LIST });
+  return rows.map(toResource);
+}
+
+/**
+ * The resource that presents this secret, named by its id or its identifier; `undefined` for a wrong
+ * secret, for a resource without one and for an unknown one alike.
+ */
+export async function authenticateResource(
+  db: Queryable,
+  name: string,
+  secret: string,
+): Promise<Resource | undefined> {
+  const { rows } = await db.query<ResourceRow>({
+    name: 'authenticate-resource',
+    text: FIND_ANY,
+    values: [canonicalizeResource(name) ?? '', name],
+  });
+  const row = rows[0];
+  // The hash of 256 random bits tells nothing by the time it takes to compare.
+  return row?.secret_hash?.equals(hashSecret(secret)) ? toResource(row) : undefined;
+}
+
+/** Writes a new resource with its scopes and tools; `false` when a living one has that identifier. */
+export async function insertResource(
+  tx: Prisma.TransactionClient,
+  resource: Resource,
+  secretHash: Buffer | undefined,
+): Promise<boolean> {
+  // A removed resource gives its identifier back: its row keeps the grants' history under another name.
+  await tx.$executeRaw`
+    UPDATE resources SET identifier = identifier || '#removed-' || id
+    WHERE identifier = ${resource.identifier} AND removed_at IS NOT NULL`;
+  const { count } = await tx.resource.createMany({
+    data: {
+      id: resource.id,
+      tenantId: resource.tenantId,
+      identifier: resource.identifier,
+      name: resource.name,
+      defaultScopes: [...resource.defaultScopes],
+      ...(secretHash ? { secretHash: new Uint8Array(secretHash) } : {}),
+    },
+    skipDuplicates: true,
+  });
+  if (count === 0) return false;
+  await tx.resourceScope.createMany({
+    data: resource.scopes.map((scope, position) => ({ resourceId: resource.id, ...scope, position })),
+  });
+  await tx.resourceTool.createMany({
+    data: resource.tools.map((tool, position) => ({
+      resourceId: resource.id,
+      ...tool,
+      scopes: [...tool.scopes],
+      position,
+    })),
+  });
+  return true;
+}
+
+/** Marks a living resource removed; answers it, or `undefined` when there is none of that id or identifier. */
+export async function markResourceRemoved(
+  tx: Prisma.TransactionClient,
+  name: string,
+): Promise<{ readonly id: string; readonly identifier: string; readonly tenantId: string } | undefined> {
+  const [removed] = await tx.resource.updateManyAndReturn({
+    where: { removedAt: null, OR: [{ id: name }, { identifier: canonicalizeResource(name) ?? name }] },
+    data: { removedAt: new Date() },
+    select: { id: true, identifier: true, tenantId: true },
+  });
+  return removed;
+}

@@ -1,0 +1,69 @@
+import { type Challenge, challenge } from './challenge.ts';
+
+/** A complete HTTP answer, before a framework writes it. */
+export interface Answer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  /** Sent as JSON; undefined sends no body. */
+  readonly json?: unknown;
+}
+
+/**
+ * What every answer carries, refusals included, so that clients in browsers can read them.
+ *
+ * `*` gives nothing away: authority is in a header that no browser adds by itself.
+ */
+export const corsHeaders: Readonly<Record<string, string>> = {
+  'access-control-allow-origin': '*',
+  'access-control-expose-headers': 'WWW-Authenticate, Mcp-Session-Id, DPoP-Nonce, Retry-After',
+};
+
+const allowedHeaders = [
+  'authorization',
+  'content-type',
+  'mcp-protocol-version',
+  'mcp-session-id',
+  'mcp-method',
+  'mcp-name',
+  'last-event-id',
+  'dpop',
+];
+
+/** Seconds after which an answer 503 invites to try again. */
+const RETRY_AFTER = 5;
+
+/** The answer to a preflight; beyond the fixed list it allows the `Mcp-Param-…` headers that were asked for. */
+export function preflight(requestedHeaders = ''): Answer {
+  const asked = requestedHeaders.toLowerCase().split(',');
+  const parameters = asked.map((name) => name.trim()).filter((name) => /^mcp-param-[a-z0-9-]+$/.test(name));
+  return {
+    status: 204,
+    headers: {
+      ...corsHeaders,
+      'access-control-allow-methods': 'GET, POST, DELETE, OPTIONS',
+      'access-control-allow-headers': [...allowedHeaders, ...parameters].join(', '),
+      'access-control-max-age': '600',
+    },
+  };
+}
+
+/** A refusal with the JSON of an OAuth error (RFC 6749 §5.2 in shape). */
+export function refusal(status: number, error: string, description: string): Answer {
+  return {
+    status,
+    headers: { ...corsHeaders, 'cache-control': 'no-store' },
+    json: { error, error_description: description },
+  };
+}
+
+/** A refusal that tells the client what to bring (RFC 6750 §3). */
+export function challenged(status: 400 | 401 | 403, description: string, terms: Challenge): Answer {
+  const plain = refusal(status, terms.error ?? 'invalid_token', description);
+  return { ...plain, headers: { ...plain.headers, 'www-authenticate': challenge(terms) } };
+}
+
+/** Nobody can tell at the moment, which is no fault of the token: never 401. */
+export function unavailable(description: string): Answer {
+  const plain = refusal(503, 'temporarily_unavailable', description);
+  return { ...plain, headers: { ...plain.headers, 'retry-after': String(RETRY_AFTER) } };
+}

@@ -1,0 +1,167 @@
+import { type Answer, challenged, corsHeaders, preflight, refusal, unavailable } from './answer.ts';
+import type { Challenge } from './challenge.ts';
+import { readCredentials } from './credentials.ts';
+import { createPathCheck } from './guarded-path.ts';
+import type { JsonBody } from './json-body.ts';
+import { createOriginCheck } from './origins.ts';
+import { protectedResourceMetadataUrl } from './protected-resource.ts';
+import { requireScopes, type ScopeHierarchy } from './scopes.ts';
+import type { VerifiedToken } from './token.ts';
+import { describe, TokenError } from './token-error.ts';
+import { type CatalogueTool, createCallReader } from './tools.ts';
+import type { Verifier } from './verifier.ts';
+import { createWellKnown } from './well-known.ts';
+
+/** How one MCP server is guarded, whatever framework it runs in. */
+export interface GuardOptions {
+  readonly verifier: Verifier;
+  /** The scopes that the server is of use with: what a client without a token is told to ask for. */
+  readonly scopes: readonly string[];
+  /** What a person reads at consent. */
+  readonly name?: string;
+  readonly documentation?: string;
+  /** With a catalogue, a tool call beyond the token's scopes is refused before it reaches the server. */
+  readonly tools?: readonly CatalogueTool[];
+  readonly hierarchy?: ScopeHierarchy;
+  /** Origins of web pages that may call, beside the server's own and those on this machine. */
+  readonly allowedOrigins?: readonly string[];
+  /** Guards this path and what is below it, and lets the rest pass; everything when left out. */
+  readonly path?: string;
+  /** False for one of several MCP servers on an origin, where the root can describe none of them. */
+  readonly rootMetadata?: boolean;
+  /** Bytes of a request body, 4 MiB by default; counts only with a catalogue. */
+  readonly maxBodySize?: number;
+}
+
+/** What the guard asks of a request. */
+export interface GuardRequest {
+  readonly method: string;
+  /** Path and query as they were received. */
+  readonly target: string;
+  readonly authorization: readonly string[];
+  header(name: 'origin' | 'access-control-request-headers'): string | undefined;
+  readBody(limit: number): Promise<JsonBody>;
+}
+
+/** A request that may reach the MCP server. */
+export interface Admission {
+  readonly kind: 'admit';
+  readonly token: VerifiedToken;
+  readonly accessToken: string;
+  /** The body, where it was read. */
+  readonly body: (JsonBody & { readonly kind: 'json' }) | undefined;
+  /** For the answer, whatever it will be. */
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+export type Verdict =
+  | { readonly kind: 'pass' }
+  | { readonly kind: 'answer'; readonly answer: Answer }
+  | Admission;
+
+const MAX_BODY_SIZE = 4 * 1024 * 1024;
+
+/**
+ * The guard of one MCP server: says for each request what to answer, or who may pass.
+ *
+ * Decides by the body and never by the `Mcp-Method` and `Mcp-Name` headers, which a client could
+ * write differently.
+ */
+export function createGuard(options: GuardOptions): (request: GuardRequest) => Promise<Verdict> {
+  const { verifier, scopes, hierarchy, maxBodySize = MAX_BODY_SIZE } = options;
+  const resourceMetadata = protectedResourceMetadataUrl(verifier.resource);
+  const wellKnown = createWellKnown({ verifier, description: options, root: options.rootMetadata ?? true });
+  const isGuarded = createPathCheck(options.path);
+  const isAllowedOrigin = createOriginCheck(verifier.resource, options.allowedOrigins ?? []);
+  const callsIn = options.tools === undefined ? undefined : createCallReader(options.tools);
+
+  function challengedWith(status: 400 | 401 | 403, description: string, terms: Challenge): Verdict {
+    return answer(challenged(status, description, { resourceMetadata, ...terms }));
+  }
+
+  function refuseToken(error: unknown): Verdict {
+    if (!(error instanceof TokenError)) throw error;
+    const description = describe(error.code);
+    if (error.code === 'jwks_unavailable') return answer(unavailable(description));
+    return challengedWith(401, description, { error: 'invalid_token', description, scope: scopes });
+  }
+
+  /** The calls in the body against the scopes of the token, undefined when there is nothing to refuse. */
+  function refuseCalls(body: unknown, token: VerifiedToken): Verdict | undefined {
+    const calls = callsIn?.(body);
+    if (calls === undefined) return undefined;
+    const decision = requireScopes(token, calls.scopes, hierarchy);
+    if (!decision.allowed) {
+      const description = `This takes the scope ${decision.missing.join(' ')}`;
+      return challengedWith(403, description, {
+        error: 'insufficient_scope',
+        description,
+        scope: decision.challenge,
+      });
+    }
+    return calls.unknown ? answer(unknownTool(body)) : undefined;
+  }
+
+  async function admit(request: GuardRequest, token: VerifiedToken, accessToken: string): Promise<Verdict> {
+    const headers = corsHeaders;
+    if (callsIn === undefined || request.method !== 'POST') {
+      return { kind: 'admit', token, accessToken, body: undefined, headers };
+    }
+    const body = await request.readBody(maxBodySize);
+    if (body.kind === 'refused') return answer(unreadable(body.status));
+    return refuseCalls(body.value, token) ?? { kind: 'admit', token, accessToken, body, headers };
+  }
+
+  return async (request) => {
+    const [path = '/', query = ''] = request.target.split('?', 2);
+    const requestedHeaders = request.header('access-control-request-headers');
+    const document = await wellKnown(request.method, path, requestedHeaders);
+    if (document !== undefined) return answer(document);
+    if (!isGuarded(path)) return { kind: 'pass' };
+    if (!isAllowedOrigin(request.header('origin'))) {
+      return answer(refusal(403, 'invalid_request', 'Pages of this origin may not call this server'));
+    }
+    if (request.method === 'OPTIONS') return answer(preflight(requestedHeaders));
+
+    const credentials = readCredentials(request.authorization, query);
+    switch (credentials.kind) {
+      case 'none':
+        return challengedWith(401, 'An access token is needed in the Authorization header', {
+          scope: scopes,
+        });
+      case 'malformed':
+        return challengedWith(400, credentials.reason, {
+          error: 'invalid_request',
+          description: credentials.reason,
+        });
+      case 'bearer': {
+        const verified = await verifier.verify(credentials.token).catch(refuseToken);
+        return 'kind' in verified ? verified : admit(request, verified, credentials.token);
+      }
+    }
+  };
+}
+
+function answer(content: Answer): Verdict {
+  return { kind: 'answer', answer: content };
+}
+
+function unreadable(status: 400 | 413 | 415): Answer {
+  const messages = {
+    400: 'Parse error: the body is not JSON',
+    413: 'The body is too large',
+    415: 'The body must not be compressed',
+  };
+  return jsonRpcError(status, status === 400 ? -32700 : -32000, messages[status], null);
+}
+
+/** What a server without the tool would say: for the client, the catalogue is all there is. */
+function unknownTool(body: unknown): Answer {
+  const id: unknown = typeof body === 'object' && body !== null && 'id' in body ? body.id : null;
+  const known = typeof id === 'string' || typeof id === 'number';
+  return jsonRpcError(known ? 200 : 400, -32602, 'Unknown tool', known ? id : null);
+}
+
+function jsonRpcError(status: number, code: number, message: string, id: string | number | null): Answer {
+  return { status, headers: corsHeaders, json: { jsonrpc: '2.0', id, error: { code, message } } };
+}

@@ -1,0 +1,176 @@
+import { compactVerify, errors } from 'jose';
+
+import {
+  type AuthorizationServerMetadata,
+  createAuthorizationServer,
+  isProtected,
+} from './authorization-server.ts';
+import { createCachedDocument } from './cached-document.ts';
+import { readClaims } from './claims.ts';
+import { decodeToken } from './decode.ts';
+import { deepFreeze } from './deep-freeze.ts';
+import type { Fetch } from './fetch-json.ts';
+import { type Algorithm, createJwksReader, createKeySet, type PublishedKey } from './key-set.ts';
+import { createSignatureCache, digestOf } from './signature-cache.ts';
+import type { VerifiedToken } from './token.ts';
+import { TokenError } from './token-error.ts';
+
+/** What a verifier must know, and what it may be told. */
+export interface VerifierOptions {
+  /** The authorization server, byte for byte as its metadata write it. */
+  readonly issuer: string;
+  /** This MCP server: the URL that clients type, which is the one audience that is accepted. */
+  readonly resource: string;
+  /** Where the keys are, for a server that cannot reach the issuer under its public name. */
+  readonly jwksUri?: string;
+  readonly algorithms?: readonly Algorithm[];
+  /** Seconds that two clocks may differ; 30 by default, at most 60. */
+  readonly clockTolerance?: number;
+  /** How many good signatures are remembered; 10,000 by default, 0 switches it off. */
+  readonly cache?: { readonly size: number };
+  /** Seconds between two fetches that unknown keys may cause; 30 by default. */
+  readonly cooldown?: number;
+  readonly fetch?: Fetch;
+  /** Milliseconds since the epoch. */
+  readonly now?: () => number;
+}
+
+/** The key that the sender of a token has proven to hold; verified by the caller. */
+export interface Proof {
+  readonly jkt?: string;
+  readonly x5t?: string;
+}
+
+/** Verifies access tokens offline. */
+export interface Verifier {
+  readonly issuer: string;
+  readonly resource: string;
+  /**
+   * The token, if it is good for this resource now. Throws `TokenError`.
+   *
+   * A sender-constrained token (`cnf`) is refused unless the proof shows its key: taken as a bearer
+   * token, it would be worth as much to a thief as to its owner.
+   */
+  verify(token: string, proof?: Proof): Promise<VerifiedToken>;
+  /** The metadata of the authorization server; throws when they cannot be had. */
+  metadata(): Promise<AuthorizationServerMetadata>;
+}
+
+const MAX_TOLERANCE = 60;
+
+/**
+ * Creates the verifier of one MCP server.
+ *
+ * Nothing is fetched before the first token arrives, and afterwards only keys. Throws `TypeError`
+ * for options that could not work.
+ */
+export function createVerifier(options: VerifierOptions): Verifier {
+  const { issuer, resource, jwksUri, cooldown = 30, clockTolerance = 30 } = options;
+  const { fetch = globalThis.fetch, now = Date.now } = options;
+  check(options);
+  const algorithms = new Set(options.algorithms ?? (['ES256', 'EdDSA', 'RS256'] as const));
+  const server = createAuthorizationServer({ issuer, fetch, now });
+  const document = createCachedDocument({
+    url: async () => jwksUri ?? (await server.read()).jwks_uri,
+    parse: createJwksReader(algorithms),
+    fetch,
+    now,
+  });
+  const keys = createKeySet({ document, cooldown: cooldown * 1000, now });
+  const signatures = createSignatureCache(options.cache?.size ?? 10_000);
+
+  function checkTimes(token: VerifiedToken): void {
+    const at = now() / 1000;
+    if (at >= token.expiresAt + clockTolerance) throw new TokenError('expired', 'the token expired');
+    if (Math.max(token.issuedAt, token.notBefore ?? 0) > at + clockTolerance) {
+      throw new TokenError('not_yet_valid', 'the token is from the future');
+    }
+  }
+
+  function checkParties(token: VerifiedToken): void {
+    if (token.issuer !== issuer) throw new TokenError('issuer', 'the token has another issuer');
+    if (token.audience !== resource) throw new TokenError('audience', 'the token has another audience');
+  }
+
+  /** Cheap refusals come first, so that only a token that claims to be ours can cause a fetch of keys. */
+  async function verifySignature(token: string, digest: string): Promise<VerifiedToken> {
+    const { kid, alg, claims } = decodeToken(token, algorithms);
+    const read = readClaims(claims);
+    checkParties(read);
+    checkTimes(read);
+    const key = await keys.find(kid);
+    if (key.alg !== alg) throw new TokenError('algorithm', 'the key of the token has another algorithm');
+    await checkSignature(token, key);
+    const verified = deepFreeze(read);
+    signatures.set(digest, { token: verified, kid, key });
+    return verified;
+  }
+
+  return {
+    issuer,
+    resource,
+    metadata: () => server.read(),
+
+    async verify(token, proof) {
+      const digest = digestOf(token);
+      const known = signatures.get(digest);
+      if (known !== undefined && (await keys.holds(known.kid, known.key))) {
+        try {
+          checkTimes(known.token);
+        } catch (error) {
+          signatures.drop(digest);
+          throw error;
+        }
+        checkProof(known.token, proof);
+        return known.token;
+      }
+      const verified = await verifySignature(token, digest);
+      checkProof(verified, proof);
+      return verified;
+    },
+  };
+}
+
+async function checkSignature(token: string, key: PublishedKey): Promise<void> {
+  try {
+    await compactVerify(token, await key.load(), { algorithms: [key.alg] });
+  } catch (cause) {
+    if (cause instanceof errors.JWSSignatureVerificationFailed) {
+      throw new TokenError('signature', 'the signature does not verify', { cause });
+    }
+    if (cause instanceof errors.JWSInvalid)
+      throw new TokenError('malformed', 'the JWS is malformed', { cause });
+    throw new TokenError('key_unknown', 'the published key cannot be used', { cause });
+  }
+}
+
+/** Every method that `cnf` names must be proven. */
+function checkProof({ confirmation }: VerifiedToken, proof: Proof | undefined): void {
+  if (confirmation === undefined) return;
+  const { jkt, x5t } = confirmation;
+  if ((jkt !== undefined && jkt !== proof?.jkt) || (x5t !== undefined && x5t !== proof?.x5t)) {
+    throw new TokenError('confirmation', 'the token is bound to a key that was not proven');
+  }
+}
+
+function check({
+  issuer,
+  resource,
+  jwksUri,
+  algorithms,
+  clockTolerance = 0,
+  cooldown = 30,
+}: VerifierOptions) {
+  const { hash, search } = new URL(issuer);
+  if (!isProtected(new URL(issuer)) || hash !== '' || search !== '') {
+    throw new TypeError('issuer must be an https URL (http only on loopback) without query and fragment');
+  }
+  if (new URL(resource).hash !== '')
+    throw new TypeError('resource must be a URL without fragment (RFC 8707 §2)');
+  if (jwksUri !== undefined) new URL(jwksUri);
+  if (algorithms?.length === 0) throw new TypeError('algorithms must name at least one');
+  if (!(clockTolerance >= 0 && clockTolerance <= MAX_TOLERANCE)) {
+    throw new TypeError(`clockTolerance must be between 0 and ${MAX_TOLERANCE} seconds`);
+  }
+  if (!(cooldown >= 1)) throw new TypeError('cooldown must be at least one second');
+}

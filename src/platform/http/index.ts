@@ -1,0 +1,33 @@
+/**
+ * HTTP: what every door stands on. Koa middleware, forms, cookies, pages and the server itself.
+ *
+ * The public listener is put together in this order:
+ *
+ *     requestContext ─▶ securityHeaders ─▶ errorBoundary ─▶ health ─▶ hostGuard ─▶ limits ─▶ assets ─▶ doors
+ *
+ * so that every response, refusals included, has an id, a log line and the security headers, and so
+ * that nothing after `hostGuard` can see a scheme or a host other than the issuer's.
+ *
+ * Does not own: who is signed in, what a client may learn from a refusal (each door has its table),
+ * or any rule of the domain.
+ */
+
+export { type Assets, createAssets } from './assets.ts';
+export { type Form, field, fields, readForm, readJson } from './body.ts';
+export { originOf, type RequestState } from './context.ts';
+export { type CookieOptions, type Cookies, createCookies } from './cookies.ts';
+export { createDrain, type Drain } from './drain.ts';
+export { errorBoundary } from './error-boundary.ts';
+export { FormForged, HttpError } from './errors.ts';
+export { createForms, type Forms } from './forms.ts';
+export { createInternalApp, health, type ReadinessCheck } from './health.ts';
+export { hostGuard } from './host-guard.ts';
+export { limits, MAX_BODY_BYTES, MAX_PARAMETERS, MAX_URL_BYTES } from './limits.ts';
+export type * from './pages.ts';
+export { prepared } from './prepared.ts';
+export { requestContext } from './request-context.ts';
+export { securityHeaders } from './security-headers.ts';
+export { createHttpServer, serverOptions } from './server.ts';
+export { createClientAddress } from './trusted-proxies.ts';
+export { createViews, type Views } from './views.ts';
+export { describeWhen } from './when.ts';

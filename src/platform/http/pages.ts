@@ -1,0 +1,62 @@
+import type {
+  AddPasskeyPage,
+  ChangePasswordPage,
+  ConfirmPage,
+  ConnectionsPage,
+  SecurityPage,
+} from './pages/account.ts';
+import type { ErrorPage } from './pages/error.ts';
+import type { ConsentPage, ContinuePage } from './pages/interaction.ts';
+import type {
+  IdentifyPage,
+  PasswordPage,
+  SetupDonePage,
+  SetupFactorPage,
+  SetupIdentityPage,
+  SignedOutPage,
+  TotpPage,
+} from './pages/sign-in.ts';
+
+/** Every template under views/, by its path, with the data that it takes. */
+export interface Pages {
+  readonly error: ErrorPage;
+  readonly 'signed-out': SignedOutPage;
+  readonly 'interaction/consent': ConsentPage;
+  readonly 'interaction/continue': ContinuePage;
+  readonly 'sign-in/identify': IdentifyPage;
+  readonly 'sign-in/password': PasswordPage;
+  readonly 'sign-in/totp': TotpPage;
+  readonly 'setup/identity': SetupIdentityPage;
+  readonly 'setup/factor': SetupFactorPage;
+  readonly 'setup/done': SetupDonePage;
+  readonly 'account/connections': ConnectionsPage;
+  readonly 'account/security': SecurityPage;
+  readonly 'account/passkey': AddPasskeyPage;
+  readonly 'account/password': ChangePasswordPage;
+  readonly 'account/confirm': ConfirmPage;
+}
+
+/** The names again, for compiling every template at start: the type proves that none is missing. */
+export const PAGES: Readonly<Record<keyof Pages, true>> = {
+  error: true,
+  'signed-out': true,
+  'interaction/consent': true,
+  'interaction/continue': true,
+  'sign-in/identify': true,
+  'sign-in/password': true,
+  'sign-in/totp': true,
+  'setup/identity': true,
+  'setup/factor': true,
+  'setup/done': true,
+  'account/connections': true,
+  'account/security': true,
+  'account/passkey': true,
+  'account/password': true,
+  'account/confirm': true,
+};
+
+export type * from './pages/account.ts';
+export type * from './pages/common.ts';
+export type * from './pages/error.ts';
+export type * from './pages/interaction.ts';
+export type * from './pages/sign-in.ts';

@@ -1,0 +1,98 @@
+import type { FormPage, PasskeyEndpoints, ScopeLine, When } from './common.ts';
+import type { TotpSeed } from './sign-in.ts';
+
+/** The frame of every page under /account. */
+export interface AccountFrame {
+  readonly user: { readonly name: string; readonly email: string };
+  readonly links: {
+    readonly connections: string;
+    readonly security: string;
+    readonly signOut: string;
+  };
+  /** What was just done, in one sentence. */
+  readonly notice?: string | undefined;
+}
+
+/** One grant: one device or program at one server. */
+export interface ConnectionRow {
+  readonly resource: { readonly name: string; readonly identifier: string };
+  readonly scopes: readonly ScopeLine[];
+  readonly since: When;
+  readonly lastUsed: When | undefined;
+  readonly expires: When;
+  readonly network: string | undefined;
+  readonly endUrl: string;
+}
+
+export interface ConnectedClient {
+  readonly name: string;
+  readonly identifierHost: string | undefined;
+  readonly verified: boolean;
+  readonly connections: readonly ConnectionRow[];
+  /** Left out where there is only one. */
+  readonly endAllUrl?: string | undefined;
+}
+
+/** `account/connections` */
+export interface ConnectionsPage extends AccountFrame {
+  readonly clients: readonly ConnectedClient[];
+  /** Left out where there is at most one connection. */
+  readonly endAllUrl?: string | undefined;
+}
+
+export interface PasskeyRow {
+  readonly name: string;
+  /** It is kept by an account of its maker and found on other devices too. */
+  readonly backedUp: boolean;
+  readonly since: When;
+  readonly lastUsed: When | undefined;
+  /** Left out where removing it would leave no way in. */
+  readonly removeUrl?: string | undefined;
+}
+
+export interface SessionRow {
+  readonly current: boolean;
+  /** "Firefox on Linux" */
+  readonly device: string;
+  readonly network: string | undefined;
+  readonly since: When;
+  readonly lastSeen: When;
+  readonly endUrl: string;
+}
+
+/** `account/security` */
+export interface SecurityPage extends AccountFrame {
+  readonly passkeys: readonly PasskeyRow[];
+  readonly addPasskeyUrl: string;
+  /** Password and second factor stand and fall together: a password alone never signs in. */
+  readonly password: {
+    readonly changedAt: When | undefined;
+    readonly changeUrl: string;
+    readonly removeUrl?: string | undefined;
+  };
+  readonly sessions: readonly SessionRow[];
+  /** Left out where this is the only one. */
+  readonly endOthersUrl?: string | undefined;
+}
+
+/** `account/passkey`: registers a passkey by script. Posts nothing without it. */
+export interface AddPasskeyPage extends AccountFrame, FormPage {
+  readonly passkey: PasskeyEndpoints;
+  readonly backUrl: string;
+}
+
+/** `account/password`: posts `password` and `code`, both new. */
+export interface ChangePasswordPage extends AccountFrame, FormPage {
+  readonly totp: TotpSeed;
+  readonly backUrl: string;
+}
+
+/** `account/confirm`: what will stop working, and one button. Used for everything that ends or removes something. */
+export interface ConfirmPage extends FormPage {
+  readonly title: string;
+  /** What it means, one sentence a paragraph. */
+  readonly consequences: readonly string[];
+  /** A verb: "End connection". */
+  readonly button: string;
+  readonly backUrl: string;
+}

@@ -1,0 +1,38 @@
+import { createHash } from 'node:crypto';
+import type { Middleware } from 'koa';
+
+import { HttpError } from './errors.ts';
+
+interface Options {
+  readonly type: string;
+  /** Seconds that a cache may keep it. */
+  readonly maxAge: number;
+  /** The name changes with the content, so a cache need never ask again. */
+  readonly immutable?: boolean;
+}
+
+/**
+ * A response that is made once: bytes with a strong ETag, answered to GET and HEAD, 304 to whoever
+ * has it already (RFC 9110 §13).
+ *
+ * @throws HttpError 405 for other methods.
+ */
+export function prepared(body: Buffer | string, { type, maxAge, immutable = false }: Options): Middleware {
+  const bytes = Buffer.from(body);
+  const etag = `"${createHash('sha256').update(bytes).digest('base64url').slice(0, 22)}"`;
+  const cacheControl = `public, max-age=${maxAge}${immutable ? ', immutable' : ''}`;
+
+  return async (ctx) => {
+    if (ctx.method !== 'GET' && ctx.method !== 'HEAD') {
+      throw new HttpError(405, 'invalid_request', 'only GET is answered here', { Allow: 'GET, HEAD' });
+    }
+    ctx.status = 200;
+    ctx.set({ ETag: etag, 'Cache-Control': cacheControl });
+    if (ctx.fresh) {
+      ctx.status = 304;
+      return;
+    }
+    ctx.type = type;
+    ctx.body = bytes;
+  };
+}

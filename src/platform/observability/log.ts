@@ -1,0 +1,69 @@
+import { type DestinationStream, destination, type Logger, type LoggerOptions, pino } from 'pino';
+
+export type { Logger } from 'pino';
+
+interface Settings {
+  readonly level: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'silent';
+  /** Where the lines go; standard error by default, so that standard output belongs to the command. */
+  readonly stream?: DestinationStream;
+}
+
+/** Members that are never written, at the top of a line or up to two levels down. */
+const SECRETS = [
+  'access_token',
+  'assertion',
+  'authorization',
+  'client_assertion',
+  'client_secret',
+  'code',
+  'code_verifier',
+  'cookie',
+  'csrf',
+  'dpop',
+  'id_token',
+  'otpauth_uri',
+  'password',
+  'refresh_token',
+  'secret',
+  'seed',
+  'set-cookie',
+  'subject_token',
+  'actor_token',
+  'token',
+] as const;
+
+/** Characters of a message or a stack. Some libraries repeat their whole input in theirs. */
+const MAX_TEXT = 2_000;
+
+/** Causes of an error that are followed. */
+const MAX_CAUSES = 3;
+
+/** JSON lines with RFC 3339 times. What could be a secret is replaced by `[redacted]`. */
+export function createLogger({ level, stream = destination({ dest: 2, sync: true }) }: Settings): Logger {
+  const options: LoggerOptions = {
+    level,
+    base: null,
+    timestamp: () => `,"time":"${new Date().toISOString()}"`,
+    formatters: { level: (label) => ({ level: label }) },
+    serializers: { err: (error: unknown) => describeError(error, MAX_CAUSES) },
+    redact: { paths: SECRETS.flatMap(pathsOf), censor: '[redacted]' },
+  };
+  return pino(options, stream);
+}
+
+function pathsOf(key: string): readonly string[] {
+  const member = `["${key}"]`;
+  return [member, `*${member}`, `*.*${member}`];
+}
+
+/** Only what is known to be there: an error of a library may carry the request that caused it. */
+function describeError(error: unknown, causes: number): unknown {
+  if (!(error instanceof Error)) return { type: typeof error };
+  return {
+    type: error.name,
+    message: error.message.slice(0, MAX_TEXT),
+    ...('code' in error && typeof error.code === 'string' ? { error_code: error.code } : {}),
+    stack: error.stack?.slice(0, MAX_TEXT),
+    ...(error.cause === undefined || causes === 0 ? {} : { cause: describeError(error.cause, causes - 1) }),
+  };
+}

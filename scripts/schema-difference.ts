@@ -1,0 +1,63 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { PrismaPg } from '@prisma/adapter-pg';
+import { bindMigrationAwareSqlAdapterFactory } from '@prisma/driver-adapter-utils';
+import { SchemaEngine } from '@prisma/schema-engine-wasm';
+import pg, { type Pool, type QueryArrayConfig } from 'pg';
+
+const SCHEMA_DIRECTORY = join(import.meta.dirname, '..', 'prisma', 'schema');
+
+/**
+ * The SQL that would bring a database to prisma/schema; empty when the two agree.
+ *
+ * What Prisma's schema cannot say (partial and expression indexes, check constraints, triggers) is not compared.
+ */
+export async function schemaDifference(pool: Pool): Promise<string> {
+  const schema = { files: readSchema() };
+  const adapter = bindMigrationAwareSqlAdapterFactory(new PrismaPg(withReadableCatalogue(pool)));
+  const engine = await SchemaEngine.new(
+    { datamodels: schema.files.map(({ path, content }) => [path, content]) },
+    () => undefined,
+    adapter,
+  );
+  try {
+    const difference = await engine.diff({
+      from: { tag: 'schemaDatasource', configDir: SCHEMA_DIRECTORY, ...schema },
+      to: { tag: 'schemaDatamodel', ...schema },
+      script: true,
+      exitCode: null,
+      filters: { externalTables: [], externalEnums: [] },
+    });
+    const sql = difference.stdout?.trim() ?? '';
+    return /^-- This is an empty migration\.?$/.test(sql) ? '' : sql;
+  } finally {
+    engine.free();
+  }
+}
+
+function readSchema(): { path: string; content: string }[] {
+  return readdirSync(SCHEMA_DIRECTORY)
+    .filter((name) => name.endsWith('.prisma'))
+    .sort()
+    .map((name) => {
+      const path = join(SCHEMA_DIRECTORY, name);
+      return { path, content: readFileSync(path, 'utf8') };
+    });
+}
+
+/**
+ * Prisma's adapter has no name for PostgreSQL's internal one-byte type `"char"`, which the catalogue is full of
+ * and which the engine reads as text: so text it is.
+ */
+function withReadableCatalogue(pool: Pool): Pool {
+  const query = async (statement: QueryArrayConfig) => {
+    const result = await pool.query(statement);
+    for (const field of result.fields) {
+      if (field.dataTypeID === pg.types.builtins.CHAR) field.dataTypeID = pg.types.builtins.TEXT;
+    }
+    return result;
+  };
+  return new Proxy(pool, {
+    get: (target, key) => (key === 'query' ? query : Reflect.get(target, key)),
+  });
+}

@@ -1,0 +1,86 @@
+import Provider, { errors } from 'oidc-provider';
+import type { Adapter, AdapterPayload, KoaContextWithOIDC } from 'oidc-provider';
+import type { Pool } from 'pg';
+
+import { type ClientRow, loadPresented, type Presented, type Presentation } from '../../domain/grants/index.ts';
+
+import { unused } from './sealed-state.ts';
+
+/** What the request in hand presents, read together with its client. Gone with the request. */
+const presentedBy = new WeakMap<object, { readonly presented: Presented | undefined }>();
+
+/** The code or refresh token of the token request in hand; `undefined` when there is none such. */
+export function presentedOf(ctx: KoaContextWithOIDC): Presented | undefined {
+  return presentedBy.get(ctx)?.presented;
+}
+
+const FIND = `
+  SELECT id, tenant_id, registration, name, auth_method, secret_hash, redirect_uris, grant_types, trust, metadata, removed_at
+  FROM clients WHERE id = $1
+  UNION ALL
+  SELECT id, tenant_id, 'resource', name, 'client_secret_basic', secret_hash, '{}', '{}', 'known', '{}', removed_at
+  FROM resources WHERE id = $1 AND secret_hash IS NOT NULL`;
+
+/**
+ * Clients as the library wants them.
+ *
+ * At the token endpoint the read also brings what the request presents, so that a refresh or a code
+ * exchange costs two round trips in all, this one and the one that consumes. A resource with a
+ * secret appears here as a client that may do nothing but introspect (RFC 7662 §2.1).
+ */
+export function clientAdapter({ pool }: { readonly pool: Pool }): Adapter {
+  return {
+    async find(id) {
+      const ctx = Provider.ctx;
+      const presentation = ctx && presentationOf(ctx);
+      let row: ClientRow | undefined;
+      if (ctx && presentation) {
+        const found = await loadPresented(pool, id, presentation);
+        presentedBy.set(ctx, { presented: found.presented });
+        row = found.client;
+      } else {
+        row = (await pool.query<ClientRow>({ name: 'find-client', text: FIND, values: [id] })).rows[0];
+      }
+      if (!row) return undefined;
+      if (row.removed_at !== null) throw new errors.InvalidClient('client is invalid', 'client was removed');
+      if (row.trust === 'blocked') throw new errors.InvalidClient('client is invalid', 'client is blocked');
+      // A document is asked at its own address each time; the row only holds what was consented to.
+      return row.registration === 'document' ? undefined : toMetadata(row);
+    },
+
+    upsert: unused,
+    consume: unused,
+    destroy: unused,
+    revokeByGrantId: unused,
+    findByUid: unused,
+    findByUserCode: unused,
+  };
+}
+
+function presentationOf(ctx: KoaContextWithOIDC): Presentation | undefined {
+  if (ctx.oidc.route !== 'token') return undefined;
+  const { grant_type: type, code, refresh_token: refreshToken } = ctx.oidc.params ?? {};
+  if (type === 'authorization_code' && typeof code === 'string') return { kind: type, value: code };
+  if (type === 'refresh_token' && typeof refreshToken === 'string') return { kind: type, value: refreshToken };
+  return undefined;
+}
+
+/** Members of the stored registration that the library understands and that mean something here. */
+const KEPT = ['client_uri', 'logo_uri', 'policy_uri', 'tos_uri', 'jwks', 'jwks_uri', 'token_endpoint_auth_signing_alg'];
+
+function toMetadata(row: ClientRow): AdapterPayload {
+  const native = row.redirect_uris.some((uri) => !uri.startsWith('https:'));
+  const kept = Object.fromEntries(Object.entries(row.metadata).filter(([key]) => KEPT.includes(key)));
+  return {
+    ...kept,
+    client_id: row.id,
+    client_name: row.name,
+    redirect_uris: row.redirect_uris,
+    grant_types: row.grant_types,
+    response_types: row.grant_types.includes('authorization_code') ? ['code'] : [],
+    application_type: native ? 'native' : 'web',
+    token_endpoint_auth_method: row.auth_method,
+    // The library compares what `compareClientSecret` makes of it: here it is the hash.
+    ...(row.secret_hash ? { client_secret: row.secret_hash.toString('base64url') } : {}),
+  };
+}

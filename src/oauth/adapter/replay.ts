@@ -1,0 +1,31 @@
+import { createHash } from 'node:crypto';
+import { type Adapter, errors } from 'oidc-provider';
+import type { Pool } from 'pg';
+
+import { unused } from './sealed-state.ts';
+
+const USE = `
+  INSERT INTO used_identifiers (hash, purpose, expires_at) VALUES ($1, 'assertion', now() + make_interval(secs => $2))
+  ON CONFLICT (hash) DO NOTHING`;
+
+/**
+ * Identifiers of client assertions, each accepted once by the database. The library asks `find` and
+ * then writes; here the write itself decides, so that of two parallel replays one is refused (RFC 7523 §3).
+ */
+export function replayAdapter({ pool }: { readonly pool: Pool }): Adapter {
+  return {
+    async find() {
+      return undefined;
+    },
+    async upsert(id, _payload, expiresIn) {
+      const hash = createHash('sha256').update(id).digest();
+      const { rowCount } = await pool.query({ name: 'use-identifier', text: USE, values: [hash, expiresIn] });
+      if (rowCount !== 1) throw new errors.InvalidClientAuth('client assertion was used before');
+    },
+    consume: unused,
+    destroy: unused,
+    revokeByGrantId: unused,
+    findByUid: unused,
+    findByUserCode: unused,
+  };
+}

@@ -1,0 +1,120 @@
+import { errors } from 'oidc-provider';
+import type { Grant, KoaContextWithOIDC } from 'oidc-provider';
+import type { PrismaClient } from '../platform/database/generated/client.ts';
+
+import type { Lifetimes } from '../config/config.ts';
+import { checkRedirectUri, findClient, normalizeRedirectUri } from '../domain/clients/index.ts';
+import { permittedScopes, rememberedScopes } from '../domain/grants/index.ts';
+import { effectiveAuthority, type TrustLevel } from '../domain/authority/index.ts';
+import type { Resource } from '../domain/resources/index.ts';
+import { newId } from '../kernel/ids.ts';
+
+import { resourceOf } from './configuration/resources.ts';
+import { setPendingGrant } from './pending-grant.ts';
+
+/** What the consent page decided, kept in the interaction's result until the library resumes. */
+export interface ConsentDecision {
+  readonly userId: string;
+  readonly resource: string;
+  readonly scopes: readonly string[];
+}
+
+/**
+ * The library's question whether this authorization was consented to. Each completed authorization
+ * makes a grant of its own, so nothing existing is ever answered: either a decision made for this
+ * very request, or one that may be repeated without asking.
+ *
+ * The grant is written when its code is saved; until then it is remembered with the request.
+ */
+export function createLoadGrant({
+  prisma,
+  lifetimes,
+}: {
+  readonly prisma: PrismaClient;
+  readonly lifetimes: Lifetimes;
+}) {
+  return async (ctx: KoaContextWithOIDC): Promise<Grant | undefined> => {
+    const { client, session, params, result } = ctx.oidc;
+    const resource = resourceOf(ctx);
+    const userId = session?.accountId;
+    const redirectUri = params?.['redirect_uri'];
+    if (!client || !userId || !resource || typeof redirectUri !== 'string') return undefined;
+    // On the way back from consent the library does not look again whether the redirect is still the client's.
+    if (!client.redirectUriAllowed(redirectUri)) throw new errors.InvalidRedirectUri();
+
+    const requested = String(params?.['scope'] ?? '').split(' ').filter(Boolean);
+    const trust = ((await findClient(prisma, client.clientId))?.trust ?? 'untrusted') as TrustLevel;
+    const permitted = await permittedScopes(prisma, { userId, tenantId: resource.tenantId, resourceId: resource.id });
+    const decided = result?.['consent'] as ConsentDecision | undefined;
+
+    let consented: readonly string[] | undefined;
+    if (decided) {
+      if (decided.userId !== userId || decided.resource !== resource.identifier) return undefined;
+      consented = decided.scopes;
+    } else {
+      const key = { userId, clientId: client.clientId, resourceId: resource.id, redirectUri: normalizeRedirectUri(redirectUri) };
+      consented = await silently(key, { trust, redirectUri, prompts: ctx.oidc.prompts });
+    }
+    if (!consented) return undefined;
+
+    const { scopes, dropped } = effectiveAuthority({
+      requested: requested.filter((scope) => !OIDC_SCOPES.has(scope)),
+      offered: resource.scopes.map(({ scope }) => scope),
+      permitted,
+      trust,
+      consented,
+    });
+    const uncovered = dropped.some(({ reason }) => reason === 'not_consented');
+    if (scopes.length === 0 || (!decided && uncovered)) return undefined;
+    return pending(ctx, { userId, resource, scopes, oidcScopes: requested.filter((s) => OIDC_SCOPES.has(s)), trust });
+  };
+
+  /**
+   * Remembered consent may stand in for the page only for a client that the installation trusts, and
+   * never where another program on the same machine could take the client's place (RFC 8252 §8.6).
+   */
+  async function silently(
+    key: Parameters<typeof rememberedScopes>[1],
+    asked: { readonly trust: TrustLevel; readonly redirectUri: string; readonly prompts: ReadonlySet<string> },
+  ): Promise<readonly string[] | undefined> {
+    const trusted = asked.trust === 'trusted' || asked.trust === 'first_party';
+    const checked = checkRedirectUri(asked.redirectUri);
+    if (!trusted || !checked.ok || checked.kind !== 'https' || asked.prompts.has('consent')) return undefined;
+    const scopes = await rememberedScopes(prisma, key);
+    return scopes.length > 0 ? scopes : undefined;
+  }
+
+  function pending(
+    ctx: KoaContextWithOIDC,
+    made: {
+      readonly userId: string;
+      readonly resource: Resource;
+      readonly scopes: readonly string[];
+      readonly oidcScopes: readonly string[];
+      readonly trust: TrustLevel;
+    },
+  ): Grant {
+    const { provider, client, session } = ctx.oidc;
+    const id = newId('grt');
+    const clientId = client?.clientId ?? '';
+    const grant = new provider.Grant({ jti: id, accountId: made.userId, clientId } as never);
+    grant.addResourceScope(made.resource.identifier, made.scopes.join(' '));
+    if (made.oidcScopes.length > 0) grant.addOIDCScope(made.oidcScopes.join(' '));
+    setPendingGrant(ctx, {
+      id,
+      tenantId: made.resource.tenantId,
+      userId: made.userId,
+      clientId,
+      resource: made.resource.identifier,
+      scopes: made.scopes,
+      oidcScopes: made.oidcScopes,
+      authTime: new Date((session?.loginTs ?? 0) * 1000),
+      acr: session?.acr ?? '',
+      amr: session?.amr ?? [],
+      lifetime: made.trust === 'untrusted' ? lifetimes.untrustedGrant : lifetimes.grant,
+    });
+    return grant;
+  }
+}
+
+const OIDC_SCOPES: ReadonlySet<string> = new Set(['openid', 'offline_access']);

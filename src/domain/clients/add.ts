@@ -1,0 +1,100 @@
+import { InvalidInput } from '../../kernel/errors.ts';
+import { DEFAULT_TENANT, hashSecret, newId, newSecret } from '../../kernel/ids.ts';
+import type { Origin } from '../../kernel/origin.ts';
+import type { PrismaClient } from '../../platform/database/generated/client.ts';
+import { recordAudit } from '../audit/index.ts';
+
+import { type AuthMethod, GRANT_TYPES, type GrantType, type Trust } from './client.ts';
+import { readKeys } from './registered-keys.ts';
+import { applicationType, checkRedirectUris } from './registered-redirects.ts';
+import { displayName } from './registered-values.ts';
+import { insertClient } from './store.ts';
+
+export interface NewClient {
+  /** `ten_default` when absent. */
+  readonly tenantId?: string | undefined;
+  readonly name: string;
+  readonly redirectUris: readonly string[];
+  /** `none`: a public client, which proves itself with PKCE alone. */
+  readonly authMethod?: AuthMethod | undefined;
+  /** A JWK Set of public keys, for `private_key_jwt`; or the URL of one. */
+  readonly jwks?: unknown;
+  readonly jwksUri?: string | undefined;
+  /** `known` when absent: an administrator vouches for who it is, not for what it does. */
+  readonly trust?: Trust | undefined;
+  /** Both that there are, when absent. */
+  readonly grantTypes?: readonly GrantType[] | undefined;
+}
+
+export interface AddedClient {
+  /** `cli_…` */
+  readonly clientId: string;
+  /** In the clear, this once; only its hash is kept. */
+  readonly clientSecret: string | undefined;
+}
+
+/**
+ * Pre-registers a client.
+ *
+ * Its id and secret are of `[A-Za-z0-9_-]` only: SDKs send them in a Basic header without the form
+ * encoding of RFC 6749 §2.3.1, and so encoding makes no difference.
+ *
+ * @throws InvalidInput when a redirect URI, a key or the combination cannot be; the message says how to mend it.
+ */
+export async function addClient(
+  prisma: PrismaClient,
+  input: NewClient,
+  origin: Origin,
+): Promise<AddedClient> {
+  const record = build(input);
+  const secret = record.authMethod.startsWith('client_secret') ? newSecret() : undefined;
+
+  await prisma.$transaction(async (tx) => {
+    await insertClient(tx, { ...record, secretHash: secret === undefined ? undefined : hashSecret(secret) });
+    await recordAudit(
+      tx,
+      {
+        event: 'client.added',
+        outcome: 'success',
+        tenant: record.tenantId,
+        client: record.id,
+        detail: { name: record.name, auth_method: record.authMethod, trust: record.trust },
+      },
+      origin,
+    );
+  });
+  return { clientId: record.id, clientSecret: secret };
+}
+
+function build(input: NewClient) {
+  const name = displayName(input.name);
+  if (name === undefined) throw new InvalidInput('A client needs a name.');
+
+  const redirects = checkRedirectUris(input.redirectUris);
+  if (!redirects.ok) throw new InvalidInput(`${redirects.reason}.`);
+
+  const authMethod = input.authMethod ?? 'none';
+  if (authMethod !== 'private_key_jwt' && (input.jwks !== undefined || input.jwksUri !== undefined)) {
+    throw new InvalidInput('Keys belong to a client that authenticates with private_key_jwt.');
+  }
+  const keys = readKeys({ jwks: input.jwks, jwks_uri: input.jwksUri }, authMethod);
+  if (!keys.ok) throw new InvalidInput(`${keys.reason}.`);
+
+  const grantTypes = input.grantTypes ?? GRANT_TYPES;
+  if (!grantTypes.includes('authorization_code')) {
+    throw new InvalidInput(
+      'A client needs the grant type authorization_code: a refresh has to begin with something.',
+    );
+  }
+  return {
+    id: newId('cli'),
+    tenantId: input.tenantId ?? DEFAULT_TENANT,
+    registration: 'preregistered' as const,
+    name,
+    authMethod,
+    redirectUris: redirects.uris,
+    grantTypes: GRANT_TYPES.filter((type) => grantTypes.includes(type)),
+    trust: input.trust ?? ('known' as const),
+    metadata: { application_type: applicationType(redirects.uris, undefined), ...keys.value },
+  };
+}

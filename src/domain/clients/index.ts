@@ -1,0 +1,39 @@
+/**
+ * Clients: the software that connects, however it came to be known.
+ *
+ * Owns the registration of a client (by an administrator, dynamically by RFC 7591, by its metadata
+ * document), the rules for redirect URIs, its trust level and its secret.
+ *
+ *     administrator ──addClient────────────────────────────┐
+ *     POST /register ─┐                                     ├──▶ client
+ *     document ───────┴─normalizeRegistration─registerClient┘
+ *
+ * Whatever the way in, a redirect URI passes `checkRedirectUri`, and a request is compared with
+ * `redirectUriMatches`.
+ *
+ * Does not own: fetching documents or answering `/register` (`oauth`), or what a trust level permits (`authority`).
+ */
+
+export { type AddedClient, addClient, type NewClient } from './add.ts';
+export {
+  AUTH_METHODS,
+  type AuthMethod,
+  type Client,
+  GRANT_TYPES,
+  type GrantType,
+  type Registration,
+  TRUST_LEVELS,
+  type Trust,
+} from './client.ts';
+export {
+  type ClientMetadata,
+  type NormalizedRegistration,
+  normalizeRegistration,
+  type RegistrationError,
+} from './normalize-registration.ts';
+export { checkRedirectUri, type RedirectUriCheck, type RedirectUriKind } from './redirect-uri.ts';
+export { normalizeRedirectUri, redirectUriMatches } from './redirect-uri-match.ts';
+export { registerClient, type SelfRegistration } from './register.ts';
+export { type RemoveClientDeps, type RemovedClient, removeClient } from './remove.ts';
+export { clientSecretMatches } from './secret.ts';
+export { type ClientCredentials, findClient, findClientCredentials, listClients } from './store.ts';

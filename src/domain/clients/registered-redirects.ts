@@ -1,0 +1,50 @@
+import { isLoopbackHost } from '../../kernel/loopback.ts';
+
+import { checkRedirectUri } from './redirect-uri.ts';
+
+const MAX_REDIRECT_URIS = 50;
+
+export type CheckedRedirectUris =
+  | { readonly ok: true; readonly uris: readonly string[] }
+  | { readonly ok: false; readonly reason: string };
+
+/** All of them, byte-exact and in order, or what is wrong with the first that cannot be registered. */
+export function checkRedirectUris(value: unknown): CheckedRedirectUris {
+  if (!Array.isArray(value) || value.length === 0) {
+    return { ok: false, reason: 'redirect_uris must be an array with at least one URI' };
+  }
+  if (value.length > MAX_REDIRECT_URIS) {
+    return {
+      ok: false,
+      reason: `redirect_uris has ${value.length} members; at most ${MAX_REDIRECT_URIS} are accepted`,
+    };
+  }
+  const uris: string[] = [];
+  // By index, so that the holes of a sparse array are seen.
+  for (let index = 0; index < value.length; index += 1) {
+    const uri: unknown = value[index];
+    if (typeof uri !== 'string') return { ok: false, reason: `redirect_uris[${index}] is not a string` };
+    const checked = checkRedirectUri(uri);
+    if (!checked.ok) return { ok: false, reason: `redirect_uris[${index}]: ${checked.reason}` };
+    if (!uris.includes(uri)) uris.push(uri);
+  }
+  return { ok: true, uris };
+}
+
+/**
+ * OpenID Connect Registration §2: `native` when a redirect leads to a program on the person's machine.
+ *
+ * Most clients leave it out or, with mixed lists, could not say it truthfully. An https redirect to a
+ * loopback host exists for web applications under development only, and keeps a list without private-use
+ * schemes `web`.
+ */
+export function applicationType(uris: readonly string[], stated: unknown): 'native' | 'web' {
+  const kinds = uris.map((uri) => ({ uri, check: checkRedirectUri(uri) }));
+  const has = (kind: string) => kinds.some(({ check }) => check.ok && check.kind === kind);
+  if (has('private-use')) return 'native';
+  const loopbackTls = uris.some(
+    (uri) => /^https:/i.test(uri) && isLoopbackHost(URL.parse(uri)?.hostname ?? ''),
+  );
+  if (loopbackTls) return 'web';
+  return has('loopback') || stated === 'native' ? 'native' : 'web';
+}

@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
-import { type CryptoKey, exportJWK, generateKeyPair, type JWK, type JWTPayload, SignJWT } from 'jose';
+import { type CryptoKey, exportJWK, generateKeyPair, type JWK, SignJWT } from 'jose';
 
 /** One signing key of the test issuer. */
 export interface SigningKey {
@@ -26,7 +26,11 @@ export interface TestIssuer {
   readonly behaviour: Behaviour;
   readonly hits: { jwks: number; metadata: number };
   /** A signed access token; `claims` and `header` replace the usual ones, undefined removes one. */
-  token(claims?: JWTPayload, header?: Readonly<Record<string, unknown>>, key?: SigningKey): Promise<string>;
+  token(
+    claims?: Readonly<Record<string, unknown>>,
+    header?: Readonly<Record<string, unknown>>,
+    key?: SigningKey,
+  ): Promise<string>;
   close(): Promise<void>;
 }
 

@@ -5,10 +5,8 @@ import {
 import { Client as ClientV1 } from '@modelcontextprotocol/sdk/client/index.js';
 import { StreamableHTTPClientTransport as TransportV1 } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-
-import { startIssuer, type TestIssuer } from '../../packages/verifier/test/issuer.ts';
-
-import { type Example, startExample } from './server.ts';
+import { type Example, startExample } from '../../../examples/mcp-server/server.ts';
+import { startIssuer, type TestIssuer } from '../../../packages/verifier/test/issuer.ts';
 
 const resource = 'http://localhost:4001/mcp';
 let issuer: TestIssuer;

@@ -65,7 +65,7 @@ export async function findClientCredentials(
   db: Queryable,
   id: string,
 ): Promise<ClientCredentials | undefined> {
-  const { rows } = await db.query<ClientRow>({ name: 'find-client', text: FIND, values: [id] });
+  const { rows } = await db.query<ClientRow>({ name: 'clients-find', text: FIND, values: [id] });
   return rows[0] && { client: toClient(rows[0]), secretHash: rows[0].secret_hash ?? undefined };
 }
 
@@ -76,7 +76,7 @@ export async function findClient(db: Queryable, id: string): Promise<Client | un
 
 /** Every client that is not removed, oldest first. */
 export async function listClients(db: Queryable): Promise<readonly Client[]> {
-  const { rows } = await db.query<ClientRow>({ name: 'list-clients', text: LIST });
+  const { rows } = await db.query<ClientRow>({ name: 'clients-list', text: LIST });
   return rows.map(toClient);
 }
 

@@ -52,13 +52,13 @@ function toResource(row: ResourceRow): Resource {
 export async function findResource(db: Queryable, identifier: string): Promise<Resource | undefined> {
   const canonical = canonicalizeResource(identifier);
   if (canonical === undefined) return undefined;
-  const { rows } = await db.query<ResourceRow>({ name: 'find-resource', text: FIND, values: [canonical] });
+  const { rows } = await db.query<ResourceRow>({ name: 'resources-find', text: FIND, values: [canonical] });
   return rows[0] && toResource(rows[0]);
 }
 
 /** Every resource that is not removed, oldest first. */
 export async function listResources(db: Queryable): Promise<readonly Resource[]> {
-  const { rows } = await db.query<ResourceRow>({ name: 'list-resources', text: LIST });
+  const { rows } = await db.query<ResourceRow>({ name: 'resources-list', text: LIST });
   return rows.map(toResource);
 }
 
@@ -72,7 +72,7 @@ export async function authenticateResource(
   secret: string,
 ): Promise<Resource | undefined> {
   const { rows } = await db.query<ResourceRow>({
-    name: 'authenticate-resource',
+    name: 'resources-authenticate',
     text: FIND_ANY,
     values: [canonicalizeResource(name) ?? '', name],
   });

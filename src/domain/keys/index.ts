@@ -1,0 +1,23 @@
+/**
+ * Keys: what this installation signs with, and the secrets that its processes share.
+ *
+ * Owns the signing keys (made, published, rotated, sealed under the master key), the signing and
+ * verifying of our own JWTs, and versioned server secrets, for example the one that refresh tokens are
+ * derived with.
+ *
+ *     (next) ──▶ current ──rotate──▶ retired ──token lifetime + skew──▶ no longer published
+ *
+ * Does not own: what a token says (`tokens`), clients' keys (`clients`), or the master key (`platform/crypto`).
+ *
+ * @see https://www.rfc-editor.org/rfc/rfc7517 JSON Web Key
+ * @see https://www.rfc-editor.org/rfc/rfc7638 JWK Thumbprint
+ */
+
+export type { KeyInfo, KeyState, PublicJwk, SigningAlgorithm } from './key.ts';
+export { type CurrentKey, createKeys, type Keys, type KeysDeps } from './keys.ts';
+export {
+  createServerSecrets,
+  type SecretPurpose,
+  type ServerSecret,
+  type VersionedSecret,
+} from './secrets.ts';

@@ -1,0 +1,95 @@
+import { createHash } from 'node:crypto';
+import type { Logger } from 'pino';
+
+import type { Redis } from '../redis/index.ts';
+
+import type { Counter } from './counter.ts';
+import { withInsurance } from './insured.ts';
+import { createMemoryCounter } from './memory.ts';
+import { createRedisCounter } from './redis.ts';
+
+interface Deps {
+  readonly redis?: Redis | undefined;
+  /** `false` allows everything; the configuration refuses that anywhere but on loopback. */
+  readonly enabled: boolean;
+  readonly log?: Logger | undefined;
+}
+
+export interface Limit {
+  /** What a key may use up in one window. */
+  readonly points: number;
+  /** Length of the window, in whole seconds, from its first use on. */
+  readonly seconds: number;
+}
+
+export interface Verdict {
+  readonly allowed: boolean;
+  /** Whole seconds until the window ends, at least 1 when refused, 0 when allowed. */
+  readonly retryAfter: number;
+}
+
+export interface Limiter {
+  /** Uses points up (1 by default) and says whether that was still within the limit. Never rejects. */
+  take(key: string, points?: number): Promise<Verdict>;
+  /** Says whether one more point would be allowed, and uses none. */
+  peek(key: string): Promise<Verdict>;
+  /** Forgets what the key used, for example after a success. */
+  reset(key: string): Promise<void>;
+}
+
+export interface Throttle {
+  /** The limiter of that name; names are fixed words, keys may be anything that came from outside. */
+  limiter(name: string, limit: Limit): Limiter;
+}
+
+const ALLOWED: Verdict = { allowed: true, retryAfter: 0 };
+
+/**
+ * Limits how often something may happen: in Redis for all processes together, in this process alone
+ * while Redis is away or none is configured. It never fails open.
+ *
+ * Keys are hashed: what somebody typed as an e-mail address does not end up in Redis, and a long key
+ * costs no more than a short one.
+ */
+export function createThrottle({ redis, enabled, log }: Deps): Throttle {
+  if (!enabled) {
+    const unlimited: Limiter = {
+      take: async () => ALLOWED,
+      peek: async () => ALLOWED,
+      reset: async () => {},
+    };
+    return { limiter: () => unlimited };
+  }
+  return {
+    limiter(name, { points: limit, seconds }) {
+      const memory = createMemoryCounter(seconds);
+      const counter: Counter = redis
+        ? withInsurance(createRedisCounter(redis, name, seconds), memory, () =>
+            log?.warn({ limiter: name }, 'throttling in this process alone'),
+          )
+        : memory;
+
+      return {
+        async take(key, points = 1) {
+          const { consumed, msLeft } = await counter.add(hashed(key), points);
+          return consumed <= limit ? ALLOWED : refused(msLeft);
+        },
+        async peek(key) {
+          const usage = await counter.get(hashed(key));
+          return usage === undefined || usage.consumed < limit ? ALLOWED : refused(usage.msLeft);
+        },
+        async reset(key) {
+          await counter.delete(hashed(key));
+        },
+      };
+    },
+  };
+}
+
+function refused(msLeft: number): Verdict {
+  return { allowed: false, retryAfter: Math.max(1, Math.ceil(msLeft / 1000)) };
+}
+
+function hashed(key: string): string {
+  return createHash('sha256').update(key, 'utf8').digest('base64url').slice(0, 22);
+}

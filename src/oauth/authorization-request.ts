@@ -4,7 +4,15 @@ import { canonicalizeResource } from '../domain/resources/index.ts';
  * What OpenID Connect adds to a request and what means nothing without `openid`. Clients that send
  * one anyway (a `nonce` out of habit) are not refused for it.
  */
-const OPENID_ONLY = ['nonce', 'claims', 'claims_locales', 'acr_values', 'id_token_hint', 'ui_locales', 'display'];
+const OPENID_ONLY = [
+  'nonce',
+  'claims',
+  'claims_locales',
+  'acr_values',
+  'id_token_hint',
+  'ui_locales',
+  'display',
+];
 
 /**
  * Puts an authorization request into the form in which the library reads it as we mean it:

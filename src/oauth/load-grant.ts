@@ -1,13 +1,12 @@
-import { errors } from 'oidc-provider';
 import type { Grant, KoaContextWithOIDC } from 'oidc-provider';
-import type { PrismaClient } from '../platform/database/generated/client.ts';
-
+import { errors } from 'oidc-provider';
 import type { Lifetimes } from '../config/config.ts';
+import { effectiveAuthority, type TrustLevel } from '../domain/authority/index.ts';
 import { checkRedirectUri, findClient, normalizeRedirectUri } from '../domain/clients/index.ts';
 import { permittedScopes, rememberedScopes } from '../domain/grants/index.ts';
-import { effectiveAuthority, type TrustLevel } from '../domain/authority/index.ts';
 import type { Resource } from '../domain/resources/index.ts';
 import { newId } from '../kernel/ids.ts';
+import type { Database } from '../platform/database/index.ts';
 
 import { resourceOf } from './configuration/resources.ts';
 import { setPendingGrant } from './pending-grant.ts';
@@ -27,10 +26,10 @@ export interface ConsentDecision {
  * The grant is written when its code is saved; until then it is remembered with the request.
  */
 export function createLoadGrant({
-  prisma,
+  database: { pool, prisma },
   lifetimes,
 }: {
-  readonly prisma: PrismaClient;
+  readonly database: Database;
   readonly lifetimes: Lifetimes;
 }) {
   return async (ctx: KoaContextWithOIDC): Promise<Grant | undefined> => {
@@ -42,9 +41,15 @@ export function createLoadGrant({
     // On the way back from consent the library does not look again whether the redirect is still the client's.
     if (!client.redirectUriAllowed(redirectUri)) throw new errors.InvalidRedirectUri();
 
-    const requested = String(params?.['scope'] ?? '').split(' ').filter(Boolean);
-    const trust = ((await findClient(prisma, client.clientId))?.trust ?? 'untrusted') as TrustLevel;
-    const permitted = await permittedScopes(prisma, { userId, tenantId: resource.tenantId, resourceId: resource.id });
+    const requested = String(params?.['scope'] ?? '')
+      .split(' ')
+      .filter(Boolean);
+    const trust = (await findClient(pool, client.clientId))?.trust ?? 'untrusted';
+    const permitted = await permittedScopes(prisma, {
+      userId,
+      tenantId: resource.tenantId,
+      resourceId: resource.id,
+    });
     const decided = result?.['consent'] as ConsentDecision | undefined;
 
     let consented: readonly string[] | undefined;
@@ -52,7 +57,12 @@ export function createLoadGrant({
       if (decided.userId !== userId || decided.resource !== resource.identifier) return undefined;
       consented = decided.scopes;
     } else {
-      const key = { userId, clientId: client.clientId, resourceId: resource.id, redirectUri: normalizeRedirectUri(redirectUri) };
+      const key = {
+        userId,
+        clientId: client.clientId,
+        resourceId: resource.id,
+        redirectUri: normalizeRedirectUri(redirectUri),
+      };
       consented = await silently(key, { trust, redirectUri, prompts: ctx.oidc.prompts });
     }
     if (!consented) return undefined;
@@ -66,7 +76,13 @@ export function createLoadGrant({
     });
     const uncovered = dropped.some(({ reason }) => reason === 'not_consented');
     if (scopes.length === 0 || (!decided && uncovered)) return undefined;
-    return pending(ctx, { userId, resource, scopes, oidcScopes: requested.filter((s) => OIDC_SCOPES.has(s)), trust });
+    return pending(ctx, {
+      userId,
+      resource,
+      scopes,
+      oidcScopes: requested.filter((s) => OIDC_SCOPES.has(s)),
+      trust,
+    });
   };
 
   /**
@@ -75,7 +91,11 @@ export function createLoadGrant({
    */
   async function silently(
     key: Parameters<typeof rememberedScopes>[1],
-    asked: { readonly trust: TrustLevel; readonly redirectUri: string; readonly prompts: ReadonlySet<string> },
+    asked: {
+      readonly trust: TrustLevel;
+      readonly redirectUri: string;
+      readonly prompts: ReadonlySet<string>;
+    },
   ): Promise<readonly string[] | undefined> {
     const trusted = asked.trust === 'trusted' || asked.trust === 'first_party';
     const checked = checkRedirectUri(asked.redirectUri);

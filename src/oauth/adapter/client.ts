@@ -1,8 +1,13 @@
-import Provider, { errors } from 'oidc-provider';
 import type { Adapter, AdapterPayload, KoaContextWithOIDC } from 'oidc-provider';
+import Provider, { errors } from 'oidc-provider';
 import type { Pool } from 'pg';
 
-import { type ClientRow, loadPresented, type Presented, type Presentation } from '../../domain/grants/index.ts';
+import {
+  type ClientRow,
+  loadPresented,
+  type Presentation,
+  type Presented,
+} from '../../domain/grants/index.ts';
 
 import { unused } from './sealed-state.ts';
 
@@ -39,7 +44,7 @@ export function clientAdapter({ pool }: { readonly pool: Pool }): Adapter {
         presentedBy.set(ctx, { presented: found.presented });
         row = found.client;
       } else {
-        row = (await pool.query<ClientRow>({ name: 'find-client', text: FIND, values: [id] })).rows[0];
+        row = (await pool.query<ClientRow>({ name: 'find-oauth-client', text: FIND, values: [id] })).rows[0];
       }
       if (!row) return undefined;
       if (row.removed_at !== null) throw new errors.InvalidClient('client is invalid', 'client was removed');
@@ -61,12 +66,21 @@ function presentationOf(ctx: KoaContextWithOIDC): Presentation | undefined {
   if (ctx.oidc.route !== 'token') return undefined;
   const { grant_type: type, code, refresh_token: refreshToken } = ctx.oidc.params ?? {};
   if (type === 'authorization_code' && typeof code === 'string') return { kind: type, value: code };
-  if (type === 'refresh_token' && typeof refreshToken === 'string') return { kind: type, value: refreshToken };
+  if (type === 'refresh_token' && typeof refreshToken === 'string')
+    return { kind: type, value: refreshToken };
   return undefined;
 }
 
 /** Members of the stored registration that the library understands and that mean something here. */
-const KEPT = ['client_uri', 'logo_uri', 'policy_uri', 'tos_uri', 'jwks', 'jwks_uri', 'token_endpoint_auth_signing_alg'];
+const KEPT = [
+  'client_uri',
+  'logo_uri',
+  'policy_uri',
+  'tos_uri',
+  'jwks',
+  'jwks_uri',
+  'token_endpoint_auth_signing_alg',
+];
 
 function toMetadata(row: ClientRow): AdapterPayload {
   const native = row.redirect_uris.some((uri) => !uri.startsWith('https:'));
@@ -79,7 +93,7 @@ function toMetadata(row: ClientRow): AdapterPayload {
     grant_types: row.grant_types,
     response_types: row.grant_types.includes('authorization_code') ? ['code'] : [],
     application_type: native ? 'native' : 'web',
-    token_endpoint_auth_method: row.auth_method,
+    token_endpoint_auth_method: row.auth_method as NonNullable<AdapterPayload['token_endpoint_auth_method']>,
     // The library compares what `compareClientSecret` makes of it: here it is the hash.
     ...(row.secret_hash ? { client_secret: row.secret_hash.toString('base64url') } : {}),
   };

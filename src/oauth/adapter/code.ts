@@ -1,5 +1,5 @@
-import Provider, { errors } from 'oidc-provider';
 import type { Adapter, KoaContextWithOIDC } from 'oidc-provider';
+import Provider, { errors } from 'oidc-provider';
 import type { Pool } from 'pg';
 
 import { issueGrant } from '../../domain/grants/index.ts';
@@ -14,7 +14,13 @@ import { unused } from './sealed-state.ts';
  *
  * Codes are found and consumed by `oauth/grants`, never through the library.
  */
-export function codeAdapter({ pool, codeLifetime }: { readonly pool: Pool; readonly codeLifetime: number }): Adapter {
+export function codeAdapter({
+  pool,
+  codeLifetime,
+}: {
+  readonly pool: Pool;
+  readonly codeLifetime: number;
+}): Adapter {
   return {
     async upsert(value, payload) {
       const ctx = Provider.ctx as KoaContextWithOIDC;

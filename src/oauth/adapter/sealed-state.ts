@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import { errors } from 'oidc-provider';
 import type { Adapter, AdapterPayload } from 'oidc-provider';
+import { errors } from 'oidc-provider';
 import type { Pool } from 'pg';
 
 import type { Sealer } from '../../platform/crypto/seal.ts';
@@ -10,7 +10,8 @@ const UPSERT = `
   VALUES ($1, $2, $3, now() + make_interval(secs => $4))
   ON CONFLICT (id_hash) DO UPDATE SET sealed = EXCLUDED.sealed, expires_at = EXCLUDED.expires_at
   WHERE interactions.consumed_at IS NULL`;
-const FIND = 'SELECT sealed FROM interactions WHERE id_hash = $1 AND consumed_at IS NULL AND expires_at > now()';
+const FIND =
+  'SELECT sealed FROM interactions WHERE id_hash = $1 AND consumed_at IS NULL AND expires_at > now()';
 const END = 'DELETE FROM interactions WHERE id_hash = $1 AND expires_at > now()';
 
 /**
@@ -20,8 +21,14 @@ const END = 'DELETE FROM interactions WHERE id_hash = $1 AND expires_at > now()'
  * The database decides who ends it: of two requests that resume one interaction, the second is
  * refused, and so one decision makes one code.
  */
-export function sealedState(kind: string, { pool, sealer }: { readonly pool: Pool; readonly sealer: Sealer }): Adapter {
-  const key = (id: string) => createHash('sha256').update(JSON.stringify([kind, id])).digest();
+export function sealedState(
+  kind: string,
+  { pool, sealer }: { readonly pool: Pool; readonly sealer: Sealer },
+): Adapter {
+  const key = (id: string) =>
+    createHash('sha256')
+      .update(JSON.stringify([kind, id]))
+      .digest();
   const place = (hash: Buffer) => ({ purpose: `state:${kind}`, owner: hash.toString('base64url') });
 
   return {
@@ -36,7 +43,11 @@ export function sealedState(kind: string, { pool, sealer }: { readonly pool: Poo
 
     async find(id) {
       const hash = key(id);
-      const { rows } = await pool.query<{ sealed: Buffer }>({ name: 'state-find', text: FIND, values: [hash] });
+      const { rows } = await pool.query<{ sealed: Buffer }>({
+        name: 'state-find',
+        text: FIND,
+        values: [hash],
+      });
       const row = rows[0];
       return row && (JSON.parse(sealer.open(place(hash), row.sealed).toString()) as AdapterPayload);
     },

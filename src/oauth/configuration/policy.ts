@@ -1,5 +1,5 @@
-import { interactionPolicy } from 'oidc-provider';
 import type { KoaContextWithOIDC } from 'oidc-provider';
+import { interactionPolicy } from 'oidc-provider';
 
 const { Check, Prompt } = interactionPolicy;
 
@@ -13,7 +13,12 @@ export function createInteractionPolicy(): InstanceType<typeof Prompt>[] {
   return [
     new Prompt(
       { name: 'login', requestable: true },
-      new Check('no_session', 'nobody is signed in', 'login_required', ({ oidc }) => !oidc.session?.accountId),
+      new Check(
+        'no_session',
+        'nobody is signed in',
+        'login_required',
+        ({ oidc }) => !oidc.session?.accountId,
+      ),
       new Check('max_age', 'the sign-in is too long ago', 'login_required', (ctx) => tooOld(ctx)),
     ),
     new Prompt(

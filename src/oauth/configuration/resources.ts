@@ -1,5 +1,5 @@
-import { errors } from 'oidc-provider';
 import type { Client, KoaContextWithOIDC, ResourceServer } from 'oidc-provider';
+import { errors } from 'oidc-provider';
 import type { Pool } from 'pg';
 
 import { findResource, listResources, type Resource } from '../../domain/resources/index.ts';

@@ -18,10 +18,10 @@ export function deriveSessions(provider: Provider, currentSession: CurrentSessio
 
   Derived.get = async (ctx: KoaContextWithOIDC) => {
     const session = await currentSession(ctx);
-    const derived = new Derived(undefined as never);
+    const derived = new Derived();
     if (session) {
       Object.assign(derived, {
-        accountId: session.userId,
+        accountId: session.user.id,
         loginTs: Math.floor(session.authTime.getTime() / 1000),
         acr: session.acr,
         amr: [...session.amr],

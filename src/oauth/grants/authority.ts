@@ -35,7 +35,8 @@ export function narrow(ctx: KoaContextWithOIDC, grant: GrantFacts): EffectiveAut
   const requested = typeof asked === 'string' && asked !== '' ? asked.split(' ') : undefined;
   const held = new Set([...grant.scopes, ...grant.oidcScopes]);
   const foreign = requested?.filter((scope) => !held.has(scope)) ?? [];
-  if (foreign.length > 0) throw new errors.InvalidScope('a requested scope was not granted', foreign.join(' '));
+  if (foreign.length > 0)
+    throw new errors.InvalidScope('a requested scope was not granted', foreign.join(' '));
 
   return effectiveAuthority({
     requested: requested?.filter((scope) => !grant.oidcScopes.includes(scope)) ?? grant.scopes,

@@ -1,8 +1,14 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
-import { errors } from 'oidc-provider';
 import type { KoaContextWithOIDC } from 'oidc-provider';
+import { errors } from 'oidc-provider';
 
-import { loadPresented, type PresentedCode, redeemCode, revokeGrant, spendCode } from '../../domain/grants/index.ts';
+import {
+  loadPresented,
+  type PresentedCode,
+  redeemCode,
+  revokeGrant,
+  spendCode,
+} from '../../domain/grants/index.ts';
 import { newSecret } from '../../kernel/ids.ts';
 import { originOf } from '../../platform/http/index.ts';
 import { presentedOf } from '../adapter/client.ts';
@@ -65,7 +71,11 @@ export function authorizationCodeGrant(deps: GrantDeps) {
     return new errors.InvalidGrant('authorization code not found');
   }
 
-  async function spentAndRefused(ctx: KoaContextWithOIDC, code: PresentedCode, reason: string): Promise<Error> {
+  async function spentAndRefused(
+    ctx: KoaContextWithOIDC,
+    code: PresentedCode,
+    reason: string,
+  ): Promise<Error> {
     const audit = entryFor('token.rejected', code.grant, {
       outcome: 'refused',
       reason,
@@ -85,7 +95,10 @@ export function authorizationCodeGrant(deps: GrantDeps) {
       pool,
       grant.id,
       'code_reused',
-      entryFor('code.reused', grant, { outcome: 'refused', detail: { presented_by: ctx.oidc.client?.clientId } }),
+      entryFor('code.reused', grant, {
+        outcome: 'refused',
+        detail: { presented_by: ctx.oidc.client?.clientId },
+      }),
       originOf(ctx),
     );
     if (ended) markRecorded(ctx);

@@ -1,5 +1,5 @@
-import { errors } from 'oidc-provider';
 import type { KoaContextWithOIDC } from 'oidc-provider';
+import { errors } from 'oidc-provider';
 
 import {
   loadPresented,
@@ -56,7 +56,12 @@ export function refreshTokenGrant(deps: GrantDeps) {
     const { tokens, jti } = await mintTokens(deps, grant, authority, undefined);
 
     if (token.usedSecondsAgo !== undefined) {
-      const repeated = await repeat(ctx, value, token, entryFor('refresh.replayed', grant, { authority, jti }));
+      const repeated = await repeat(
+        ctx,
+        value,
+        token,
+        entryFor('refresh.replayed', grant, { authority, jti }),
+      );
       respond(ctx, tokens, repeated);
       return;
     }

@@ -47,7 +47,11 @@ export async function mintTokens(
 }
 
 /** Answers with the tokens. RFC 6749 §5.1: `no-store` is set by the library for this endpoint. */
-export function respond(ctx: KoaContextWithOIDC, tokens: MintedTokens, refreshToken: string | undefined): void {
+export function respond(
+  ctx: KoaContextWithOIDC,
+  tokens: MintedTokens,
+  refreshToken: string | undefined,
+): void {
   ctx.body = { ...tokens, ...(refreshToken === undefined ? {} : { refresh_token: refreshToken }) };
 }
 

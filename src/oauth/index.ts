@@ -1,0 +1,134 @@
+/**
+ * OAuth: the authorization server, and the only folder that knows oidc-provider.
+ *
+ *     /.well-known/…, /jwks     metadata/            prepared buffers
+ *     /register                 registration.ts      RFC 7591
+ *     /authorize                oidc-provider        checks the request; policy and sessions are ours
+ *     /interaction/:uid         interaction/         what the person is asked; dispatch.ts picks the step
+ *     /token                    grants/              one transaction per request
+ *     /introspect, /revoke      introspection.ts, revocation.ts
+ *
+ * Holds no rules of its own: what may be granted is `domain/authority`, what is alive is `domain/grants`.
+ */
+
+import type Router from '@koa/router';
+import type { Context, Middleware } from 'koa';
+import compose from 'koa-compose';
+import mount from 'koa-mount';
+
+import { recordAudit } from '../domain/audit/index.ts';
+import { listResources } from '../domain/resources/index.ts';
+import type { Session } from '../domain/sessions/index.ts';
+import { type Forms, originOf } from '../platform/http/index.ts';
+import type { Limiter } from '../platform/throttle/index.ts';
+
+import { normalizeAuthorizationRequest } from './authorization-request.ts';
+import { failureOf } from './events.ts';
+import { interactionRoutes } from './interaction/routes.ts';
+import { introspectionRoutes } from './introspection.ts';
+import { serverMetadata } from './metadata/document.ts';
+import { metadataRoutes } from './metadata/routes.ts';
+import type { VerifyOwnToken } from './own-token.ts';
+import { createProvider, type ProviderDeps } from './provider.ts';
+import { refusalOf } from './refusal.ts';
+import { registrationRoutes } from './registration.ts';
+import { revocationRoutes } from './revocation.ts';
+
+export { cors } from './cors.ts';
+
+export interface OAuthDeps extends ProviderDeps {
+  readonly forms: Forms;
+  readonly currentSession: (ctx: Context) => Promise<Session | undefined>;
+  readonly keys: { readonly jwks: () => Promise<object>; readonly verify: VerifyOwnToken };
+  readonly registrationLimiter: Limiter;
+}
+
+export interface OAuth {
+  /** Discovery and keys: addressed from the root of the host, outside the issuer's path. */
+  readonly metadata: Middleware;
+  /** Every other endpoint, mounted under the issuer's path. */
+  readonly endpoints: Middleware;
+}
+
+export function createOAuth(deps: OAuthDeps): OAuth {
+  const { config, database, forms, views, keys, grants, currentSession } = deps;
+  const { pool } = database;
+  const { issuer, lifetimes } = config;
+  const { pathname } = new URL(issuer);
+  const basePath = pathname === '/' ? '' : pathname;
+  const provider = createProvider(deps);
+  const own = { provider, pool, issuer, verify: keys.verify };
+
+  const routers: readonly Router[] = [
+    interactionRoutes({
+      provider,
+      database,
+      forms,
+      views,
+      clock: grants.clock,
+      lifetimes,
+      basePath,
+      currentSession,
+    }),
+    registrationRoutes({
+      provider,
+      database,
+      mode: config.dynamicRegistration,
+      limiter: deps.registrationLimiter,
+    }),
+    introspectionRoutes(own),
+    revocationRoutes(own),
+  ];
+
+  return {
+    metadata: metadataRoutes({
+      issuer,
+      jwks: keys.jwks,
+      metadata: async () => {
+        const scopes = (await listResources(pool)).flatMap((resource) => resource.scopes);
+        return serverMetadata(
+          config,
+          scopes.filter(({ destructive }) => !destructive).map(({ scope }) => scope),
+        );
+      },
+    }),
+    endpoints: compose([
+      recordRefusals(deps),
+      ...routers.map((router) => router.routes() as Middleware),
+      authorizationRequests,
+      only(['/authorize', '/token'], mount(provider)),
+    ]),
+  };
+}
+
+/** Writes the one record of a refused request before its answer leaves, and lets a failure of ours be one. */
+function recordRefusals({ database }: Pick<OAuthDeps, 'database'>): Middleware {
+  return async (ctx, next) => {
+    let thrown: unknown;
+    try {
+      await next();
+    } catch (error) {
+      thrown = error;
+    }
+    thrown ??= failureOf(ctx);
+    const refusal = refusalOf(ctx);
+    if (refusal) await recordAudit(database.prisma, refusal, originOf(ctx));
+    if (thrown) throw thrown;
+  };
+}
+
+/** Rewrites the query of an authorization request before the library reads it. */
+const authorizationRequests: Middleware = async (ctx, next) => {
+  if (ctx.path === '/authorize' && ctx.method === 'GET') {
+    ctx.querystring = normalizeAuthorizationRequest(new URLSearchParams(ctx.querystring)).toString();
+  }
+  await next();
+};
+
+/** The library answers at these paths and below them; everything else is for the doors, or nobody. */
+function only(paths: readonly string[], middleware: Middleware): Middleware {
+  return async (ctx, next) => {
+    const inside = paths.some((path) => ctx.path === path || ctx.path.startsWith(`${path}/`));
+    return inside ? middleware(ctx, next) : next();
+  };
+}

@@ -1,0 +1,84 @@
+import type { Lifetimes } from '../../config/config.ts';
+import type { Session } from '../../domain/sessions/index.ts';
+import { type ConsentPage, type ContinuePage, describeWhen } from '../../platform/http/index.ts';
+
+import { describeRedirect, type Offer } from './offer.ts';
+
+const DAY = 86_400;
+
+interface Frame {
+  readonly csrf: string;
+  readonly action: string;
+  readonly notYouUrl: string;
+  readonly now: Date;
+}
+
+function clientLine(offer: Offer, now: Date): ConsentPage['client'] {
+  const { client, registration, trust, firstSeen } = offer;
+  const redirect = describeRedirect(offer.redirectUri);
+  return {
+    name: client.clientName ?? client.clientId,
+    identifierHost: registration === 'document' ? new URL(client.clientId).host : undefined,
+    verified: trust !== 'untrusted',
+    registration,
+    firstSeen: firstSeen && describeWhen(firstSeen, now),
+    redirectHost: redirect.host,
+    redirectIsLoopback: redirect.loopback,
+    redirectIsPrivateUse: redirect.privateUse,
+    untrusted: trust === 'untrusted',
+  };
+}
+
+/** The consent page: each scope in a sentence, with the tools behind it; nothing preselected that reaches further than reading. */
+export function consentPage(
+  offer: Offer,
+  user: Session['user'],
+  lifetimes: Lifetimes,
+  { now, ...frame }: Frame,
+): ConsentPage {
+  const { resource, remembered, trust, client } = offer;
+  const untrusted = trust === 'untrusted';
+  return {
+    ...frame,
+    client: clientLine(offer, now),
+    resource: { name: resource.name, identifier: resource.identifier },
+    user: { name: user.name, email: user.email },
+    scopes: offer.scopes.map((scope) => {
+      const known = resource.scopes.find((candidate) => candidate.scope === scope);
+      const tools = resource.tools.filter((tool) => tool.scopes.includes(scope));
+      const destructive =
+        (known?.destructive ?? false) || tools.some((tool) => tool.effect === 'destructive');
+      const readsOnly = !destructive && tools.every((tool) => tool.effect === 'read');
+      const before = remembered.includes(scope);
+      return {
+        scope,
+        sentence: known?.description ?? scope,
+        tools: tools.map(({ name, title, effect }) => ({ name, title, effect })),
+        destructive,
+        checked: before || readsOnly,
+        isNew: remembered.length > 0 && !before,
+        alreadyGranted: before,
+      };
+    }),
+    stayConnected: {
+      offered: client.grantTypeAllowed('refresh_token'),
+      idleDays: Math.round((untrusted ? lifetimes.untrustedRefreshIdle : lifetimes.refreshIdle) / DAY),
+      absoluteDays: Math.round((untrusted ? lifetimes.untrustedGrant : lifetimes.grant) / DAY),
+    },
+  };
+}
+
+/** One click, for what was allowed before and where the redirect may not be followed unseen (RFC 8252 §8.6). */
+export function continuePage(offer: Offer, user: Session['user'], { now, ...frame }: Frame): ContinuePage {
+  const { resource } = offer;
+  return {
+    ...frame,
+    client: clientLine(offer, now),
+    resource: { name: resource.name, identifier: resource.identifier },
+    user: { name: user.name, email: user.email },
+    scopes: offer.scopes.map((scope) => {
+      const known = resource.scopes.find((candidate) => candidate.scope === scope);
+      return { scope, sentence: known?.description ?? scope, destructive: known?.destructive ?? false };
+    }),
+  };
+}

@@ -1,0 +1,93 @@
+import Router from '@koa/router';
+import type Provider from 'oidc-provider';
+import type { KoaContextWithOIDC } from 'oidc-provider';
+import { errors } from 'oidc-provider';
+import type { Pool } from 'pg';
+
+import { loadPresented } from '../domain/grants/index.ts';
+import { findResource } from '../domain/resources/index.ts';
+import { isAccessTokenBacked } from '../domain/tokens/index.ts';
+
+import { whyDead } from './grants/authority.ts';
+import { authenticatedEndpoint } from './internals.ts';
+import { type VerifyOwnToken, verifyOwnToken } from './own-token.ts';
+import { noteRefusal } from './refusal.ts';
+
+interface Deps {
+  readonly provider: Provider;
+  readonly pool: Pool;
+  readonly issuer: string;
+  readonly verify: VerifyOwnToken;
+}
+
+/** The one answer for everything that is not a living token of the caller's (RFC 7662 §2.2). */
+const INACTIVE = { active: false };
+
+/**
+ * Token introspection (RFC 7662), for access tokens and refresh tokens.
+ *
+ * A resource may ask about tokens issued for itself, a client about its own; anybody else, and any
+ * token that is not backed by a living grant at this moment, gets `active: false` and no reason.
+ */
+export function introspectionRoutes({ provider, pool, issuer, verify }: Deps): Router {
+  const router = new Router();
+  const endpoint = authenticatedEndpoint(provider, {
+    parameters: ['token', 'token_type_hint'],
+    event: 'introspection.error',
+  });
+
+  router.post('/introspect', endpoint, async (context) => {
+    const ctx = context as unknown as KoaContextWithOIDC;
+    ctx.set('Cache-Control', 'no-store');
+    const token = ctx.oidc.params?.['token'];
+    if (typeof token !== 'string' || token === '') throw new errors.InvalidRequest('token is required');
+    const caller = ctx.oidc.client?.clientId ?? '';
+    ctx.body =
+      (await accessToken(ctx, caller, token)) ?? (await refreshToken(ctx, caller, token)) ?? INACTIVE;
+  });
+
+  return router;
+
+  async function accessToken(ctx: KoaContextWithOIDC, caller: string, token: string) {
+    const claims = await verifyOwnToken(verify, issuer, token);
+    if (!claims) return undefined;
+    if (claims.client_id !== caller && !(await isResource(caller, claims.aud))) {
+      return refused(ctx, caller, claims.grant_id);
+    }
+    if (!(await isAccessTokenBacked(pool, { grantId: claims.grant_id, jti: claims.jti }))) return undefined;
+    return { active: true, token_type: 'Bearer', ...claims };
+  }
+
+  async function refreshToken(ctx: KoaContextWithOIDC, caller: string, value: string) {
+    const { presented } = await loadPresented(pool, caller, { kind: 'refresh_token', value });
+    if (presented?.kind !== 'refresh_token') return undefined;
+    const { grant } = presented;
+    if (grant.clientId !== caller) return refused(ctx, caller, grant.id);
+    if (whyDead(grant) || presented.expired || presented.usedSecondsAgo !== undefined) return undefined;
+    return {
+      active: true,
+      iss: issuer,
+      client_id: grant.clientId,
+      sub: grant.userId,
+      aud: grant.resource,
+      scope: [...grant.scopes, ...grant.oidcScopes].join(' '),
+      grant_id: grant.id,
+      tenant: grant.tenantId,
+    };
+  }
+
+  async function isResource(caller: string, audience: string): Promise<boolean> {
+    return (await findResource(pool, audience))?.id === caller;
+  }
+
+  function refused(ctx: KoaContextWithOIDC, caller: string, grant: string) {
+    noteRefusal(ctx, {
+      event: 'introspection.rejected',
+      outcome: 'refused',
+      reason: 'not_entitled',
+      client: caller,
+      grant,
+    });
+    return INACTIVE;
+  }
+}

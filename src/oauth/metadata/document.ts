@@ -1,0 +1,51 @@
+import type { Config } from '../../config/config.ts';
+
+/** What the authorization server says about itself. */
+export type ServerMetadata = Readonly<Record<string, unknown>>;
+
+const SIGNING_ALGORITHMS = ['RS256', 'PS256', 'ES256', 'EdDSA'];
+const AUTH_METHODS = ['none', 'client_secret_basic', 'client_secret_post', 'private_key_jwt'];
+
+/**
+ * Authorization server metadata (RFC 8414 §2), which is also the OpenID Provider configuration: one
+ * document for both, so that they cannot disagree. It lists what works here and nothing else.
+ *
+ * `scopes` are the non-destructive scopes of every resource: some clients ask for all they see here.
+ */
+export function serverMetadata(
+  { issuer, dynamicRegistration, metadataDocuments, signingAlgorithm }: Config,
+  scopes: readonly string[],
+): ServerMetadata {
+  const at = (path: string) => `${issuer}${path}`;
+  return {
+    issuer,
+    authorization_endpoint: at('/authorize'),
+    token_endpoint: at('/token'),
+    jwks_uri: at('/jwks'),
+    ...(dynamicRegistration === 'off' ? {} : { registration_endpoint: at('/register') }),
+    revocation_endpoint: at('/revoke'),
+    introspection_endpoint: at('/introspect'),
+    scopes_supported: [...new Set(['openid', 'offline_access', ...scopes])],
+    response_types_supported: ['code'],
+    response_modes_supported: ['query'],
+    grant_types_supported: ['authorization_code', 'refresh_token'],
+    code_challenge_methods_supported: ['S256'],
+    token_endpoint_auth_methods_supported: AUTH_METHODS,
+    token_endpoint_auth_signing_alg_values_supported: SIGNING_ALGORITHMS,
+    revocation_endpoint_auth_methods_supported: AUTH_METHODS,
+    revocation_endpoint_auth_signing_alg_values_supported: SIGNING_ALGORITHMS,
+    introspection_endpoint_auth_methods_supported: AUTH_METHODS,
+    introspection_endpoint_auth_signing_alg_values_supported: SIGNING_ALGORITHMS,
+    authorization_response_iss_parameter_supported: true,
+    client_id_metadata_document_supported: metadataDocuments === 'open',
+    prompt_values_supported: ['none', 'login', 'consent'],
+    subject_types_supported: ['public'],
+    id_token_signing_alg_values_supported: [signingAlgorithm],
+    claims_supported: ['sub', 'iss', 'aud', 'exp', 'iat', 'auth_time', 'acr', 'amr', 'nonce'],
+    acr_values_supported: ['phr', 'mfa'],
+    request_parameter_supported: false,
+    request_uri_parameter_supported: false,
+    claims_parameter_supported: false,
+    service_documentation: 'https://modelcontextprotocol.io/specification/draft/basic/authorization',
+  };
+}

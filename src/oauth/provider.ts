@@ -1,0 +1,122 @@
+import { generateKeyPairSync } from 'node:crypto';
+import type { Configuration, JWK, KoaContextWithOIDC } from 'oidc-provider';
+import Provider from 'oidc-provider';
+
+import type { Config } from '../config/config.ts';
+import { redirectUriMatches } from '../domain/clients/index.ts';
+import { hashSecret } from '../kernel/ids.ts';
+import type { Sealer } from '../platform/crypto/seal.ts';
+import type { Database } from '../platform/database/index.ts';
+import type { Cookies, Views } from '../platform/http/index.ts';
+
+import { createAdapters } from './adapter/index.ts';
+import { fetchClientDocument } from './client-document.ts';
+import { createInteractionPolicy } from './configuration/policy.ts';
+import { resourceIndicators } from './configuration/resources.ts';
+import { type CurrentSession, deriveSessions } from './configuration/session.ts';
+import { renderProviderError } from './errors.ts';
+import { listen } from './events.ts';
+import { authorizationCodeGrant, CODE_PARAMETERS } from './grants/authorization-code.ts';
+import type { GrantDeps } from './grants/deps.ts';
+import { REFRESH_PARAMETERS, refreshTokenGrant } from './grants/refresh-token.ts';
+import { createLoadGrant } from './load-grant.ts';
+
+export interface ProviderDeps {
+  readonly config: Config;
+  readonly database: Database;
+  readonly sealer: Sealer;
+  readonly cookies: Cookies;
+  readonly cookieKey: Buffer;
+  readonly views: Views;
+  readonly currentSession: CurrentSession;
+  readonly grants: GrantDeps;
+  /** For client metadata documents. */
+  readonly fetch: typeof globalThis.fetch;
+}
+
+/**
+ * The engine: oidc-provider reads and checks authorization requests, authenticates clients and walks
+ * the interaction. What we own is taken out of its hands: sessions, grants, codes, tokens, rotation,
+ * registration, metadata, introspection and revocation.
+ */
+export function createProvider(deps: ProviderDeps): Provider {
+  const { config, grants } = deps;
+  const provider = new Provider(config.issuer, configurationOf(deps));
+  provider.proxy = true;
+
+  // RFC 8252 §7.3: the port of a loopback redirect varies, whatever `application_type` says.
+  provider.Client.prototype.redirectUriAllowed = function redirectUriAllowed(requested: string) {
+    return (this.redirectUris ?? []).some((registered) => redirectUriMatches(registered, requested));
+  };
+  // What we hold of a secret is its hash; equality of hashes of 256 random bits tells nothing by its timing.
+  provider.Client.prototype.compareClientSecret = async function compareClientSecret(presented: string) {
+    return this.clientSecret === hashSecret(presented).toString('base64url');
+  };
+  deriveSessions(provider, deps.currentSession);
+  provider.registerGrantType('authorization_code', authorizationCodeGrant(grants), CODE_PARAMETERS, []);
+  provider.registerGrantType('refresh_token', refreshTokenGrant(grants), REFRESH_PARAMETERS, []);
+  listen(provider);
+  return provider;
+}
+
+function configurationOf(deps: ProviderDeps): Configuration {
+  const { config, database, sealer, cookies, cookieKey, views } = deps;
+  const { pathname } = new URL(config.issuer);
+  const basePath = pathname === '/' ? '' : pathname;
+  const secure = config.issuer.startsWith('https:');
+  const documents = config.metadataDocuments === 'open';
+
+  return {
+    adapter: createAdapters({ pool: database.pool, sealer, codeLifetime: config.lifetimes.code }),
+    jwks: { keys: [unusedKey()] },
+    routes: { authorization: '/authorize', token: '/token' },
+    responseTypes: ['code'],
+    scopes: ['openid', 'offline_access'],
+    claims: { openid: ['sub'] },
+    pkce: { required: () => true },
+    clientAuthMethods: ['none', 'client_secret_basic', 'client_secret_post', 'private_key_jwt'],
+    enabledJWA: { clientAuthSigningAlgValues: ['RS256', 'PS256', 'ES256', 'EdDSA'] },
+    clientDefaults: { id_token_signed_response_alg: 'ES256' },
+    // One source of parameters: a form posted to /authorize is not read at all (OAuth 2.1 §4.1.1).
+    enableHttpPostMethods: false,
+    extraParams: ['plain_max_age'],
+    issueRefreshToken: async () => true,
+    features: {
+      devInteractions: { enabled: false },
+      userinfo: { enabled: false },
+      rpInitiatedLogout: { enabled: false },
+      dPoP: { enabled: false },
+      pushedAuthorizationRequests: { enabled: false },
+      resourceIndicators: resourceIndicators({
+        pool: database.pool,
+        defaultResource: config.defaultResource,
+        accessTokenLifetime: config.lifetimes.accessToken,
+      }),
+      clientIdMetadataDocument: { enabled: documents, ...(documents ? { ack: 'draft-02' } : {}) },
+    },
+    fetch: fetchClientDocument(deps.fetch),
+    interactions: {
+      policy: createInteractionPolicy(),
+      url: (_ctx, interaction) => `${basePath}/interaction/${interaction.uid}`,
+    },
+    cookies: {
+      keys: [cookieKey],
+      names: {
+        session: cookies.name('provider', '/never'),
+        interaction: cookies.name('interaction', '/interaction'),
+        resume: cookies.name('resume', '/authorize'),
+      },
+      short: { httpOnly: true, sameSite: 'lax', signed: true, secure },
+    },
+    ttl: { Interaction: config.lifetimes.interaction, AuthorizationCode: config.lifetimes.code },
+    findAccount: async (_ctx, accountId) => ({ accountId, claims: async () => ({ sub: accountId }) }),
+    loadExistingGrant: createLoadGrant({ database, lifetimes: config.lifetimes }),
+    renderError: (ctx, out, error) => renderProviderError(views, ctx as KoaContextWithOIDC, out, error),
+  } as Configuration;
+}
+
+/** The library insists on a signing key. It signs nothing with it: tokens are signed by `domain/keys`. */
+function unusedKey(): JWK {
+  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  return privateKey.export({ format: 'jwk' }) as JWK;
+}

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { pino } from 'pino';
@@ -15,6 +15,9 @@ declare module 'vitest' {
   }
 }
 
+const PREFIX = 'gatehouse-test-';
+const ABANDONED_AFTER_MS = 60_000;
+
 /**
  * Gives every test file one PostgreSQL for the whole run: the one that TEST_DATABASE_URL names, or an embedded
  * one that forgets everything at the end and therefore needs not wait for a disk.
@@ -29,7 +32,8 @@ export default async function setup(project: TestProject): Promise<() => Promise
     project.provide('databaseUrl', given);
     return async () => undefined;
   }
-  const dataDir = mkdtempSync(join(tmpdir(), 'gatehouse-test-'));
+  await sweep();
+  const dataDir = mkdtempSync(join(tmpdir(), PREFIX));
   // Started by root, PostgreSQL runs as somebody else, who has to come in here.
   chmodSync(dataDir, 0o755);
   const server = await startVolatile(dataDir);
@@ -46,4 +50,19 @@ function startVolatile(dataDir: string): Promise<EmbeddedPostgres> {
     log: pino({ level: 'warn' }),
     settings: { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off', max_connections: '200' },
   });
+}
+
+/** Ends and removes what runs that were killed have left: a server outlives its run on purpose. */
+async function sweep(): Promise<void> {
+  for (const name of readdirSync(tmpdir()).filter((entry) => entry.startsWith(PREFIX))) {
+    const dataDir = join(tmpdir(), name);
+    const age = Date.now() - (statSync(dataDir, { throwIfNoEntry: false })?.mtimeMs ?? Date.now());
+    if (age < ABANDONED_AFTER_MS) continue;
+    try {
+      // Refused while its run goes on, or when it is another user's.
+      const left = await startVolatile(dataDir);
+      await left.close();
+      rmSync(dataDir, { recursive: true, force: true });
+    } catch {}
+  }
 }

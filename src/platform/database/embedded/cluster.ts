@@ -5,22 +5,25 @@ import {
   closeSync,
   existsSync,
   fsyncSync,
-  mkdirSync,
+  mkdtempSync,
   openSync,
   readdirSync,
   readFileSync,
   renameSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 
 import { EmbeddedPostgresFailed } from '../errors.ts';
-import { isAlive } from './processes.ts';
 import type { Site } from './site.ts';
 
 /** The major version whose data directories our binaries can read. */
 const MAJOR_VERSION = '17';
+
+/** No initdb takes this long: what is older was left by a process that died. */
+const ABANDONED_AFTER_MS = 10 * 60_000;
 
 /**
  * Makes the cluster if there is none. It is made under another name, synced and moved into place as a whole,
@@ -31,8 +34,7 @@ const MAJOR_VERSION = '17';
 export async function ensureCluster(site: Site): Promise<void> {
   if (existsSync(site.cluster)) return checkVersion(site);
   removeAbandonedDrafts(site);
-  const draft = `${site.cluster}.new-${process.pid}`;
-  mkdirSync(draft, { mode: 0o700 });
+  const draft = mkdtempSync(`${site.cluster}.new-`);
   if (site.account) chownSync(draft, site.account.uid, site.account.gid);
   await initialize(site, draft);
   if (existsSync(site.cluster)) rmSync(draft, { recursive: true });
@@ -109,11 +111,10 @@ function checkVersion(site: Site): void {
 
 function removeAbandonedDrafts(site: Site): void {
   const parent = dirname(site.cluster);
-  const prefix = `${basename(site.cluster)}.new-`;
   for (const name of readdirSync(parent)) {
-    const maker = Number(name.slice(prefix.length));
-    if (name.startsWith(prefix) && (maker === process.pid || !isAlive(maker))) {
-      rmSync(join(parent, name), { recursive: true, force: true });
-    }
+    if (!name.startsWith(`${basename(site.cluster)}.new-`)) continue;
+    const draft = join(parent, name);
+    const age = Date.now() - (statSync(draft, { throwIfNoEntry: false })?.mtimeMs ?? Date.now());
+    if (age > ABANDONED_AFTER_MS) rmSync(draft, { recursive: true, force: true });
   }
 }

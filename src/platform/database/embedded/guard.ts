@@ -63,8 +63,8 @@ export async function openGuard(endpoint: Endpoint, mode: Mode, dataDir: string)
 async function takeOwnership(session: pg.Client, dataDir: string): Promise<void> {
   const deadline = performance.now() + GHOST_TIMEOUT_MS;
   while (!(await ask(session, 'pg_try_advisory_lock', OWNED))) {
-    const holder = await holderOf(session);
-    const isGhost = holder !== undefined && !isAlive(holder);
+    const [holder] = await holdersOf(session, OWNED);
+    const isGhost = holder === undefined || !isAlive(holder);
     if (!isGhost || performance.now() > deadline) throw new DataDirectoryInUse(dataDir, holder);
     await delay(20);
   }
@@ -73,7 +73,13 @@ async function takeOwnership(session: pg.Client, dataDir: string): Promise<void>
 async function leave(session: pg.Client, mode: Mode): Promise<boolean> {
   if (mode === 'own') await ask(session, 'pg_advisory_unlock', OWNED);
   await ask(session, 'pg_advisory_unlock_shared', IN_USE);
-  return ask(session, 'pg_try_advisory_lock', IN_USE);
+  const deadline = performance.now() + GHOST_TIMEOUT_MS;
+  while (!(await ask(session, 'pg_try_advisory_lock', IN_USE))) {
+    const others = await holdersOf(session, IN_USE);
+    if (others.some(isAlive) || performance.now() > deadline) return false;
+    await delay(20);
+  }
+  return true;
 }
 
 async function ask(session: pg.Client, lockFunction: string, lock: number): Promise<boolean> {
@@ -81,12 +87,12 @@ async function ask(session: pg.Client, lockFunction: string, lock: number): Prom
   return result.rows[0]?.ok === true;
 }
 
-async function holderOf(session: pg.Client): Promise<number | undefined> {
+/** The processes that hold a lock, from the names of their sessions. */
+async function holdersOf(session: pg.Client, lock: number): Promise<readonly number[]> {
   const result = await session.query<{ name: string }>(
     `SELECT a.application_name AS name FROM pg_locks l JOIN pg_stat_activity a USING (pid)
      WHERE l.locktype = 'advisory' AND l.classid = $1 AND l.objid = $2 AND l.granted`,
-    [LOCKS, OWNED],
+    [LOCKS, lock],
   );
-  const pid = Number(result.rows[0]?.name.split(' ')[2]);
-  return pid > 0 ? pid : undefined;
+  return result.rows.map(({ name }) => Number(name.split(' ')[2])).filter((pid) => pid > 0);
 }

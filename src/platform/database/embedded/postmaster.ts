@@ -5,7 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 
 import { EmbeddedPostgresFailed } from '../errors.ts';
 import type { Endpoint } from './endpoint.ts';
-import { commandLine, isAlive } from './processes.ts';
+import { commandLine, isAlive, isInUse } from './processes.ts';
 import type { Site } from './site.ts';
 
 /** A PostgreSQL server process, as its `postmaster.pid` describes it. */
@@ -41,7 +41,7 @@ const LOG_LIMIT_BYTES = 10_000_000;
  * something else, says nothing.
  */
 export function runningPostmaster(site: Site): Postmaster | undefined {
-  const lines = readPidFile(site);
+  const lines = readLines(join(site.cluster, 'postmaster.pid'));
   const pid = Number(lines?.[0]);
   if (lines === undefined || !Number.isInteger(pid) || pid <= 0 || !isAlive(pid)) return undefined;
   if (commandLine(pid)?.includes(site.cluster) === false) return undefined;
@@ -66,7 +66,7 @@ export async function startPostmaster(
   endpoint: Endpoint,
   extra: Readonly<Record<string, string>>,
 ): Promise<void> {
-  setStrangersPidFileAside(site);
+  setForeignLocksAside(site, endpoint);
   const settings = { ...SETTINGS, ...extra, ...listen(endpoint) };
   const [command, args] = commandToStart(site, settings);
   const logStart = rotateLog(site.logFile);
@@ -159,29 +159,39 @@ function listen({ host, port }: Endpoint): Readonly<Record<string, string>> {
     : { port: `${port}`, listen_addresses: host, unix_socket_directories: '' };
 }
 
-function readPidFile(site: Site): readonly string[] | undefined {
+function readLines(file: string): readonly string[] | undefined {
   try {
-    return readFileSync(join(site.cluster, 'postmaster.pid'), 'utf8').split('\n');
+    return readFileSync(file, 'utf8').split('\n');
   } catch {
     return undefined;
   }
 }
 
 /**
- * Sets a `postmaster.pid` aside whose number belongs to something else by now. In a container the numbers
- * repeat at every start; PostgreSQL would take the stranger for its predecessor and refuse. (A number that
- * nobody has, PostgreSQL handles itself.)
+ * Sets PostgreSQL's lock files aside when their number belongs to something else by now, or to a dead process
+ * that nobody has reaped. In a container the first is the rule, since numbers repeat at every start, and the
+ * second happens; PostgreSQL would take either for its predecessor and refuse. What is left of a real
+ * predecessor it still recognizes, by the shared memory of the data directory.
  */
-function setStrangersPidFileAside(site: Site): void {
-  const pid = Number(readPidFile(site)?.[0]);
-  if (process.platform !== 'linux' || !(pid > 0) || !isAlive(pid) || runningPostmaster(site) !== undefined)
-    return;
-  const file = join(site.cluster, 'postmaster.pid');
+function setForeignLocksAside(site: Site, { host, port }: Endpoint): void {
+  if (runningPostmaster(site) !== undefined) return;
+  setForeignLockAside(join(site.cluster, 'postmaster.pid'));
+  if (host.startsWith('/')) setForeignLockAside(join(host, `.s.PGSQL.${port}.lock`));
+}
+
+function setForeignLockAside(file: string): void {
+  const pid = pidIn(file);
+  if (pid === undefined || !isInUse(pid)) return;
   const aside = `${file}.${process.pid}`;
   renameSync(file, aside);
   // Should another process have started a server in between, this is its file: back with it.
-  if (Number(readFileSync(aside, 'utf8').split('\n')[0]) === pid) rmSync(aside);
+  if (pidIn(aside) === pid) rmSync(aside);
   else renameSync(aside, file);
+}
+
+function pidIn(file: string): number | undefined {
+  const pid = Number(readLines(file)?.[0]);
+  return pid > 0 ? pid : undefined;
 }
 
 function rotateLog(file: string): number {

@@ -21,15 +21,20 @@ export function isRunning(identity: ProcessIdentity): boolean {
   return now !== undefined && (identity.started === undefined || now.started === identity.started);
 }
 
-/** Whether any process has this number. A process that ended and was not yet reaped does not count. */
+/** Whether a process of this number runs. One that ended and was not yet reaped does not. */
 export function isAlive(pid: number): boolean {
+  return isInUse(pid) && (process.platform !== 'linux' || statFields(pid)?.[0] !== 'Z');
+}
+
+/** Whether the number is taken, if only by a process that ended and was not yet reaped. */
+export function isInUse(pid: number): boolean {
   try {
     process.kill(pid, 0);
+    return true;
   } catch (error) {
     // EPERM: it runs, as somebody else.
     return (error as NodeJS.ErrnoException).code === 'EPERM';
   }
-  return process.platform !== 'linux' || statFields(pid)?.[0] !== 'Z';
 }
 
 /** The command line of a process, or nothing where the platform or its permissions do not tell. */

@@ -37,7 +37,6 @@ export function createViews({ root, basePath, globals }: Deps): Views {
     extname: '.liquid',
     cache: true,
     relativeReference: false,
-    dynamicPartials: false,
     strictVariables: true,
     strictFilters: true,
     lenientIf: true,

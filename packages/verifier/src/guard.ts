@@ -113,7 +113,7 @@ export function createGuard(options: GuardOptions): (request: GuardRequest) => P
   }
 
   return async (request) => {
-    const [path = '/', query = ''] = request.target.split('?', 2);
+    const [, path = '/', query = ''] = /^([^?]*)\??(.*)$/s.exec(request.target) ?? [];
     const requestedHeaders = request.header('access-control-request-headers');
     const document = await wellKnown(request.method, path, requestedHeaders);
     if (document !== undefined) return answer(document);

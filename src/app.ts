@@ -1,0 +1,123 @@
+import { fileURLToPath } from 'node:url';
+import Koa from 'koa';
+import mount from 'koa-mount';
+import type { Logger } from 'pino';
+
+import { accountRoutes } from './account/index.ts';
+import type { Config } from './config/config.ts';
+import { createSessionCookie } from './domain/sessions/index.ts';
+import type { Installation } from './installation.ts';
+import type { Clock } from './kernel/clock.ts';
+import { cors, createOAuth } from './oauth/index.ts';
+import type { Database } from './platform/database/index.ts';
+import {
+  createAssets,
+  createCookies,
+  createForms,
+  createInternalApp,
+  createViews,
+  errorBoundary,
+  health,
+  hostGuard,
+  limits,
+  requestContext,
+  securityHeaders,
+} from './platform/http/index.ts';
+import type { Throttle } from './platform/throttle/index.ts';
+import { signInRoutes } from './sign-in/index.ts';
+
+export interface AppDeps {
+  readonly config: Config;
+  readonly database: Database;
+  readonly installation: Installation;
+  readonly throttle: Throttle;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly draining: () => boolean;
+  /** For what clients publish about themselves. */
+  readonly fetch?: typeof globalThis.fetch;
+}
+
+const VIEWS = fileURLToPath(new URL('../views', import.meta.url));
+const HOUR = 3600;
+
+/** The composition root: the one file that knows every door. Answers the public and the internal application. */
+export async function createApp(deps: AppDeps): Promise<{ readonly public: Koa; readonly internal: Koa }> {
+  const { config, database, installation, throttle, clock, log } = deps;
+  const { issuer } = config;
+  const { pathname } = new URL(issuer);
+  const basePath = pathname === '/' ? '' : pathname;
+
+  const cookies = createCookies({ issuer });
+  const { key: formsKey } = await installation.secrets('forms').current();
+  const { key: cookieKey } = await installation.secrets('cookies').current();
+  const forms = createForms({ key: formsKey, cookies, issuer });
+  const assets = createAssets({ root: `${VIEWS}/assets`, basePath });
+  const views = createViews({ root: VIEWS, basePath, globals: { assets: assets.urls } });
+  const sessionCookie = createSessionCookie({ sessions: installation.sessions, cookies });
+
+  const oauth = createOAuth({
+    config,
+    database,
+    sealer: installation.sealer,
+    cookies,
+    cookieKey,
+    views,
+    forms,
+    currentSession: (ctx) => sessionCookie.current(ctx),
+    keys: installation.keys,
+    grants: {
+      pool: database.pool,
+      issuer,
+      lifetimes: config.lifetimes,
+      clock,
+      sign: installation.keys.sign,
+      derivation: installation.secrets('refresh-derivation'),
+    },
+    registrationLimiter: throttle.limiter('registration', {
+      points: config.throttle.registrationPerNetwork,
+      seconds: HOUR,
+    }),
+    fetch: deps.fetch ?? globalThis.fetch,
+  });
+
+  const doors = new Koa();
+  doors.use(
+    signInRoutes({
+      config,
+      database,
+      installation,
+      throttle,
+      cookies,
+      forms,
+      views,
+      sessionCookie,
+      basePath,
+    }),
+  );
+  doors.use(
+    accountRoutes({ config, database, installation, cookies, forms, views, sessionCookie, basePath, clock }),
+  );
+  doors.use(oauth.endpoints);
+
+  const app = new Koa();
+  app.proxy = true;
+  app.keys = [cookieKey.toString('base64url')];
+  app.use(requestContext({ log, trustedProxies: config.trustedProxies }));
+  app.use(securityHeaders({ issuer }));
+  app.use(errorBoundary({ views, log, basePath }));
+  app.use(health(basePath));
+  app.use(hostGuard({ issuer }));
+  app.use(limits());
+  app.use(cors(basePath));
+  app.use(assets.middleware);
+  app.use(oauth.metadata);
+  app.use(basePath === '' ? mount(doors) : mount(basePath, doors));
+
+  const internal = createInternalApp({
+    log,
+    draining: deps.draining,
+    checks: [{ name: 'database', check: () => database.pool.query('SELECT 1') }],
+  });
+  return { public: app, internal };
+}

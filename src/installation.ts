@@ -1,0 +1,82 @@
+import type { Config } from './config/config.ts';
+import { createAttempts, createPasskeys, createPasswords, createTotps } from './domain/credentials/index.ts';
+import { revokeGrantsOf } from './domain/grants/index.ts';
+import { createKeys, createServerSecrets } from './domain/keys/index.ts';
+import { createSessions } from './domain/sessions/index.ts';
+import { seedDefaultTenant } from './domain/tenants/index.ts';
+import { createSetup, createUsers } from './domain/users/index.ts';
+import type { Clock } from './kernel/clock.ts';
+import type { Origin } from './kernel/origin.ts';
+import { createSealer } from './platform/crypto/seal.ts';
+import type { Database } from './platform/database/index.ts';
+
+/** Every domain object of one installation, wired. The server and the command line are made from the same. */
+export type Installation = ReturnType<typeof createInstallation>;
+
+export function createInstallation({
+  config,
+  database,
+  clock,
+}: {
+  readonly config: Config;
+  readonly database: Database;
+  readonly clock: Clock;
+}) {
+  const { prisma, pool } = database;
+  const { issuer, lifetimes } = config;
+  const sealer = createSealer(config.masterKey);
+  const secrets = createServerSecrets({ pool, sealer, clock });
+  const keys = createKeys({
+    prisma,
+    pool,
+    sealer,
+    algorithm: config.signingAlgorithm,
+    clock,
+    tokenLifetime: lifetimes.accessToken,
+  });
+
+  const attempts = createAttempts({ prisma, lifetime: lifetimes.interaction });
+  const passwords = createPasswords({ prisma, concurrency: config.maxPasswordHashes });
+  const totps = createTotps({ prisma, sealer, clock, issuer });
+  const passkeys = createPasskeys({ prisma, attempts, issuer });
+  const sessions = createSessions({ prisma, lifetimes });
+  const users = createUsers({
+    prisma,
+    passwords,
+    totps,
+    endSessionsOf: async (tx, userId, _reason, origin) => {
+      await sessions.endAllOf(tx, userId, 'user_disabled', origin);
+    },
+    revokeGrantsOf: async (tx, userId, _reason, origin) => {
+      await revokeGrantsOf(tx, { userId }, 'user_disabled', origin);
+    },
+  });
+  const setup = createSetup({
+    prisma,
+    issuer,
+    lifetime: lifetimes.setupLink,
+    attempts,
+    passwords,
+    totps,
+    passkeys,
+  });
+
+  return {
+    sealer,
+    secrets,
+    keys,
+    attempts,
+    passwords,
+    totps,
+    passkeys,
+    sessions,
+    users,
+    setup,
+
+    /** What every installation begins with: the default tenant and a signing key. Any number of processes may call it. */
+    async prepare(origin: Origin): Promise<void> {
+      await seedDefaultTenant(prisma);
+      await keys.ensure(origin);
+    },
+  };
+}

@@ -1,0 +1,122 @@
+import { once } from 'node:events';
+import type { Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+
+import { createApp } from './app.ts';
+import type { Config, Listen } from './config/config.ts';
+import { createInstallation, type Installation } from './installation.ts';
+import { systemClock } from './kernel/clock.ts';
+import { newId } from './kernel/ids.ts';
+import { type Database, migrate, openDatabase } from './platform/database/index.ts';
+import { createDrain, createHttpServer } from './platform/http/index.ts';
+import { createLogger, type Logger } from './platform/observability/index.ts';
+import { openRedis } from './platform/redis/index.ts';
+import { createThrottle } from './platform/throttle/index.ts';
+
+/** A server that runs. */
+export interface RunningServer {
+  readonly database: Database;
+  readonly installation: Installation;
+  readonly log: Logger;
+  /** Where the public listener really listens. */
+  readonly address: AddressInfo;
+  /** Where the internal listener really listens: probes, never exposed. */
+  readonly internalAddress: AddressInfo;
+  /** Answers what is in flight (at most 10 s), closes everything, and resolves when all is gone. Safe to call twice. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Starts the authorization server: opens the store, migrates it, makes what every installation
+ * begins with, and listens. Whatever fails on the way is closed again before it throws.
+ */
+export async function startServer(
+  config: Config,
+  options: { readonly fetch?: typeof globalThis.fetch } = {},
+): Promise<RunningServer> {
+  const log = createLogger({ level: config.logLevel });
+  const undo: (() => Promise<unknown>)[] = [];
+  const unwind = async () => {
+    for (const step of undo.splice(0).reverse()) await step();
+  };
+  try {
+    const database = await openDatabase({
+      url: config.databaseUrl,
+      dataDir: config.dataDir,
+      poolSize: config.databasePoolSize,
+      log,
+      mode: 'own',
+    });
+    undo.push(() => database.close());
+    await migrate(database.pool, { log });
+    const installation = createInstallation({ config, database, clock: systemClock });
+    await installation.prepare({ requestId: newId('req') });
+
+    const redis = await openRedis(config.redisUrl, log);
+    if (redis) undo.push(() => redis.close());
+    const throttle = createThrottle({ redis, enabled: config.throttle.enabled, log });
+
+    let draining = () => false;
+    const app = await createApp({
+      config,
+      database,
+      installation,
+      throttle,
+      clock: systemClock,
+      log,
+      draining: () => draining(),
+      ...options,
+    });
+    const server = createHttpServer(app.public.callback(), { issuer: config.issuer });
+    const internal = createHttpServer(app.internal.callback(), { issuer: config.issuer });
+    const drain = createDrain([server, internal]);
+    draining = drain.draining;
+    undo.push(() => drain.drain());
+
+    const address = await listen(server, config.listen);
+    const internalAddress = await listen(internal, config.internalListen);
+    log.info({ issuer: config.issuer, port: address.port, data: database.location }, 'listening');
+
+    let stopping: Promise<void> | undefined;
+    return {
+      database,
+      installation,
+      log,
+      address,
+      internalAddress,
+      stop() {
+        stopping ??= unwind();
+        return stopping;
+      },
+    };
+  } catch (error) {
+    await unwind();
+    throw error;
+  }
+}
+
+/** Runs the server until SIGTERM or SIGINT, then drains. A second signal does not wait. */
+export async function serve(config: Config): Promise<void> {
+  const server = await startServer(config);
+  await untilSignal();
+  server.log.info('draining');
+  await server.stop();
+}
+
+/** Resolves at the first SIGTERM or SIGINT; from then on the next one ends the process at once. */
+export async function untilSignal(): Promise<void> {
+  await new Promise<void>((resolve) => {
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+      process.once(signal, () => {
+        process.once(signal, () => process.exit(130));
+        resolve();
+      });
+    }
+  });
+}
+
+async function listen(server: Server, { host, port }: Listen): Promise<AddressInfo> {
+  server.listen({ host, port });
+  await once(server, 'listening');
+  return server.address() as AddressInfo;
+}

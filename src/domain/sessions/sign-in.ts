@@ -1,0 +1,209 @@
+import { NotFound } from '../../kernel/errors.ts';
+import type { Origin } from '../../kernel/origin.ts';
+import { type AuditEvent, recordAudit } from '../audit/index.ts';
+import {
+  type Attempt,
+  type Attempts,
+  type Authentication,
+  byPasskey,
+  byPasswordAndCode,
+  PasskeyRefused,
+  type Passkeys,
+  type Passwords,
+  type Totps,
+} from '../credentials/index.ts';
+import { normalizeEmail, type Users } from '../users/index.ts';
+
+import type { Session } from './session.ts';
+import type { Browser, OpenedSession, Sessions } from './sessions.ts';
+import type { Db, PrismaClient } from './store.ts';
+
+/** Where somebody signs in, and who is signed in there at present. */
+export interface SignInBrowser extends Browser {
+  readonly current?: Session | undefined;
+}
+
+/** `refused` says nothing about what was wrong; the audit record does. `expired`: begin again. */
+export type SignInOutcome =
+  | { readonly outcome: 'signed_in'; readonly opened: OpenedSession }
+  | { readonly outcome: 'refused' }
+  | { readonly outcome: 'expired' };
+
+/** A sign-in with password and code that has begun. */
+export interface PendingSignIn {
+  /** As typed, normalized. Whether anybody has it is not said. */
+  readonly email: string;
+  /** Whether this person, if there is one, signed in from this network before. */
+  readonly knowsNetwork: boolean;
+}
+
+/**
+ * Signing in: the only way to a session.
+ *
+ *     begin ──▶ password ──▶ code ──▶ session        passkeyOptions ──▶ passkey ──▶ session
+ *
+ * Password and code are judged together, at the end, with one answer: whoever guesses learns neither
+ * whether the person exists nor which of the two was wrong, and each password is good for one code.
+ */
+export interface SignIn {
+  /** Begins an attempt; answers its token. */
+  begin(email: string): Promise<string>;
+  pending(token: string | undefined, network: string | undefined): Promise<PendingSignIn | undefined>;
+  /**
+   * Tries the password and keeps the outcome to itself; false when the attempt is over.
+   *
+   * @throws HashingBusy
+   */
+  password(token: string, password: string): Promise<boolean>;
+  /** Judges what was proven; on success the attempt is spent and the session made or renewed. */
+  code(token: string, code: string, browser: SignInBrowser): Promise<SignInOutcome>;
+
+  /** Options for the passkeys of whoever it may be, in the attempt of that token or in a new one. */
+  passkeyOptions(token: string | undefined): Promise<{ readonly token: string; readonly options: object }>;
+  passkey(token: string, response: unknown, browser: SignInBrowser): Promise<SignInOutcome>;
+
+  /** For the doors: puts what they refused into the audit trail. */
+  recordRefusal(event: 'signin.throttled' | 'signin.rejected', reason: string, origin: Origin): Promise<void>;
+}
+
+interface Deps {
+  readonly prisma: PrismaClient;
+  readonly users: Users;
+  readonly attempts: Attempts;
+  readonly passwords: Passwords;
+  readonly totps: Totps;
+  readonly passkeys: Passkeys;
+  readonly sessions: Sessions;
+}
+
+/** Rolls a sign-in back that failed inside its transaction. */
+class Refusal extends Error {
+  readonly reason: string;
+
+  constructor(reason: string) {
+    super(reason);
+    this.reason = reason;
+  }
+}
+
+export function createSignIn({
+  prisma,
+  users,
+  attempts,
+  passwords,
+  totps,
+  passkeys,
+  sessions,
+}: Deps): SignIn {
+  const record = (
+    db: Db,
+    entry: {
+      event: AuditEvent;
+      reason?: string | undefined;
+      subject?: string | undefined;
+      passkey?: string | undefined;
+    },
+    origin: Origin,
+  ) => {
+    const { event, reason, subject, passkey } = entry;
+    const detail = passkey === undefined ? undefined : { passkey };
+    return recordAudit(db, { event, outcome: 'refused', reason, subject, detail }, origin);
+  };
+
+  /** Makes or renews the session together with its record and with what proves it, or does nothing. */
+  const open = async (
+    token: string,
+    authentication: Authentication,
+    { current, ...browser }: SignInBrowser,
+    spend: (tx: Db) => Promise<void>,
+  ): Promise<SignInOutcome> => {
+    const { userId: subject } = authentication;
+    try {
+      const opened = await prisma.$transaction(async (tx) => {
+        await spend(tx);
+        await attempts.finish(tx, token);
+        const made = current
+          ? await sessions.renew(tx, current, authentication, browser)
+          : await sessions.create(tx, authentication, browser);
+        const detail = { session: made.session.id, acr: authentication.acr, amr: authentication.amr };
+        await recordAudit(
+          tx,
+          { event: 'signin.succeeded', outcome: 'success', subject, detail },
+          browser.origin,
+        );
+        return made;
+      });
+      return { outcome: 'signed_in', opened };
+    } catch (error) {
+      const reason =
+        error instanceof Refusal ? error.reason : error instanceof NotFound ? 'user_disabled' : undefined;
+      if (reason === undefined) throw error;
+      await record(prisma, { event: 'signin.failed', reason, subject }, browser.origin);
+      return { outcome: 'refused' };
+    }
+  };
+
+  return {
+    async begin(email) {
+      const user = await users.findByEmail(email);
+      return attempts.start('sign-in', { email: normalizeEmail(email), userId: user?.id });
+    },
+
+    async pending(token, network = '') {
+      const attempt = await attempts.find(token, 'sign-in');
+      if (attempt?.email === undefined) return undefined;
+      const knowsNetwork = await sessions.knowsNetwork(attempt.userId ?? '', network);
+      return { email: attempt.email, knowsNetwork };
+    },
+
+    async password(token, password) {
+      const attempt = await attempts.find(token, 'sign-in');
+      if (attempt?.email === undefined) return false;
+      return attempts.passwordTried(token, await passwords.verify(attempt.userId, password));
+    },
+
+    async code(token, code, browser) {
+      const attempt = await attempts.takeAnswer(token, 'sign-in');
+      if (attempt?.email === undefined) return { outcome: 'expired' };
+      const { enrolled, step } = await totps.check(attempt.userId, code);
+      const { userId } = attempt;
+
+      if (userId === undefined || !attempt.passwordOk || step === undefined) {
+        const reason = refusalOf(attempt, enrolled);
+        await record(prisma, { event: 'signin.failed', reason, subject: userId }, browser.origin);
+        return { outcome: 'refused' };
+      }
+      return open(token, byPasswordAndCode(userId), browser, async (tx) => {
+        if (!(await totps.spend(tx, userId, step))) throw new Refusal('code_replayed');
+      });
+    },
+
+    async passkeyOptions(known) {
+      const token = (await attempts.find(known, 'sign-in')) && known;
+      const attempt = token ?? (await attempts.start('sign-in', {}));
+      return { token: attempt, options: await passkeys.authenticationOptions(attempt) };
+    },
+
+    async passkey(token, response, browser) {
+      try {
+        const { userId, passkeyId } = await passkeys.verifyAuthentication(token, response);
+        return await open(token, byPasskey(userId, passkeyId), browser, async () => {});
+      } catch (error) {
+        if (!(error instanceof PasskeyRefused)) throw error;
+        const { reason, userId: subject, passkeyId: passkey } = error;
+        const event = reason === 'counter_regressed' ? 'passkey.clone_suspected' : 'signin.failed';
+        await record(prisma, { event, reason, subject, passkey }, browser.origin);
+        return { outcome: 'refused' };
+      }
+    },
+
+    recordRefusal: (event, reason, origin) => record(prisma, { event, reason }, origin),
+  };
+}
+
+/** For the audit record: what was wrong first. */
+function refusalOf({ userId, passwordOk }: Attempt, enrolled: boolean): string {
+  if (userId === undefined) return 'unknown_user';
+  if (!passwordOk) return 'password_not_proven';
+  return enrolled ? 'wrong_code' : 'second_factor_missing';
+}

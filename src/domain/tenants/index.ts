@@ -1,0 +1,12 @@
+/**
+ * Tenants: the organizations inside the one issuer, their roles and who holds them.
+ *
+ * Every installation begins with one tenant, `default`, whose role `member` permits every scope of
+ * every resource and whose role `admin` permits administration and nothing else. What a role permits
+ * is read by `domain/authority`; here it is only kept.
+ *
+ * Does not own: people (`domain/users`) or what effective authority follows from a role (`domain/authority`).
+ */
+
+export { addMembership, hasAdministrator, isAdministrator, rolesOf } from './membership.ts';
+export { findTenant, lockTenant, seedDefaultTenant } from './tenant.ts';

@@ -6,6 +6,8 @@ export interface Fresh<T> {
   get(): Promise<T>;
   /** The value, loaded after this call unless it was loaded less than `minAge` ago. */
   reload(): Promise<T>;
+  /** Drops what is kept and what is under way, after a change of our own. */
+  forget(): void;
 }
 
 /**
@@ -26,19 +28,27 @@ export function createFresh<T>(
   };
 
   function loadOnce(): Promise<T> {
-    loading ??= (async () => {
-      const at = clock().getTime();
-      try {
-        const value = await load();
-        kept = { value, at };
+    if (loading) return loading;
+    const at = clock().getTime();
+    const mine = load()
+      .then((value) => {
+        if (loading === mine) kept = { value, at };
         return value;
-      } finally {
-        loading = undefined;
-      }
-    })();
-    return loading;
+      })
+      .finally(() => {
+        if (loading === mine) loading = undefined;
+      });
+    loading = mine;
+    return mine;
   }
 
   const within = async (limit: number) => (kept && isYoungerThan(limit) ? kept.value : loadOnce());
-  return { get: () => within(maxAge), reload: () => within(minAge) };
+  return {
+    get: () => within(maxAge),
+    reload: () => within(minAge),
+    forget() {
+      kept = undefined;
+      loading = undefined;
+    },
+  };
 }

@@ -116,7 +116,7 @@ export function createKeys(deps: KeysDeps): Keys {
           origin,
         );
       });
-      await published.reload();
+      published.forget();
     },
 
     current,
@@ -164,7 +164,7 @@ export function createKeys(deps: KeysDeps): Keys {
         );
         return { kid, retired };
       });
-      await published.reload();
+      published.forget();
       return rotated;
     },
   };

@@ -1,0 +1,152 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+import { METADATA_DOCUMENTS } from '../../../test/support/client-registrations.ts';
+import { createTestDatabase, type TestDatabase } from '../../../test/support/database.ts';
+import { InvalidInput, NotFound } from '../../kernel/errors.ts';
+import { newSecret } from '../../kernel/ids.ts';
+import { listAudit } from '../audit/index.ts';
+import { seedDefaultTenant } from '../tenants/index.ts';
+
+import {
+  addClient,
+  clientSecretMatches,
+  findClient,
+  findClientCredentials,
+  listClients,
+  normalizeRegistration,
+  registerClient,
+  removeClient,
+} from './index.ts';
+
+const origin = { requestId: 'req_test' };
+const inHouse = { name: 'In-house', redirectUris: ['https://client.example/cb'] };
+
+describe('clients', () => {
+  let test: TestDatabase;
+  beforeAll(async () => {
+    test = await createTestDatabase();
+    await seedDefaultTenant(test.database.prisma);
+  });
+  afterAll(() => test.drop());
+
+  it('a pre-registered client is public and known unless told otherwise', async () => {
+    const { prisma, pool } = test.database;
+    const { clientId, clientSecret } = await addClient(prisma, inHouse, origin);
+
+    expect(clientSecret).toBeUndefined();
+    expect(await findClient(pool, clientId)).toMatchObject({
+      registration: 'preregistered',
+      authMethod: 'none',
+      trust: 'known',
+      grantTypes: ['authorization_code', 'refresh_token'],
+      redirectUris: inHouse.redirectUris,
+    });
+    expect(await listAudit(prisma, { client: clientId })).toMatchObject([{ event: 'client.added' }]);
+  });
+
+  it('MCP 42: ids and secrets are the same raw and form-encoded, and only a hash is kept', async () => {
+    const { prisma, pool } = test.database;
+    const added = await addClient(prisma, { ...inHouse, authMethod: 'client_secret_basic' }, origin);
+    const { clientId, clientSecret = '' } = added;
+
+    expect(clientId).toMatch(/^cli_[\w-]+$/);
+    expect(clientSecret).toMatch(/^[\w-]{43}$/);
+    const { secretHash } = (await findClientCredentials(pool, clientId)) ?? {};
+    expect(clientSecretMatches(secretHash, clientSecret)).toBe(true);
+    expect(clientSecretMatches(secretHash, `${clientSecret}=`)).toBe(false);
+    expect(clientSecretMatches(undefined, clientSecret)).toBe(false);
+    const { rows } = await pool.query('SELECT to_jsonb(c)::text AS row FROM clients c');
+    expect(rows.map(({ row }) => row).join()).not.toContain(clientSecret);
+  });
+
+  it.each([
+    ['javascript:alert(1)'],
+    ['java\tscript:alert(1)'],
+    ['http://client.example/cb'],
+    ['https://*.example.com/*'],
+  ])('B2: an administrator cannot register %j either', async (uri) => {
+    const before = (await listClients(test.database.pool)).length;
+    await expect(
+      addClient(test.database.prisma, { ...inHouse, redirectUris: [uri] }, origin),
+    ).rejects.toThrow(InvalidInput);
+    expect(await listClients(test.database.pool)).toHaveLength(before);
+  });
+
+  it.each([
+    ['no name', { name: ' ' }],
+    ['no redirect URI', { redirectUris: [] }],
+    ['keys without private_key_jwt', { jwksUri: 'https://client.example/jwks' }],
+    ['private_key_jwt without keys', { authMethod: 'private_key_jwt' as const }],
+    ['a refresh with nothing to begin with', { grantTypes: ['refresh_token' as const] }],
+  ])('refuses %s', async (_what, change) => {
+    await expect(addClient(test.database.prisma, { ...inHouse, ...change }, origin)).rejects.toThrow(
+      InvalidInput,
+    );
+  });
+
+  it('removal ends the grants and the client, or neither', async () => {
+    const { prisma, pool } = test.database;
+    const { clientId } = await addClient(prisma, inHouse, origin);
+    const failing = async () => {
+      throw new Error('the grants could not be ended');
+    };
+    await expect(removeClient({ prisma, revokeGrantsOf: failing }, clientId, origin)).rejects.toThrow(
+      'grants',
+    );
+    expect(await findClient(pool, clientId)).toBeDefined();
+
+    const revokeGrantsOf = async () => 3;
+    expect(await removeClient({ prisma, revokeGrantsOf }, clientId, origin)).toEqual({
+      clientId,
+      name: 'In-house',
+      grantsRevoked: 3,
+    });
+    expect(await findClient(pool, clientId)).toBeUndefined();
+    await expect(removeClient({ prisma, revokeGrantsOf }, clientId, origin)).rejects.toThrow(NotFound);
+    expect(await listAudit(prisma, { client: clientId, event: 'client.removed' })).toHaveLength(1);
+  });
+
+  it('a client that registers itself is untrusted, and an update does not touch the trust it was given', async () => {
+    const { prisma, pool } = test.database;
+    const document = METADATA_DOCUMENTS['Claude Code'];
+    const normalized = normalizeRegistration(document, { kind: 'document' });
+    if (!normalized.ok) throw new Error(normalized.reason);
+    const registration = {
+      id: document.client_id,
+      registration: 'document' as const,
+      metadata: normalized.metadata,
+    };
+
+    expect(await registerClient(prisma, registration, origin)).toBe('created');
+    expect(await findClient(pool, document.client_id)).toMatchObject({
+      trust: 'untrusted',
+      name: 'Claude Code',
+    });
+
+    await prisma.client.update({ where: { id: document.client_id }, data: { trust: 'trusted' } });
+    const renamed = { ...registration, metadata: { ...normalized.metadata, client_name: 'Renamed' } };
+    expect(await registerClient(prisma, renamed, origin)).toBe('updated');
+    expect(await findClient(pool, document.client_id)).toMatchObject({ trust: 'trusted', name: 'Renamed' });
+
+    await removeClient({ prisma, revokeGrantsOf: async () => 0 }, document.client_id, origin);
+    expect(await registerClient(prisma, renamed, origin)).toBe('kept');
+    expect(await findClient(pool, document.client_id)).toBeUndefined();
+  });
+
+  it('MCP 55: a pre-registered record wins over what a document says', async () => {
+    const { prisma, pool } = test.database;
+    const { clientId } = await addClient(prisma, inHouse, origin);
+    const normalized = normalizeRegistration(METADATA_DOCUMENTS.Zed, { kind: 'document' });
+    if (!normalized.ok) throw new Error(normalized.reason);
+    const outcome = await registerClient(
+      prisma,
+      { id: clientId, registration: 'document', metadata: normalized.metadata, secret: newSecret() },
+      origin,
+    );
+    expect(outcome).toBe('kept');
+    expect(await findClient(pool, clientId)).toMatchObject({
+      name: 'In-house',
+      registration: 'preregistered',
+    });
+  });
+});

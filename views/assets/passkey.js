@@ -35,7 +35,8 @@
       },
       body: JSON.stringify(body),
     });
-    if (!response.ok) throw new Refused(REFUSED[response.status] ?? 'That did not work. Load the page again.');
+    if (!response.ok)
+      throw new Refused(REFUSED[response.status] ?? 'That did not work. Load the page again.');
     return response.json();
   };
 

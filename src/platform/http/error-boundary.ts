@@ -30,6 +30,10 @@ export function errorBoundary({ views, log, basePath = '' }: Deps): Middleware {
       const missing = missingRoute(ctx);
       if (missing) throw missing;
     } catch (error) {
+      if (ctx.req.destroyed && !ctx.req.complete) {
+        log.debug({ request_id: originOf(ctx).requestId }, 'the caller went away');
+        return;
+      }
       const fault = faultOf(error);
       report(log, ctx, fault, error);
       await answer(ctx, fault);

@@ -2,6 +2,8 @@ import type { Context } from 'koa';
 
 import { DomainError, type ErrorCode } from '../../kernel/errors.ts';
 
+import { isStoreUnavailable } from '../database/errors.ts';
+
 import { HttpError } from './errors.ts';
 
 /** What may be said about an error outside. */
@@ -32,8 +34,13 @@ const DOMAIN: Readonly<Record<ErrorCode, readonly [status: number, code: string,
 /** Never looks at the message of an error that was not written for the wire. */
 export function faultOf(error: unknown): Fault {
   if (error instanceof HttpError) return error;
-  if (error instanceof DomainError) {
-    const [status, code, description] = DOMAIN[error.code];
+  const domainCode = isStoreUnavailable(error)
+    ? 'store_unavailable'
+    : error instanceof DomainError
+      ? error.code
+      : undefined;
+  if (domainCode !== undefined) {
+    const [status, code, description] = DOMAIN[domainCode];
     const retryAfter = status === 503 ? STORE_RETRY_AFTER : retryAfterOf(error);
     return {
       status,
@@ -72,6 +79,8 @@ function clientStatusOf(error: unknown): number | undefined {
   return expose === true && typeof status === 'number' && status >= 400 && status < 500 ? status : undefined;
 }
 
-function retryAfterOf(error: DomainError): number | undefined {
-  return 'retryAfter' in error && typeof error.retryAfter === 'number' ? error.retryAfter : undefined;
+function retryAfterOf(error: unknown): number | undefined {
+  return error instanceof DomainError && 'retryAfter' in error && typeof error.retryAfter === 'number'
+    ? error.retryAfter
+    : undefined;
 }

@@ -1,0 +1,172 @@
+import type { Pages, When } from '../../src/platform/http/index.ts';
+
+const when = (words: string): When => ({
+  iso: '2026-11-21T01:36:00.000Z',
+  date: '21 November 2026 at 01:36 UTC',
+  words,
+});
+
+const form = { csrf: 'csrf-token', action: '/somewhere' };
+const user = { name: 'Ada Lovelace', email: 'ada@acme.example' };
+const resource = { name: 'Team Files', identifier: 'https://files.acme.example/mcp' };
+const purpose = { client: 'Claude Code', resource: 'Team Files' };
+const links = { connections: '/account', security: '/account/security', signOut: '/sign-out' };
+const frame = { user, links, notice: 'The connection has ended.' };
+const totp = {
+  qrSvg:
+    '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 8 8"><path fill="black" d="M0,0h4v4h-4z"/></svg>',
+  secret: 'JBSW Y3DP EHPK 3PXP',
+  uri: 'otpauth://totp/Gatehouse:ada?secret=JBSWY3DPEHPK3PXP',
+};
+const passkey = { optionsUrl: '/passkey/options', verifyUrl: '/passkey/verify' };
+
+const client = {
+  name: 'Claude Code',
+  identifierHost: 'claude.ai',
+  verified: true,
+  registration: 'document',
+  firstSeen: when('3 days ago'),
+  redirectHost: '127.0.0.1:53111',
+  redirectIsLoopback: true,
+  redirectIsPrivateUse: false,
+  untrusted: false,
+} as const;
+
+const scopes = [
+  {
+    scope: 'files:read',
+    sentence: 'Read and search your files',
+    tools: [
+      { name: 'list_files', title: 'List files', effect: 'read' },
+      { name: 'read_file', title: 'Read a file', effect: 'read' },
+    ],
+    destructive: false,
+    checked: true,
+    isNew: false,
+    alreadyGranted: true,
+  },
+  {
+    scope: 'files:write',
+    sentence: 'Create and change files',
+    tools: [{ name: 'write_file', title: 'Write a file', effect: 'write' }],
+    destructive: false,
+    checked: false,
+    isNew: true,
+    alreadyGranted: false,
+  },
+  {
+    scope: 'files:delete',
+    sentence: 'Delete files',
+    tools: [{ name: 'delete_file', title: 'Delete a file', effect: 'destructive' }],
+    destructive: true,
+    checked: false,
+    isNew: false,
+    alreadyGranted: false,
+  },
+] as const;
+
+/** One plausible set of data for every page: what tests render, and what a person looks at. */
+export const samplePages: Pages = {
+  error: {
+    title: 'Page not found',
+    explanation: 'There is nothing at this address.',
+    advice: 'Check the address.',
+    requestId: 'req_1234567890',
+    code: 'not_found',
+  },
+  'signed-out': { signInUrl: '/sign-in' },
+  'interaction/consent': {
+    ...form,
+    client,
+    resource,
+    user,
+    scopes,
+    stayConnected: { offered: true, idleDays: 14, absoluteDays: 90 },
+    notYouUrl: '/sign-out',
+  },
+  'interaction/continue': { ...form, client, resource, user, scopes, notYouUrl: '/sign-out' },
+  'sign-in/identify': { ...form, email: user.email, purpose, passkey },
+  'sign-in/password': {
+    ...form,
+    email: user.email,
+    purpose,
+    backUrl: '/sign-in',
+    error: 'This password or e-mail address is not right.',
+  },
+  'sign-in/totp': { ...form, email: user.email, backUrl: '/sign-in' },
+  'setup/identity': { ...form },
+  'setup/factor': { ...form, name: user.name, email: user.email, passkey, totp },
+  'setup/done': {
+    name: user.name,
+    connectLine: 'claude mcp add --transport http team-files https://files.acme.example/mcp',
+    resourceName: 'Team Files',
+    accountUrl: '/account',
+  },
+  'account/connections': {
+    ...frame,
+    endAllUrl: '/account/end',
+    clients: [
+      {
+        name: 'Claude Code',
+        identifierHost: 'claude.ai',
+        verified: true,
+        endAllUrl: '/account/clients/end',
+        connections: [
+          {
+            resource,
+            scopes: scopes.slice(0, 2),
+            since: when('3 weeks ago'),
+            lastUsed: when('2 hours ago'),
+            expires: when('in 69 days'),
+            network: '192.0.2.7',
+            endUrl: '/account/connections/grt_1/end',
+          },
+          {
+            resource,
+            scopes,
+            since: when('yesterday'),
+            lastUsed: undefined,
+            expires: when('in 89 days'),
+            network: undefined,
+            endUrl: '/account/connections/grt_2/end',
+          },
+        ],
+      },
+    ],
+  },
+  'account/security': {
+    ...frame,
+    passkeys: [
+      {
+        name: 'Work laptop',
+        backedUp: true,
+        since: when('last month'),
+        lastUsed: when('yesterday'),
+        removeUrl: '/account/security/passkeys/pky_1/remove',
+      },
+      { name: 'Key on my ring', backedUp: false, since: when('last year'), lastUsed: undefined },
+    ],
+    addPasskeyUrl: '/account/security/passkeys/add',
+    password: { changedAt: when('last year'), changeUrl: '/account/security/password' },
+    sessions: [
+      {
+        current: true,
+        device: 'Firefox on Linux',
+        network: '192.0.2.7',
+        since: when('3 hours ago'),
+        lastSeen: when('just now'),
+        endUrl: '/account/security/sessions/ses_1/end',
+      },
+    ],
+    endOthersUrl: '/account/security/sessions/end-others',
+  },
+  'account/passkey': { ...frame, ...form, passkey, backUrl: '/account/security' },
+  'account/password': { ...frame, ...form, totp, backUrl: '/account/security' },
+  'account/confirm': {
+    ...form,
+    title: 'End this connection?',
+    consequences: ['Claude Code can no longer use Team Files from this device.', 'This cannot be undone.'],
+    button: 'End connection',
+    backUrl: '/account',
+  },
+};

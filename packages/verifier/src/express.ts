@@ -4,13 +4,14 @@ import type { Answer } from './answer.ts';
 import { createGuard, type GuardOptions } from './guard.ts';
 import { type AuthInfo, authInfo } from './mcp.ts';
 import { fromNode, type NodeRequest } from './node-request.ts';
+import { endResponseAfter } from './stream-end.ts';
 
-/** A request that passed the guard carries `auth`, where the official SDKs look for it. */
+/** A request as the guard leaves it: `auth` is where the official SDKs look. */
 export type GuardedRequest = NodeRequest & { body?: unknown; auth?: AuthInfo };
 
 /** Middleware for Express, and for whatever else calls `(request, response, next)` on `node:http`. */
 export type Middleware = (
-  request: GuardedRequest,
+  request: NodeRequest & { body?: unknown },
   response: ServerResponse,
   next: (error?: unknown) => void,
 ) => Promise<void>;
@@ -29,9 +30,10 @@ export function express(options: GuardOptions): Middleware {
       const verdict = await guard(fromNode(request, request.body));
       if (verdict.kind === 'answer') return send(response, verdict.answer, request.method);
       if (verdict.kind === 'admit') {
-        request.auth = authInfo(verdict.accessToken, verdict.token);
+        Object.assign(request, { auth: authInfo(verdict.accessToken, verdict.token) });
         if (verdict.body !== undefined) request.body = verdict.body.value;
         for (const [name, value] of Object.entries(verdict.headers)) response.setHeader(name, value);
+        endResponseAfter(response, verdict.remaining);
       }
     } catch (error) {
       return next(error);

@@ -1,7 +1,8 @@
 import type { Answer } from './answer.ts';
-import { createGuard, type GuardOptions, type GuardRequest } from './guard.ts';
+import { type Admission, createGuard, type GuardOptions, type GuardRequest } from './guard.ts';
 import { readJson } from './json-body.ts';
 import { type AuthInfo, authInfo } from './mcp.ts';
+import { endAfter, isEventStream } from './stream-end.ts';
 import type { VerifiedToken } from './token.ts';
 
 /** What the MCP server behind the guard is told beside the request. */
@@ -37,7 +38,7 @@ export function fetchHandler(
     const unread = body === undefined ? request : new Request(request, { body: body.bytes });
     const admitted = { token, authInfo: authInfo(accessToken, token), parsedBody: body?.value };
     const response = await handler(unread, admitted);
-    return withHeaders(response, verdict.headers);
+    return finished(response, verdict);
   };
 }
 
@@ -65,9 +66,10 @@ function toResponse({ status, headers, json }: Answer, method: string): Response
   return method === 'HEAD' ? new Response(null, { status, headers: response.headers }) : response;
 }
 
-function withHeaders(response: Response, headers: Readonly<Record<string, string>>): Response {
+function finished(response: Response, { headers, remaining }: Admission): Response {
   const all = new Headers(response.headers);
   for (const [name, value] of Object.entries(headers)) all.set(name, value);
-  const { status, statusText } = response;
-  return new Response(response.body, { status, statusText, headers: all });
+  const { body, status, statusText } = response;
+  const streams = body !== null && isEventStream(all.get('content-type'));
+  return new Response(streams ? endAfter(body, remaining) : body, { status, statusText, headers: all });
 }

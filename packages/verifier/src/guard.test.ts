@@ -28,8 +28,8 @@ const frameworks: Readonly<Record<string, (options: GuardOptions) => RequestList
   express(options) {
     const app = expressApp();
     app.use(express(options));
-    app.use((request: GuardedRequest, response) => {
-      const { auth } = request;
+    app.use((request, response) => {
+      const { auth } = request as GuardedRequest;
       if (auth === undefined) response.end('open');
       else response.json({ subject: verifiedToken(auth).subject, body: request.body });
     });

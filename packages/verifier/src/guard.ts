@@ -50,6 +50,8 @@ export interface Admission {
   readonly accessToken: string;
   /** The body, where it was read. */
   readonly body: (JsonBody & { readonly kind: 'json' }) | undefined;
+  /** Milliseconds after which an event stream that answers the request ends. */
+  readonly remaining: number;
   /** For the answer, whatever it will be. */
   readonly headers: Readonly<Record<string, string>>;
 }
@@ -103,13 +105,12 @@ export function createGuard(options: GuardOptions): (request: GuardRequest) => P
   }
 
   async function admit(request: GuardRequest, token: VerifiedToken, accessToken: string): Promise<Verdict> {
-    const headers = corsHeaders;
-    if (callsIn === undefined || request.method !== 'POST') {
-      return { kind: 'admit', token, accessToken, body: undefined, headers };
-    }
+    const remaining = verifier.remaining(token);
+    const admission = { kind: 'admit', token, accessToken, remaining, headers: corsHeaders } as const;
+    if (callsIn === undefined || request.method !== 'POST') return { ...admission, body: undefined };
     const body = await request.readBody(maxBodySize);
     if (body.kind === 'refused') return answer(unreadable(body.status));
-    return refuseCalls(body.value, token) ?? { kind: 'admit', token, accessToken, body, headers };
+    return refuseCalls(body.value, token) ?? { ...admission, body };
   }
 
   return async (request) => {

@@ -1,12 +1,14 @@
-import type { IncomingMessage } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 
 import { createGuard, type GuardOptions } from './guard.ts';
-import { type AuthInfo, authInfo } from './mcp.ts';
+import { authInfo } from './mcp.ts';
 import { fromNode } from './node-request.ts';
+import { endResponseAfter } from './stream-end.ts';
 
 /** What is needed of a Koa context. */
 export interface KoaContext {
-  readonly req: IncomingMessage & { auth?: AuthInfo };
+  readonly req: IncomingMessage;
+  readonly res: ServerResponse;
   readonly request: { body?: unknown };
   readonly originalUrl: string;
   readonly state: object;
@@ -39,9 +41,10 @@ export function koa(options: GuardOptions): KoaMiddleware {
     }
     if (verdict.kind === 'admit') {
       Object.assign(ctx.state, { token: verdict.token });
-      ctx.req.auth = authInfo(verdict.accessToken, verdict.token);
+      Object.assign(ctx.req, { auth: authInfo(verdict.accessToken, verdict.token) });
       if (verdict.body !== undefined) ctx.request.body = verdict.body.value;
       ctx.set({ ...verdict.headers });
+      endResponseAfter(ctx.res, verdict.remaining);
     }
     await next();
   };

@@ -1,3 +1,4 @@
+import { requireScopes, type ScopeHierarchy } from './scopes.ts';
 import type { VerifiedToken } from './token.ts';
 import { describe, TokenError } from './token-error.ts';
 import type { Verifier } from './verifier.ts';
@@ -57,15 +58,37 @@ export function authInfo(accessToken: string, token: VerifiedToken): AuthInfo {
   };
 }
 
+/** As much of an `AuthInfo` as carries the verified token. */
+interface Carrier {
+  readonly extra?: Readonly<Record<string, unknown>>;
+}
+
 /**
  * The verified token behind an `AuthInfo`, for a tool that must know on whose behalf it is called.
  *
  * Throws when the request came past the verifier: a tool that relies on it must not run then.
  */
-export function verifiedToken(info: { readonly extra?: Record<string, unknown> } | undefined): VerifiedToken {
+export function verifiedToken(info: Carrier | undefined): VerifiedToken {
   const verified = info?.extra?.['verified'];
   if (typeof verified !== 'object' || verified === null) {
     throw new Error('the request did not pass the verifier');
   }
   return verified as VerifiedToken;
+}
+
+/**
+ * The `scopeChallenge` of a tool, resource or prompt of the server SDK 2.x, where there is no catalogue.
+ *
+ * Unlike the SDK's own, it challenges with the union of the scopes, knows the hierarchy, and never
+ * lets a request pass that has not been through the verifier.
+ */
+export function scopeChallenge(needed: readonly string[], hierarchy?: ScopeHierarchy) {
+  return ({ authInfo: info }: { readonly authInfo?: Carrier }) => {
+    const decision = requireScopes(verifiedToken(info), needed, hierarchy);
+    if (decision.allowed) return undefined;
+    const [first, ...rest] = decision.challenge;
+    if (first === undefined) throw new TypeError('offline_access is not a scope of a resource');
+    const scopes: [string, ...string[]] = [first, ...rest];
+    return { scopes, errorDescription: `This takes the scope ${decision.missing.join(' ')}` };
+  };
 }

@@ -52,6 +52,8 @@ export interface Verifier {
    * token, it would be worth as much to a thief as to its owner.
    */
   verify(token: string, proof?: Proof): Promise<VerifiedToken>;
+  /** For how many milliseconds the token will still be accepted; what it opened should end then. */
+  remaining(token: VerifiedToken): number;
   /** The metadata of the authorization server; throws when they cannot be had. */
   metadata(): Promise<AuthorizationServerMetadata>;
 }
@@ -110,6 +112,7 @@ export function createVerifier(options: VerifierOptions): Verifier {
     issuer,
     resource,
     metadata: () => server.read(),
+    remaining: (token) => Math.max(0, (token.expiresAt + clockTolerance) * 1000 - now()),
 
     async verify(token, proof) {
       const digest = digestOf(token);

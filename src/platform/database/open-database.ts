@@ -19,6 +19,8 @@ export interface DatabaseOptions {
   readonly mode: Mode;
   /** How long to wait for a connection; 3 s by default. */
   readonly connectTimeoutMs?: number;
+  /** How long one statement may run; 10 s by default. */
+  readonly statementTimeoutMs?: number;
 }
 
 /** The store: one pool of connections and two ways to use it. */

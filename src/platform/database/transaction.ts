@@ -28,19 +28,25 @@ export async function transaction<T>(pool: Pool, work: (client: PoolClient) => P
 
 async function attemptOnce<T>(pool: Pool, work: (client: PoolClient) => Promise<T>): Promise<T> {
   const client = await pool.connect();
-  let broken: Error | undefined;
+  let broken = false;
   try {
     await client.query('BEGIN');
     const result = await work(client);
-    await client.query('COMMIT');
+    const { command } = await client.query('COMMIT');
+    // PostgreSQL answers so when a statement had failed and `work` did not let its error through.
+    if (command !== 'COMMIT')
+      throw new Error('the transaction was rolled back, because a statement in it had failed');
     return result;
   } catch (error) {
-    await client.query('ROLLBACK').catch((failure: Error) => {
-      broken = failure;
-    });
+    // A connection that is lost, or silent, is not asked once more: closing it rolls back just as well.
+    broken = isStoreUnavailable(error) && !isConflict(error);
+    if (!broken) {
+      await client.query('ROLLBACK').catch(() => {
+        broken = true;
+      });
+    }
     throw error;
   } finally {
-    // A connection that cannot even roll back does not return to the pool.
     client.release(broken);
   }
 }

@@ -29,6 +29,7 @@ export interface EmbeddedPostgres {
 
 const PORT = 5432;
 const READY_TIMEOUT_MS = 60_000;
+const PAUSE_MS = 10;
 const BACK_OFF_MS = { first: 50, longest: 5_000 };
 
 /**
@@ -57,8 +58,13 @@ export async function startEmbeddedPostgres(options: EmbeddedOptions): Promise<E
 
   let closed = false;
   let guard = await enter(server);
-  await ensureApplicationDatabase(guard, password);
-  if (mode === 'own') recordOwner(site);
+  try {
+    await ensureApplicationDatabase(guard, password);
+    if (mode === 'own') recordOwner(site);
+  } catch (error) {
+    await guard.session.end();
+    throw error;
+  }
 
   let revival: Promise<void> = Promise.resolve();
   const watch = () => {
@@ -99,32 +105,42 @@ interface Server {
   readonly endpoint: Endpoint;
 }
 
-/** Brings the server up if it is down, and takes the locks. */
+/**
+ * Takes the locks of the server, and starts it first when nobody listens.
+ *
+ * Asking comes before looking for its process: a server in another container that shares the directory can be
+ * reached through its socket, and a second one beside it would ruin the data.
+ */
 async function enter(server: Server): Promise<Guard> {
   const { site, endpoint } = server;
   const deadline = performance.now() + READY_TIMEOUT_MS;
   for (;;) {
     try {
-      if (runningPostmaster(site) === undefined) {
-        await ensureCluster(site);
-        await startPostmaster(site, endpoint, server.settings);
-      }
       const guard = await openGuard(endpoint, server.mode, site.dataDir);
       if (guard !== undefined) return guard;
     } catch (error) {
-      if (!passes(error)) throw error;
+      if (!isStoreUnavailable(error)) throw error;
       if (performance.now() > deadline) {
         throw new EmbeddedPostgresFailed(`PostgreSQL does not answer; see ${site.logFile}`, { cause: error });
       }
+      if (nobodyListens(error) && runningPostmaster(site) === undefined) await bringUp(server);
     }
-    await delay(20);
+    await delay(PAUSE_MS);
   }
 }
 
-/** Whether waiting helps: the server starts up, shuts down, or the sessions of a killed one are still ending. */
-function passes(error: unknown): boolean {
-  if (error instanceof EmbeddedPostgresFailed) return error.message.includes('is still in use');
-  return isStoreUnavailable(error);
+async function bringUp({ site, endpoint, settings }: Server): Promise<void> {
+  try {
+    await ensureCluster(site);
+    await startPostmaster(site, endpoint, settings);
+  } catch (error) {
+    // The sessions of a server that was killed are still ending, and hold its shared memory.
+    if (!(error instanceof EmbeddedPostgresFailed) || !error.message.includes('is still in use')) throw error;
+  }
+}
+
+function nobodyListens(error: unknown): boolean {
+  return ['ENOENT', 'ECONNREFUSED'].includes((error as NodeJS.ErrnoException).code ?? '');
 }
 
 /** `enter` until it succeeds, ever more slowly, or until it is not wanted any more. */

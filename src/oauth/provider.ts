@@ -100,7 +100,7 @@ function configurationOf(deps: ProviderDeps): Configuration {
       url: (_ctx, interaction) => `${basePath}/interaction/${interaction.uid}`,
     },
     cookies: {
-      keys: [cookieKey],
+      keys: [cookieKey.toString('base64url')],
       names: {
         session: cookies.name('provider', '/never'),
         interaction: cookies.name('interaction', '/interaction'),

@@ -126,7 +126,7 @@ export function createAgent({ follow = true }: { readonly follow?: boolean } = {
   };
 }
 
-const unescape = (text: string) =>
+const decodeEntities = (text: string) =>
   text
     .replace(/&#(\d+);/g, (_, code: string) => String.fromCodePoint(Number(code)))
     .replaceAll('&lt;', '<')
@@ -136,7 +136,7 @@ const unescape = (text: string) =>
 
 function attribute(tag: string, name: string): string | undefined {
   const match = new RegExp(`\\s${name}(?:="([^"]*)")?(?=[\\s>/])`).exec(tag);
-  return match ? unescape(match[1] ?? '') : undefined;
+  return match ? decodeEntities(match[1] ?? '') : undefined;
 }
 
 function parseForm(html: string, base: string): HtmlForm | undefined {

@@ -1,8 +1,9 @@
-import { randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { dirname, resolve } from 'node:path';
+import { resolve } from 'node:path';
+import { isLoopbackHost } from '../kernel/loopback.ts';
 
 import type { Config, Listen } from './config.ts';
+import { readEnvironment } from './environment.ts';
+import { readMasterKey } from './master-key.ts';
 import { Settings } from './schema.ts';
 
 /** One or more settings cannot be used; `message` lists them all, each with what to do. */
@@ -16,20 +17,18 @@ export class ConfigError extends Error {
   }
 }
 
-const LOOPBACK_HOSTS = new Set(['localhost', '127.0.0.1', '[::1]']);
-const DEVELOPMENT_KEY_FILE = 'keys/master.key';
-
 /**
  * Turns the environment into one frozen Config, or reports every fault at once.
  *
- * The only reader of `process.env`. Relative paths are taken from `cwd`. In development a
- * missing master key is made and kept in `keys/master.key`; in production it must be given.
+ * The only reader of `process.env`, and of a `.env` file in `cwd`, whose settings give way to those of
+ * the environment. Relative paths are taken from `cwd`. In development a missing master key is made
+ * and kept in `keys/master.key`; in production it must be given.
  */
 export function loadConfig(
-  env: Readonly<Record<string, string | undefined>> = process.env,
+  env: Readonly<Record<string, string | undefined>> | undefined = undefined,
   cwd: string = process.cwd(),
 ): Config {
-  const parsed = Settings.safeParse(withoutEmpty(env));
+  const parsed = Settings.safeParse(withoutEmpty(env ?? readEnvironment(process.env, cwd)));
   if (!parsed.success) {
     throw new ConfigError(parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`));
   }
@@ -37,7 +36,7 @@ export function loadConfig(
   const faults: string[] = [];
 
   const issuer = parseIssuer(settings.GATEHOUSE_ISSUER, faults);
-  const loopback = LOOPBACK_HOSTS.has(issuer.hostname);
+  const loopback = isLoopbackHost(issuer.hostname);
   const production = settings.NODE_ENV === 'production';
 
   if (issuer.protocol === 'http:' && !loopback) {
@@ -77,8 +76,7 @@ export function loadConfig(
     databaseUrl: settings.DATABASE_URL || undefined,
     databasePoolSize: settings.DATABASE_POOL_SIZE,
     redisUrl: settings.REDIS_URL || undefined,
-    trustedProxies: (settings.GATEHOUSE_TRUSTED_PROXIES ?? '')
-      .split(',')
+    trustedProxies: settings.GATEHOUSE_TRUSTED_PROXIES.split(',')
       .map((s) => s.trim())
       .filter(Boolean),
     metadataDocuments:
@@ -149,37 +147,4 @@ function parseListen(value: string): Listen {
 function listenFrom(issuer: URL): Listen {
   const port = Number(issuer.port) || (issuer.protocol === 'https:' ? 4000 : 80);
   return { host: issuer.hostname === '[::1]' ? '::1' : '127.0.0.1', port };
-}
-
-function readMasterKey(
-  settings: Settings,
-  { production, cwd }: { production: boolean; cwd: string },
-  faults: string[],
-): Buffer | undefined {
-  const decode = (value: string, from: string) => {
-    const key = Buffer.from(value.trim(), 'base64url');
-    if (key.length === 32) return key;
-    faults.push(`${from}: the master key must be 32 bytes in base64url (it has ${key.length})`);
-    return undefined;
-  };
-  if (settings.GATEHOUSE_MASTER_KEY) return decode(settings.GATEHOUSE_MASTER_KEY, 'GATEHOUSE_MASTER_KEY');
-
-  const given = settings.GATEHOUSE_MASTER_KEY_FILE;
-  if (production && !given) {
-    faults.push(
-      'GATEHOUSE_MASTER_KEY_FILE: production needs a master key; make one with `openssl rand 32 | basenc --base64url` and keep it apart from the database',
-    );
-    return undefined;
-  }
-  const file = resolve(cwd, given || DEVELOPMENT_KEY_FILE);
-  if (!given && !existsSync(file)) {
-    mkdirSync(dirname(file), { recursive: true });
-    writeFileSync(file, `${randomBytes(32).toString('base64url')}\n`, { mode: 0o600, flag: 'wx' });
-  }
-  try {
-    return decode(readFileSync(file, 'utf8'), file);
-  } catch {
-    faults.push(`GATEHOUSE_MASTER_KEY_FILE: ${file} cannot be read`);
-    return undefined;
-  }
 }

@@ -1,8 +1,8 @@
 import { z } from 'zod';
 
-/** A setting as it stands in the environment: a string, where empty means unset. */
+/** A setting as it stands in the environment. Where it is optional, empty means unset. */
 const text = z.string().trim();
-const optional = text.transform((value) => (value === '' ? undefined : value));
+const optional = text.default('');
 const oneOf = <const T extends readonly [string, ...string[]]>(...values: T) => z.enum(values);
 const seconds = (fallback: number, { min = 1, max = 315_360_000 } = {}) =>
   z.coerce.number().int().min(min).max(max).default(fallback);
@@ -10,7 +10,11 @@ const count = (fallback: number, { min = 1, max = 1_000_000 } = {}) =>
   z.coerce.number().int().min(min).max(max).default(fallback);
 
 /** `host:port`, where an IPv6 host stands in brackets. */
-const listen = text.regex(/^(\[[0-9a-f:]+\]|[^:\s]+):\d{1,5}$/i, 'must be host:port');
+const listen = text.regex(
+  /^(\[[0-9a-f:]+\]|[^:\s]+):(\d{1,4}|[1-5]\d{4}|6[0-4]\d{3}|65[0-4]\d{2}|655[0-2]\d|6553[0-5])$/i,
+  'must be host:port',
+);
+const listenOrNone = z.literal('').or(listen);
 
 /**
  * Every setting, in the order and with the words of `.env.example` (a test compares them).
@@ -24,36 +28,32 @@ export const Settings = z.object({
   GATEHOUSE_ISSUER: text
     .default('http://localhost:4000')
     .describe('The issuer identifier (RFC 8414 §2): no trailing slash; never change it once clients know it'),
-  GATEHOUSE_LISTEN: optional
-    .pipe(listen.optional())
+  GATEHOUSE_LISTEN: listenOrNone
     .default('')
     .describe('host:port of the public listener; empty: from the issuer'),
   GATEHOUSE_INTERNAL_LISTEN: listen
     .default('127.0.0.1:4002')
     .describe('host:port of probes and metrics; never expose it'),
-  GATEHOUSE_EXAMPLE_LISTEN: optional
-    .pipe(listen.optional())
+  GATEHOUSE_EXAMPLE_LISTEN: listenOrNone
     .default('127.0.0.1:4001')
     .describe('host:port of the example MCP server; empty switches it off'),
   GATEHOUSE_EXAMPLE_RESOURCE: text
     .default('http://localhost:4001/mcp')
     .describe('The resource identifier of the example MCP server'),
   GATEHOUSE_DATA_DIR: text.default('.gatehouse').describe('Where the embedded PostgreSQL keeps its data'),
-  GATEHOUSE_MASTER_KEY_FILE: optional
-    .default('')
-    .describe('File with the master key (32 bytes, base64url); empty: keys/master.key in development'),
-  GATEHOUSE_MASTER_KEY: optional.default('').describe('The master key itself; the file is the better place'),
+  GATEHOUSE_MASTER_KEY_FILE: optional.describe(
+    'File with the master key (32 bytes, base64url); empty: keys/master.key in development',
+  ),
+  GATEHOUSE_MASTER_KEY: optional.describe('The master key itself; the file is the better place'),
   GATEHOUSE_LOG_LEVEL: oneOf('trace', 'debug', 'info', 'warn', 'error', 'silent')
     .default('info')
     .describe('Logs are JSON lines on standard error'),
-  DATABASE_URL: optional.default('').describe('PostgreSQL 15 or later; empty: an embedded one'),
+  DATABASE_URL: optional.describe('PostgreSQL 15 or later; empty: an embedded one'),
   DATABASE_POOL_SIZE: count(10, { max: 500 }).describe('Connections per process'),
-  REDIS_URL: optional
-    .default('')
-    .describe('Redis 7 or later, for throttles shared by processes; empty: none'),
-  GATEHOUSE_TRUSTED_PROXIES: optional
-    .default('')
-    .describe('Addresses or CIDR blocks, comma-separated, whose X-Forwarded-For is believed'),
+  REDIS_URL: optional.describe('Redis 7 or later, for throttles shared by processes; empty: none'),
+  GATEHOUSE_TRUSTED_PROXIES: optional.describe(
+    'Addresses or CIDR blocks, comma-separated, whose X-Forwarded-For is believed',
+  ),
 
   GATEHOUSE_METADATA_DOCUMENTS: oneOf('', 'off', 'allowlist', 'review', 'open')
     .default('')
@@ -61,9 +61,9 @@ export const Settings = z.object({
   GATEHOUSE_DYNAMIC_REGISTRATION: oneOf('', 'off', 'initial-access-token', 'open')
     .default('')
     .describe('Dynamic client registration (RFC 7591); empty: open on a loopback issuer, else off'),
-  GATEHOUSE_DEFAULT_RESOURCE: optional
-    .default('')
-    .describe('Resource for clients that send none; empty: the only one, if exactly one is registered'),
+  GATEHOUSE_DEFAULT_RESOURCE: optional.describe(
+    'Resource for clients that send none; empty: the only one, if exactly one is registered',
+  ),
 
   GATEHOUSE_SIGNING_ALGORITHM: oneOf('ES256', 'EdDSA', 'RS256')
     .default('ES256')

@@ -1,0 +1,175 @@
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+
+import { ConfigError, loadConfig } from './load.ts';
+
+const KEY = Buffer.from(Array.from({ length: 32 }, (_, n) => n * 7)).toString('base64url');
+const production = {
+  NODE_ENV: 'production',
+  GATEHOUSE_ISSUER: 'https://auth.example.com',
+  GATEHOUSE_MASTER_KEY: KEY,
+};
+
+describe('loadConfig', () => {
+  let cwd: string;
+  beforeEach(() => {
+    cwd = mkdtempSync(join(tmpdir(), 'gatehouse-config-'));
+  });
+  afterEach(() => rmSync(cwd, { recursive: true, force: true }));
+
+  function faultsOf(env: Record<string, string>): readonly string[] {
+    try {
+      loadConfig(env, cwd);
+    } catch (error) {
+      if (error instanceof ConfigError) return error.faults;
+      throw error;
+    }
+    return [];
+  }
+
+  it('needs no setting at all in development', () => {
+    const config = loadConfig({}, cwd);
+    expect(config).toMatchObject({
+      production: false,
+      issuer: 'http://localhost:4000',
+      listen: { host: '127.0.0.1', port: 4000 },
+      internalListen: { host: '127.0.0.1', port: 4002 },
+      example: { listen: { host: '127.0.0.1', port: 4001 }, resource: 'http://localhost:4001/mcp' },
+      databaseUrl: undefined,
+      metadataDocuments: 'open',
+      dynamicRegistration: 'open',
+      throttle: { enabled: true },
+      lifetimes: { accessToken: 300, refreshGrace: 120 },
+    });
+    expect(config.dataDir).toBe(join(cwd, '.gatehouse'));
+    expect(Object.isFrozen(config)).toBe(true);
+  });
+
+  it('makes a master key once, for its owner only, and finds it again', () => {
+    const first = loadConfig({}, cwd).masterKey;
+    const file = join(cwd, 'keys', 'master.key');
+    expect(statSync(file).mode & 0o777).toBe(0o600);
+    expect(loadConfig({}, cwd).masterKey.equals(first)).toBe(true);
+    expect(first).toHaveLength(32);
+  });
+
+  it('reports every fault at once, each with the name of its setting', () => {
+    const faults = faultsOf({
+      GATEHOUSE_ISSUER: 'http://auth.example.com/',
+      GATEHOUSE_THROTTLE: 'off',
+      GATEHOUSE_MASTER_KEY: 'short',
+    });
+    expect(faults.map((fault) => fault.split(':')[0])).toEqual([
+      'GATEHOUSE_ISSUER',
+      'GATEHOUSE_ISSUER',
+      'GATEHOUSE_THROTTLE',
+      'GATEHOUSE_MASTER_KEY',
+    ]);
+    const malformed = faultsOf({
+      GATEHOUSE_CODE_LIFETIME: '5',
+      GATEHOUSE_LOG_LEVEL: 'loud',
+      GATEHOUSE_LISTEN: '4000',
+    });
+    expect(malformed.map((fault) => fault.split(':')[0])).toEqual([
+      'GATEHOUSE_LISTEN',
+      'GATEHOUSE_LOG_LEVEL',
+      'GATEHOUSE_CODE_LIFETIME',
+    ]);
+  });
+
+  it('takes an empty value for an absent one, except where empty means off', () => {
+    const config = loadConfig(
+      { GATEHOUSE_ISSUER: '', GATEHOUSE_METADATA_DOCUMENTS: ' ', GATEHOUSE_EXAMPLE_LISTEN: '' },
+      cwd,
+    );
+    expect(config.issuer).toBe('http://localhost:4000');
+    expect(config.metadataDocuments).toBe('open');
+    expect(config.example.listen).toBeUndefined();
+  });
+
+  it.each([
+    ['a trailing slash', 'https://auth.example.com/'],
+    ['a query', 'https://auth.example.com?a'],
+    ['a fragment', 'https://auth.example.com#a'],
+    ['upper case', 'https://AUTH.example.com'],
+    ['a default port', 'https://auth.example.com:443'],
+    ['another scheme', 'ftp://auth.example.com'],
+    ['no scheme', 'auth.example.com'],
+  ])('MCP 2: refuses an issuer with %s, which could not be byte-identical everywhere', (_what, issuer) => {
+    expect(faultsOf({ GATEHOUSE_ISSUER: issuer, GATEHOUSE_MASTER_KEY: KEY }).join()).toContain(
+      'GATEHOUSE_ISSUER',
+    );
+  });
+
+  it('MCP 14: refuses an http issuer in production, and off loopback anywhere', () => {
+    expect(faultsOf({ ...production, GATEHOUSE_ISSUER: 'http://auth.example.com' }).join()).toContain(
+      'https',
+    );
+    expect(faultsOf({ ...production, GATEHOUSE_ISSUER: 'http://localhost:4000' }).join()).toContain('https');
+    expect(
+      faultsOf({ GATEHOUSE_ISSUER: 'http://auth.example.com', GATEHOUSE_MASTER_KEY: KEY }).join(),
+    ).toContain('https');
+    expect(faultsOf(production)).toEqual([]);
+  });
+
+  it('G6: production starts with no key of its own making', () => {
+    const { GATEHOUSE_MASTER_KEY: _key, ...keyless } = production;
+    expect(faultsOf(keyless).join()).toContain('production needs a master key');
+    expect(existsSync(join(cwd, 'keys', 'master.key'))).toBe(false);
+  });
+
+  it('G6: production refuses the key file of development, even when it is named', () => {
+    loadConfig({}, cwd);
+    const { GATEHOUSE_MASTER_KEY: _key, ...keyless } = production;
+    expect(faultsOf({ ...keyless, GATEHOUSE_MASTER_KEY_FILE: 'keys/master.key' }).join()).toContain(
+      'key of development',
+    );
+    expect(
+      faultsOf({ ...keyless, GATEHOUSE_MASTER_KEY_FILE: `${cwd}/keys/../keys/master.key` }),
+    ).toHaveLength(1);
+  });
+
+  it.each([
+    ['zeros', Buffer.alloc(32)],
+    ['one letter', Buffer.alloc(32, 'a')],
+    ['a pattern', Buffer.from('abcd'.repeat(8))],
+  ])('G6: production refuses a master key of %s', (_what, key) => {
+    expect(faultsOf({ ...production, GATEHOUSE_MASTER_KEY: key.toString('base64url') }).join()).toContain(
+      'not random',
+    );
+  });
+
+  it.each([
+    ['GATEHOUSE_THROTTLE', 'off'],
+    ['GATEHOUSE_METADATA_DOCUMENTS', 'open'],
+    ['GATEHOUSE_DYNAMIC_REGISTRATION', 'open'],
+  ])('G6: production refuses %s=%s', (name, value) => {
+    expect(faultsOf({ ...production, [name]: value }).join()).toContain(name);
+  });
+
+  it('closes registration and limits documents to the allowlist where the issuer is public', () => {
+    expect(loadConfig(production, cwd)).toMatchObject({
+      metadataDocuments: 'allowlist',
+      dynamicRegistration: 'off',
+      listen: { host: '127.0.0.1', port: 4000 },
+    });
+  });
+
+  it('reads a master key from its file, with the line end that editors leave', () => {
+    writeFileSync(join(cwd, 'secret'), `${KEY}\n`);
+    const config = loadConfig({ GATEHOUSE_MASTER_KEY_FILE: 'secret' }, cwd);
+    expect(config.masterKey.toString('base64url')).toBe(KEY);
+    expect(faultsOf({ GATEHOUSE_MASTER_KEY_FILE: 'absent' }).join()).toContain('cannot be read');
+    writeFileSync(join(cwd, 'hex'), Buffer.from(KEY, 'base64url').toString('hex'));
+    expect(faultsOf({ GATEHOUSE_MASTER_KEY_FILE: 'hex' }).join()).toContain('it has 48');
+  });
+
+  it('lets the environment win over the .env file, and a part of it', () => {
+    writeFileSync(join(cwd, '.env'), 'GATEHOUSE_CODE_LIFETIME=33\nNODE_ENV=development\n# a comment\n');
+    expect(loadConfig(undefined, cwd).lifetimes.code).toBe(33);
+    expect(loadConfig({}, cwd).lifetimes.code).toBe(60);
+    expect(readFileSync(join(cwd, '.env'), 'utf8')).toContain('33');
+  });
+});

@@ -9,7 +9,7 @@ const path = z
   .string()
   .min(1)
   .max(200)
-  .regex(/^[^/\\\0]+(\/[^/\\\0]+)*$/)
+  .refine((value) => value.split('/').every(isSegment), 'not a path of the form folder/file.md')
   .describe('For example plans/launch.md');
 const MAX_TEXT = 64 * 1024;
 
@@ -41,6 +41,10 @@ export function createMcpServer(token: VerifiedToken, files: Files): McpServer {
     server.registerTool(name, config, (input: unknown) => run[name](input as never));
   }
   return server;
+}
+
+function isSegment(name: string): boolean {
+  return name !== '' && name !== '.' && name !== '..' && !/[\\\0]/.test(name);
 }
 
 type Handlers = { readonly [N in ToolName]: (input: z.output<(typeof inputs)[N]>) => CallToolResult };

@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import type { ReadableStream } from 'node:stream/web';
+import type { ReadableStream as NodeReadableStream } from 'node:stream/web';
 
 /** A web standard handler. */
 export type Handler = (request: Request) => Promise<Response>;
@@ -18,6 +18,7 @@ export function serve(origin: string, handler: Handler, onError: (error: unknown
       const gone = new AbortController();
       outgoing.once('close', () => gone.abort());
       await send(outgoing, await handler(toRequest(origin, incoming, gone.signal)));
+      if (!incoming.complete) incoming.resume();
     } catch (error) {
       if (!outgoing.destroyed) onError(error);
       if (outgoing.headersSent) outgoing.destroy();
@@ -32,15 +33,27 @@ function toRequest(origin: string, incoming: IncomingMessage, signal: AbortSigna
   for (const [name, values = []] of Object.entries(headersDistinct)) {
     for (const value of values) headers.append(name, value);
   }
-  const bodiless = method === 'GET' || method === 'HEAD';
-  const body = bodiless ? null : (Readable.toWeb(incoming) as globalThis.ReadableStream);
-  return new Request(origin + (url.startsWith('/') ? url : '/'), {
-    method,
-    headers,
-    body,
-    signal,
-    duplex: 'half',
-  });
+  const body = method === 'GET' || method === 'HEAD' ? null : bodyOf(incoming);
+  const target = origin + (url.startsWith('/') ? url : '/');
+  return new Request(target, { method, headers, body, signal, duplex: 'half' });
+}
+
+/** The body, read only as far as somebody wants it, and without closing the connection when they stop. */
+function bodyOf(incoming: IncomingMessage): ReadableStream<Uint8Array> {
+  const chunks = incoming.iterator({ destroyOnReturn: false });
+  return new ReadableStream(
+    {
+      async pull(controller) {
+        const { done, value } = await chunks.next();
+        if (done) controller.close();
+        else controller.enqueue(value);
+      },
+      async cancel() {
+        await chunks.return?.();
+      },
+    },
+    { highWaterMark: 0 },
+  );
 }
 
 async function send(outgoing: ServerResponse, response: Response): Promise<void> {
@@ -50,5 +63,5 @@ async function send(outgoing: ServerResponse, response: Response): Promise<void>
     return;
   }
   outgoing.flushHeaders();
-  await pipeline(Readable.fromWeb(response.body as ReadableStream), outgoing);
+  await pipeline(Readable.fromWeb(response.body as NodeReadableStream), outgoing);
 }

@@ -1,6 +1,6 @@
 import { createServer, type RequestListener } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
-import { Readable } from 'node:stream';
+import { PassThrough, Readable } from 'node:stream';
 
 import expressApp from 'express';
 import Koa from 'koa';
@@ -23,6 +23,8 @@ const tools = [
   { name: 'move', scopes: ['files:write', 'files:move'] },
 ];
 
+const eventStream = { 'content-type': 'text/event-stream' };
+
 /** Each framework with a server behind the guard that says who called with what. */
 const frameworks: Readonly<Record<string, (options: GuardOptions) => RequestListener>> = {
   express(options) {
@@ -31,6 +33,7 @@ const frameworks: Readonly<Record<string, (options: GuardOptions) => RequestList
     app.use((request, response) => {
       const { auth } = request as GuardedRequest;
       if (auth === undefined) response.end('open');
+      else if (request.url === '/mcp/stream') response.writeHead(200, eventStream).write('data: 1\n\n');
       else response.json({ subject: verifiedToken(auth).subject, body: request.body });
     });
     return app;
@@ -38,10 +41,18 @@ const frameworks: Readonly<Record<string, (options: GuardOptions) => RequestList
 
   koa(options) {
     const app = new Koa();
+    app.silent = true;
     app.use(koa(options));
     app.use((ctx) => {
       const { auth } = ctx.req as GuardedRequest;
       const { body } = ctx.request as { body?: unknown };
+      if (ctx.url === '/mcp/stream') {
+        ctx.set(eventStream);
+        const stream = new PassThrough();
+        stream.write('data: 1\n\n');
+        ctx.body = stream;
+        return;
+      }
       ctx.body = auth === undefined ? 'open' : { subject: verifiedToken(auth).subject, body };
     });
     return app.callback();
@@ -52,6 +63,12 @@ const frameworks: Readonly<Record<string, (options: GuardOptions) => RequestList
       options,
       async (request, { token, authInfo, parsedBody }) => {
         expect(verifiedToken(authInfo)).toBe(token);
+        if (request.url.endsWith('/mcp/stream')) {
+          const start = (stream: ReadableStreamDefaultController) => {
+            stream.enqueue(new TextEncoder().encode('data: 1\n\n'));
+          };
+          return new Response(new ReadableStream({ start }), { headers: eventStream });
+        }
         const text = await request.text();
         const body = text === '' ? undefined : JSON.parse(text);
         if (parsedBody !== undefined) expect(body).toEqual(parsedBody);
@@ -225,6 +242,10 @@ describe.each(Object.entries(frameworks))('a server guarded with %s', (_, framew
     await stop();
     await start({ maxBodySize: 100 });
     expect((await post({ filler: 'x'.repeat(200) })).status).toBe(413);
+    const endless = new Response('x'.repeat(200)).body;
+    const headers = { authorization: `Bearer ${await issuer.token()}` };
+    const streamed = await fetch(`${url}/mcp`, { method: 'POST', headers, body: endless, duplex: 'half' });
+    expect(streamed.status).toBe(413);
   });
 
   it('MCP R16: answers preflights without a token and lets every answer be read in a browser', async () => {
@@ -298,6 +319,17 @@ describe.each(Object.entries(frameworks))('a server guarded with %s', (_, framew
   it('refuses a token that is bound to a key when it comes as a bearer token', async () => {
     const bound = await issuer.token({ cnf: { jkt: 'thumb' } });
     expect((await post(initialize, { authorization: `Bearer ${bound}` })).status).toBe(401);
+  });
+
+  it('T13: an event stream ends when the token that opened it does', async () => {
+    const ahead = () => Date.now() + 328_800;
+    const verifier = createVerifier({ issuer: issuer.issuer, resource, now: ahead });
+    await stop();
+    await start({ verifier });
+    const headers = { authorization: `Bearer ${await issuer.token()}` };
+    const response = await fetch(`${url}/mcp/stream`, { headers });
+    expect(response.status).toBe(200);
+    expect(await response.text()).toBe('data: 1\n\n');
   });
 
   it('refuses two Authorization headers', async () => {

@@ -66,15 +66,25 @@ async function readText(ctx: Context, type: string, limit: number): Promise<stri
   return readBytes(ctx.req, limit);
 }
 
-async function readBytes(req: IncomingMessage, limit: number): Promise<string> {
+/** The stream is left alive when the body is too large, because the answer goes out over the same socket. */
+function readBytes(req: IncomingMessage, limit: number): Promise<string> {
+  const { promise, resolve, reject } = Promise.withResolvers<string>();
   const chunks: Buffer[] = [];
   let size = 0;
-  for await (const chunk of req as AsyncIterable<Buffer>) {
+  const take = (chunk: Buffer) => {
     size += chunk.length;
-    if (size > limit) throw bodyTooLarge();
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks).toString('utf8');
+    if (size <= limit) {
+      chunks.push(chunk);
+      return;
+    }
+    req.off('data', take);
+    req.resume();
+    reject(bodyTooLarge());
+  };
+  req.on('data', take);
+  req.once('end', () => resolve(Buffer.concat(chunks).toString('utf8')));
+  req.once('error', reject);
+  return promise;
 }
 
 /** The deepest nesting of a JSON text, brackets inside strings left out; linear, and before anything is allocated. */

@@ -30,7 +30,7 @@ export function errorBoundary({ views, log, basePath = '' }: Deps): Middleware {
       const missing = missingRoute(ctx);
       if (missing) throw missing;
     } catch (error) {
-      if (ctx.req.destroyed && !ctx.req.complete) {
+      if (ctx.req.socket.destroyed) {
         log.debug({ request_id: originOf(ctx).requestId }, 'the caller went away');
         return;
       }

@@ -63,7 +63,7 @@ export function createVerifier({
         credentialId: credential.id,
         publicKey: credential.publicKey,
         signCount: credential.counter,
-        transports: (credential.transports ?? []).filter((transport: string) => TRANSPORTS.has(transport)),
+        transports: knownTransports(response.response.transports),
         backedUp: credentialBackedUp,
       };
       return { userId, passkey };
@@ -103,4 +103,9 @@ export function createVerifier({
       return about;
     },
   };
+}
+
+/** Hints, which are not signed: whatever else is said there is dropped. */
+function knownTransports(said: unknown): readonly string[] {
+  return Array.isArray(said) ? said.filter((transport) => TRANSPORTS.has(transport)) : [];
 }

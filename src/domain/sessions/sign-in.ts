@@ -62,6 +62,9 @@ export interface SignIn {
   passkeyOptions(token: string | undefined): Promise<{ readonly token: string; readonly options: object }>;
   passkey(token: string, response: unknown, browser: SignInBrowser): Promise<SignInOutcome>;
 
+  /** Signs in whoever has just proved themselves by making their credentials. @throws NotFound */
+  enter(authentication: Authentication, browser: Browser): Promise<OpenedSession>;
+
   /** For the doors: puts what they refused into the audit trail. */
   recordRefusal(event: 'signin.throttled' | 'signin.rejected', reason: string, origin: Origin): Promise<void>;
 }
@@ -110,35 +113,40 @@ export function createSignIn({
     return recordAudit(db, { event, outcome: 'refused', reason, subject, detail }, origin);
   };
 
-  /** Makes or renews the session together with its record and with what proves it, or does nothing. */
+  /** The session and its record. */
+  const enter = async (tx: Db, authentication: Authentication, { current, ...browser }: SignInBrowser) => {
+    const opened = current
+      ? await sessions.renew(tx, current, authentication, browser)
+      : await sessions.create(tx, authentication, browser);
+    const { userId: subject, acr, amr } = authentication;
+    const detail = { session: opened.session.id, acr, amr };
+    await recordAudit(tx, { event: 'signin.succeeded', outcome: 'success', subject, detail }, browser.origin);
+    return opened;
+  };
+
+  /** Makes or renews the session together with what proves it, or does nothing. */
   const open = async (
     token: string,
     authentication: Authentication,
-    { current, ...browser }: SignInBrowser,
+    browser: SignInBrowser,
     spend: (tx: Db) => Promise<void>,
   ): Promise<SignInOutcome> => {
-    const { userId: subject } = authentication;
     try {
       const opened = await prisma.$transaction(async (tx) => {
         await spend(tx);
         await attempts.finish(tx, token);
-        const made = current
-          ? await sessions.renew(tx, current, authentication, browser)
-          : await sessions.create(tx, authentication, browser);
-        const detail = { session: made.session.id, acr: authentication.acr, amr: authentication.amr };
-        await recordAudit(
-          tx,
-          { event: 'signin.succeeded', outcome: 'success', subject, detail },
-          browser.origin,
-        );
-        return made;
+        return enter(tx, authentication, browser);
       });
       return { outcome: 'signed_in', opened };
     } catch (error) {
       const reason =
         error instanceof Refusal ? error.reason : error instanceof NotFound ? 'user_disabled' : undefined;
       if (reason === undefined) throw error;
-      await record(prisma, { event: 'signin.failed', reason, subject }, browser.origin);
+      await record(
+        prisma,
+        { event: 'signin.failed', reason, subject: authentication.userId },
+        browser.origin,
+      );
       return { outcome: 'refused' };
     }
   };
@@ -196,6 +204,8 @@ export function createSignIn({
         return { outcome: 'refused' };
       }
     },
+
+    enter: (authentication, browser) => prisma.$transaction((tx) => enter(tx, authentication, browser)),
 
     recordRefusal: (event, reason, origin) => record(prisma, { event, reason }, origin),
   };

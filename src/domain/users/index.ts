@@ -10,4 +10,4 @@
 
 export { createSetup, type Setup, type SetupIdentity } from './setup.ts';
 export { normalizeEmail, type User } from './user.ts';
-export { type AddedUser, createUsers, type NewUser, type Users } from './users.ts';
+export { type AddedUser, createUsers, type EndAllOf, type NewUser, type Users } from './users.ts';

@@ -1,4 +1,4 @@
-import { InvalidInput, NotFound } from '../../kernel/errors.ts';
+import { AlreadyExists, InvalidInput, NotFound } from '../../kernel/errors.ts';
 import { DEFAULT_TENANT, hashSecret, newId, newSecret } from '../../kernel/ids.ts';
 import type { Origin } from '../../kernel/origin.ts';
 import { recordAudit } from '../audit/index.ts';
@@ -46,7 +46,7 @@ export interface Setup {
   open(token: string, origin: Origin): Promise<void>;
   /** Who was named so far. @throws NotFound */
   identity(token: string | undefined): Promise<SetupIdentity | undefined>;
-  /** Names the administrator. @throws NotFound; FieldRefused when the name or the address will not do. */
+  /** Names the administrator. @throws NotFound; AlreadyExists; FieldRefused when the name or the address will not do. */
   identify(token: string, person: { readonly name: string; readonly email: string }): Promise<void>;
   /** The seed to be scanned: the same as often as the page is shown. @throws NotFound */
   totp(token: string): Promise<TotpProposal>;
@@ -56,6 +56,8 @@ export interface Setup {
     proof: { readonly password: string; readonly code: string },
     origin: Origin,
   ): Promise<Authentication>;
+  /** WebAuthn options for the administrator's passkey. @throws NotFound */
+  passkeyOptions(token: string): Promise<object>;
   /** @throws NotFound; AlreadyExists; PasskeyRefused */
   completeWithPasskey(token: string, response: unknown, origin: Origin): Promise<Authentication>;
 }
@@ -147,6 +149,9 @@ export function createSetup({ prisma, issuer, lifetime, attempts, passwords, tot
     async identify(token, person) {
       const { userId = newId('usr') } = await attemptOf(token);
       const facts = { userId, email: validEmail(person.email), name: validName(person.name) };
+      if ((await prisma.user.count({ where: { email: facts.email } })) > 0) {
+        throw new AlreadyExists(`there is a user ${facts.email} already`);
+      }
       if (!(await attempts.describe(token, 'setup', facts))) throw gone();
     },
 
@@ -168,6 +173,10 @@ export function createSetup({ prisma, issuer, lifetime, attempts, passwords, tot
         await totps.enrol(tx, { userId, secret, step }, origin);
       });
       return byPasswordAndCode(userId);
+    },
+
+    async passkeyOptions(token) {
+      return passkeys.registrationOptions({ token, purpose: 'setup' }, await identityOf(token));
     },
 
     async completeWithPasskey(token, response, origin) {

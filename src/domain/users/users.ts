@@ -56,24 +56,17 @@ export interface Users {
   enable(userId: string, origin: Origin): Promise<void>;
 }
 
+/** Ends what a person has, in the transaction of the action, with a record for each. */
+export type EndAllOf = (tx: Db, userId: string, reason: 'user_disabled', origin: Origin) => Promise<unknown>;
+
 interface Deps {
   readonly prisma: PrismaClient;
   readonly passwords: Passwords;
   readonly totps: Totps;
   /** `endAllOf` of `domain/sessions`, which knows people, so that people cannot know it. */
-  readonly endSessionsOf: (
-    tx: Db,
-    userId: string,
-    reason: 'user_disabled',
-    origin: Origin,
-  ) => Promise<unknown>;
-  /** Of `domain/grants`. Both act in the transaction that is given, with a record for each. */
-  readonly revokeGrantsOf: (
-    tx: Db,
-    whose: { readonly userId: string },
-    reason: 'user_disabled',
-    origin: Origin,
-  ) => Promise<unknown>;
+  readonly endSessionsOf: EndAllOf;
+  /** `revokeGrantsOf` of `domain/grants`. */
+  readonly revokeGrantsOf: EndAllOf;
 }
 
 export function createUsers({ prisma, passwords, totps, endSessionsOf, revokeGrantsOf }: Deps): Users {
@@ -116,7 +109,7 @@ export function createUsers({ prisma, passwords, totps, endSessionsOf, revokeGra
         if (!(await switchUser(tx, userId, { disabled: true }))) return;
         await recordAudit(tx, { event: 'user.disabled', outcome: 'success', subject: userId }, origin);
         await endSessionsOf(tx, userId, 'user_disabled', origin);
-        await revokeGrantsOf(tx, { userId }, 'user_disabled', origin);
+        await revokeGrantsOf(tx, userId, 'user_disabled', origin);
       });
     },
 

@@ -1,0 +1,22 @@
+import type { Config } from '../config/config.ts';
+import type { SessionCookie, Sessions, SignIn } from '../domain/sessions/index.ts';
+import type { Setup } from '../domain/users/index.ts';
+import type { Database } from '../platform/database/index.ts';
+import type { Cookies, Forms, Purpose, Views } from '../platform/http/index.ts';
+import type { Throttle } from '../platform/throttle/index.ts';
+
+/** What this door stands on. */
+export interface SignInDeps {
+  readonly config: Pick<Config, 'lifetimes' | 'throttle' | 'defaultResource'>;
+  readonly database: Pick<Database, 'pool'>;
+  readonly installation: { readonly signIn: SignIn; readonly sessions: Sessions; readonly setup: Setup };
+  readonly throttle: Throttle;
+  readonly cookies: Cookies;
+  readonly forms: Forms;
+  readonly views: Views;
+  readonly sessionCookie: SessionCookie;
+  /** Path of the issuer, `''` when it has none. */
+  readonly basePath: string;
+  /** For which client and server the person signs in, where the way back belongs to an authorization. */
+  readonly describe?: (continueTo: string) => Promise<Purpose | undefined>;
+}

@@ -1,3 +1,5 @@
+import { readFile } from 'node:fs/promises';
+
 import {
   Client as ClientV2,
   StreamableHTTPClientTransport as TransportV2,

@@ -21,6 +21,9 @@ export interface Cookies {
 /** All that our tokens are made of; anything else in a cookie is not ours. */
 const VALUE = /^[A-Za-z0-9._~-]{1,1024}$/;
 
+/** What the response to a request sets, so that `get` within the same request sees it. */
+const written = new WeakMap<IncomingMessage, Map<string, string | undefined>>();
+
 /**
  * The cookies of this server: HttpOnly, SameSite=Lax, and on https Secure with the prefix that a
  * browser enforces: `__Host-` for the whole host, so that no sibling host can plant one,
@@ -31,7 +34,6 @@ const VALUE = /^[A-Za-z0-9._~-]{1,1024}$/;
  */
 export function createCookies({ issuer }: { readonly issuer: string }): Cookies {
   const secure = issuer.startsWith('https:');
-  const written = new WeakMap<IncomingMessage, Map<string, string | undefined>>();
 
   const nameOf = (name: string, path = '/') => {
     if (!secure) return `gatehouse_${name}`;

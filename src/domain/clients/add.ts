@@ -71,14 +71,14 @@ function build(input: NewClient) {
   if (name === undefined) throw new InvalidInput('A client needs a name.');
 
   const redirects = checkRedirectUris(input.redirectUris);
-  if (!redirects.ok) throw new InvalidInput(`${redirects.reason}.`);
+  if (!redirects.ok) throw new InvalidInput(`The client cannot be registered: ${redirects.reason}.`);
 
   const authMethod = input.authMethod ?? 'none';
   if (authMethod !== 'private_key_jwt' && (input.jwks !== undefined || input.jwksUri !== undefined)) {
     throw new InvalidInput('Keys belong to a client that authenticates with private_key_jwt.');
   }
   const keys = readKeys({ jwks: input.jwks, jwks_uri: input.jwksUri }, authMethod);
-  if (!keys.ok) throw new InvalidInput(`${keys.reason}.`);
+  if (!keys.ok) throw new InvalidInput(`The client cannot be registered: ${keys.reason}.`);
 
   const grantTypes = input.grantTypes ?? GRANT_TYPES;
   if (!grantTypes.includes('authorization_code')) {

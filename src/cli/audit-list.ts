@@ -1,0 +1,92 @@
+import { AUDIT_EVENTS, type AuditRecord, listAudit } from '../domain/audit/index.ts';
+import type { Installation } from '../installation.ts';
+
+import type { Register } from './cli.ts';
+import { UsageError } from './failure.ts';
+import { findUser } from './find-user.ts';
+import { table } from './output.ts';
+
+interface Options {
+  readonly since?: string;
+  readonly event?: string;
+  readonly subject?: string;
+  readonly client?: string;
+  readonly grant?: string;
+  readonly limit: string;
+}
+
+const MAX_LIMIT = 100_000;
+const UNITS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86_400 };
+
+/** `audit list`: what happened, oldest first. */
+export const auditList: Register = (audit, cli) => {
+  audit
+    .command('list')
+    .summary('list audit records')
+    .description('Lists audit records, oldest first; of many, the newest.')
+    .option('--since <time>', 'from this time on: 2026-11-21T08:00:00Z, or how long ago: 30m, 12h, 7d')
+    .option('--event <event>', 'one event, for example grant.issued')
+    .option('--subject <user>', 'about this person (e-mail address or id)')
+    .option('--client <client_id>', 'about this client')
+    .option('--grant <id>', 'about this grant')
+    .option('--limit <number>', 'how many at the most', '1000')
+    .addHelpText(
+      'after',
+      `
+Events: ${AUDIT_EVENTS.join(' ')}
+
+Example:
+  $ gatehouse audit list --since 1h --subject ada@example.com`,
+    )
+    .action(async (options: Options) => {
+      const since = options.since === undefined ? undefined : readSince(options.since, new Date());
+      const { event, client, grant } = options;
+      const limit = readLimit(options.limit);
+      if (event !== undefined && !AUDIT_EVENTS.some((known) => known === event)) {
+        throw new UsageError(`There is no event ${event}; see: gatehouse audit list --help`);
+      }
+      await cli.withStore(async ({ database, installation }) => {
+        const subject = await subjectOf(installation, options.subject);
+        const records = await listAudit(database.prisma, { since, event, subject, client, grant, limit });
+        return { json: records, text: toTable(records) };
+      });
+    });
+};
+
+/** An id stands for itself: the trail remembers people and services that are gone. */
+async function subjectOf(installation: Installation, given: string | undefined): Promise<string | undefined> {
+  return given?.includes('@') ? (await findUser(installation, given)).id : given;
+}
+
+function readSince(text: string, now: Date): Date {
+  const [, amount, unit = ''] = /^(\d+)([smhd])$/.exec(text) ?? [];
+  const seconds = UNITS[unit];
+  const time = amount && seconds ? new Date(now.getTime() - Number(amount) * seconds * 1000) : new Date(text);
+  if (!Number.isNaN(time.getTime())) return time;
+  throw new UsageError(
+    `--since ${text} is no time: write 2026-11-21T08:00:00Z, or how long ago, for example 30m, 12h, 7d.`,
+  );
+}
+
+function readLimit(text: string): number {
+  const limit = Number(text);
+  if (Number.isInteger(limit) && limit >= 1 && limit <= MAX_LIMIT) return limit;
+  throw new UsageError(`--limit ${text} is no number from 1 to ${MAX_LIMIT}.`);
+}
+
+function toTable(records: readonly AuditRecord[]): string {
+  return table(
+    records,
+    [
+      ['time', (record) => record.time],
+      ['event', (record) => record.event],
+      ['outcome', (record) => record.outcome],
+      ['reason', (record) => record.reason],
+      ['subject', (record) => record.subject],
+      ['client', (record) => record.client],
+      ['grant', (record) => record.grant],
+      ['network', (record) => record.network],
+    ],
+    'No record matches.',
+  );
+}

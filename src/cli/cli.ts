@@ -1,0 +1,29 @@
+import type { Command } from 'commander';
+
+import type { Config } from '../config/config.ts';
+import type { Installation } from '../installation.ts';
+import type { Origin } from '../kernel/origin.ts';
+import type { Database } from '../platform/database/index.ts';
+
+import type { Result } from './output.ts';
+
+/** What a command works with once the store is open. */
+export interface Store {
+  readonly config: Config;
+  readonly database: Database;
+  readonly installation: Installation;
+  /** As the audit trail will name this command. */
+  readonly origin: Origin;
+}
+
+/** What the commands are given. */
+export interface Cli {
+  /** Opens the store, does the work, prints its result, and leaves the store as it was found. */
+  withStore(work: (store: Store) => Promise<Result>): Promise<void>;
+  /** All of standard input, without the line end that `echo` adds. Never waits for a person. */
+  readSecret(): Promise<string>;
+  readConfig(): Promise<Config>;
+}
+
+/** Adds one command to its group. */
+export type Register = (group: Command, cli: Cli) => void;

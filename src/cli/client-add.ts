@@ -1,0 +1,83 @@
+import { Option } from 'commander';
+
+import {
+  AUTH_METHODS,
+  type AuthMethod,
+  addClient,
+  GRANT_TYPES,
+  type GrantType,
+  TRUST_LEVELS,
+  type Trust,
+} from '../domain/clients/index.ts';
+
+import type { Register } from './cli.ts';
+import { readJsonFile } from './read-json-file.ts';
+
+interface Options {
+  readonly name: string;
+  readonly redirectUri: readonly string[];
+  readonly auth?: AuthMethod;
+  readonly jwksFile?: string;
+  readonly jwksUri?: string;
+  readonly trust?: Trust;
+  readonly grantType?: readonly GrantType[];
+}
+
+/** `client add`: pre-registers a client, and shows its secret this once. */
+export const clientAdd: Register = (clients, cli) => {
+  clients
+    .command('add')
+    .summary('register a client')
+    .description('Registers a client in advance.')
+    .requiredOption('--name <name>', 'how people will see it')
+    .requiredOption(
+      '--redirect-uri <uri...>',
+      'where it takes codes: https, http on a loopback host (any port), or a private-use scheme',
+    )
+    .addOption(
+      new Option('--auth <method>', 'how it authenticates (default: none, a public client)').choices(
+        AUTH_METHODS,
+      ),
+    )
+    .option('--jwks-file <file>', 'its public keys, a JWK Set; for private_key_jwt')
+    .option('--jwks-uri <url>', 'where it publishes its public keys; for private_key_jwt')
+    .addOption(new Option('--trust <level>', 'trust level (default: known)').choices(TRUST_LEVELS))
+    .addOption(new Option('--grant-type <type...>', 'grant types (default: all)').choices(GRANT_TYPES))
+    .addHelpText(
+      'after',
+      `
+Examples:
+  $ gatehouse client add --name 'Claude Code' --redirect-uri http://localhost/callback http://127.0.0.1/callback
+  $ gatehouse client add --name Portal --redirect-uri https://portal.example.com/callback --auth client_secret_basic`,
+    )
+    .action(async (options: Options) => {
+      const jwks = options.jwksFile === undefined ? undefined : readJsonFile(options.jwksFile);
+      await cli.withStore(async ({ database, origin }) => {
+        const { clientId, clientSecret } = await addClient(
+          database.prisma,
+          {
+            name: options.name,
+            redirectUris: options.redirectUri,
+            authMethod: options.auth,
+            jwks,
+            jwksUri: options.jwksUri,
+            trust: options.trust,
+            grantTypes: options.grantType,
+          },
+          origin,
+        );
+        return {
+          json: {
+            client_id: clientId,
+            ...(clientSecret === undefined ? {} : { client_secret: clientSecret }),
+          },
+          text: [
+            `client_id      ${clientId}`,
+            ...(clientSecret === undefined
+              ? []
+              : [`client_secret  ${clientSecret}`, 'The secret is shown this once.']),
+          ].join('\n'),
+        };
+      });
+    });
+};

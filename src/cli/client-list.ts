@@ -1,0 +1,43 @@
+import { listClients } from '../domain/clients/index.ts';
+
+import type { Register } from './cli.ts';
+import { minute, table } from './output.ts';
+
+/** `client list`: every client, oldest first. */
+export const clientList: Register = (clients, cli) => {
+  clients
+    .command('list')
+    .summary('list clients')
+    .description(
+      'Lists clients, oldest first: registered here, by themselves, or known by their metadata document.',
+    )
+    .action(() =>
+      cli.withStore(async ({ database }) => {
+        const found = await listClients(database.pool);
+        return {
+          json: found.map((client) => ({
+            client_id: client.id,
+            name: client.name,
+            registration: client.registration,
+            trust: client.trust,
+            token_endpoint_auth_method: client.authMethod,
+            grant_types: client.grantTypes,
+            redirect_uris: client.redirectUris,
+            created_at: client.createdAt,
+          })),
+          text: table(
+            found,
+            [
+              ['name', (client) => client.name],
+              ['trust', (client) => client.trust],
+              ['came by', (client) => client.registration],
+              ['authenticates', (client) => client.authMethod],
+              ['added', (client) => minute(client.createdAt)],
+              ['client_id', (client) => client.id],
+            ],
+            'No client is registered yet. Add one with: gatehouse client add',
+          ),
+        };
+      }),
+    );
+};

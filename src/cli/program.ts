@@ -1,0 +1,88 @@
+import { readFileSync } from 'node:fs';
+import { Command } from 'commander';
+
+import { auditList } from './audit-list.ts';
+import type { Cli, Register } from './cli.ts';
+import { clientAdd } from './client-add.ts';
+import { clientList } from './client-list.ts';
+import { clientRemove } from './client-remove.ts';
+import { grantList } from './grant-list.ts';
+import { grantRevoke } from './grant-revoke.ts';
+import { keysList } from './keys-list.ts';
+import { keysRotate } from './keys-rotate.ts';
+import { resourceAdd } from './resource-add.ts';
+import { resourceList } from './resource-list.ts';
+import { resourceRemove } from './resource-remove.ts';
+import { serve } from './serve.ts';
+import { setupLink } from './setup-link.ts';
+import { userAdd } from './user-add.ts';
+import { userDisable } from './user-disable.ts';
+import { userEnable } from './user-enable.ts';
+import { userList } from './user-list.ts';
+
+const GROUPS: readonly (readonly [name: string, summary: string, commands: readonly Register[]])[] = [
+  ['user', 'people who sign in', [userAdd, userList, userDisable, userEnable]],
+  ['client', 'programs that connect', [clientAdd, clientList, clientRemove]],
+  ['resource', 'MCP servers that tokens are issued for', [resourceAdd, resourceList, resourceRemove]],
+  ['grant', 'what people allowed to clients', [grantList, grantRevoke]],
+  ['keys', 'the keys that sign tokens', [keysList, keysRotate]],
+  ['audit', 'what happened', [auditList]],
+];
+
+const HELP = `
+Settings come from the environment and from .env (see .env.example). Commands work on the same store as the
+server, beside it or without it: DATABASE_URL, or else the embedded PostgreSQL in GATEHOUSE_DATA_DIR.
+
+With --json, standard output is one JSON document and nothing else.
+Exit codes: 0 done, 1 refused, 2 wrong usage or configuration, 3 store or server not available.
+
+Begin with:
+  $ gatehouse setup-link
+  $ gatehouse resource add --identifier https://files.example.com/mcp --name Files \\
+      --scope 'files:read=Read your files' 'files:write=Change your files'
+  $ gatehouse serve`;
+
+/** The command line, ready to parse. Errors are thrown, not printed: `run` says how. */
+export function createProgram(cli: Cli): Command {
+  const program = new Command('gatehouse')
+    .description('The OAuth 2.1 authorization server for the Model Context Protocol')
+    .version(version())
+    .addHelpText('after', HELP)
+    .exitOverride()
+    .configureOutput({ writeErr: () => undefined })
+    .showSuggestionAfterError();
+
+  for (const [name, summary, commands] of GROUPS) {
+    const group = program.command(name).description(capital(summary)).summary(summary);
+    for (const register of commands) register(group, cli);
+    needsCommand(group);
+  }
+  setupLink(program, cli);
+  serve(program, cli);
+  needsCommand(program);
+  for (const command of withDescendants(program)) command.option('--json', 'print one JSON document');
+  return program;
+}
+
+/** A group alone does nothing: it says what there is. */
+function needsCommand(group: Command): void {
+  group.allowExcessArguments().action((_options: unknown, { args: [unknown] }: Command) => {
+    const path = group.parent ? `gatehouse ${group.name()}` : 'gatehouse';
+    const known = group.commands.map((command) => command.name()).join(', ');
+    const fault = unknown === undefined ? `${path} needs a command` : `There is no command ${path} ${unknown}`;
+    group.error(`${fault}. There is ${known}; see: ${path} --help`);
+  });
+}
+
+function withDescendants(command: Command): readonly Command[] {
+  return [command, ...command.commands.flatMap(withDescendants)];
+}
+
+function version(): string {
+  const manifest: unknown = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
+  return (manifest as { version: string }).version;
+}
+
+function capital(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}

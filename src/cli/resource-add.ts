@@ -1,0 +1,98 @@
+import { addResource, parseTools, type ResourceScope } from '../domain/resources/index.ts';
+
+import type { Register } from './cli.ts';
+import { UsageError } from './failure.ts';
+import { printable } from './output.ts';
+import { readJsonFile } from './read-json-file.ts';
+
+interface Options {
+  readonly identifier: string;
+  readonly name: string;
+  readonly scope: readonly string[];
+  readonly defaultScope?: readonly string[];
+  readonly destructiveScope?: readonly string[];
+  readonly tools?: string;
+  readonly withSecret?: true;
+}
+
+/** `resource add`: registers an MCP server to issue tokens for, and shows its secret this once. */
+export const resourceAdd: Register = (resources, cli) => {
+  resources
+    .command('add')
+    .summary('register an MCP server')
+    .description('Registers an MCP server to issue tokens for.')
+    .requiredOption('--identifier <url>', 'the exact URL that clients type')
+    .requiredOption('--name <name>', 'how people will see it')
+    .requiredOption(
+      '--scope <scope=sentence...>',
+      'a scope and the sentence that people read when they consent',
+    )
+    .option(
+      '--default-scope <scope...>',
+      'what a request without scope asks for (default: all that are not destructive)',
+    )
+    .option('--destructive-scope <scope...>', 'scopes that delete or overwrite; confirmed one by one')
+    .option(
+      '--tools <file>',
+      'tool catalogue: a JSON array of {name, title, scopes, effect: read|write|destructive}',
+    )
+    .option(
+      '--with-secret',
+      'make a secret, with which the server can introspect its tokens, and show it once',
+    )
+    .addHelpText(
+      'after',
+      `
+Example:
+  $ gatehouse resource add --identifier https://files.example.com/mcp --name Files \\
+      --scope 'files:read=Read your files' 'files:delete=Delete your files' --destructive-scope files:delete`,
+    )
+    .action(async (options: Options) => {
+      const scopes = readScopes(options.scope, options.destructiveScope ?? []);
+      const catalogue = options.tools === undefined ? undefined : readJsonFile(options.tools);
+      await cli.withStore(async ({ database, origin }) => {
+        const { resource, secret } = await addResource(
+          database.prisma,
+          {
+            identifier: options.identifier,
+            name: options.name,
+            scopes,
+            defaultScopes: options.defaultScope,
+            tools: catalogue === undefined ? undefined : parseTools(catalogue),
+            withSecret: options.withSecret,
+          },
+          origin,
+        );
+        const { id, identifier } = resource;
+        return {
+          json: { id, identifier, ...(secret === undefined ? {} : { secret }) },
+          text: [
+            `Added ${printable(resource.name)} as ${id}.`,
+            `identifier  ${identifier}`,
+            ...(secret === undefined ? [] : [`secret      ${secret}`, 'The secret is shown this once.']),
+          ].join('\n'),
+        };
+      });
+    });
+};
+
+/** `files:read=Read your files`: the scope ends at the first "=". */
+function readScopes(given: readonly string[], destructive: readonly string[]): readonly ResourceScope[] {
+  const scopes = given.map((text) => {
+    const at = text.indexOf('=');
+    if (at < 1) {
+      throw new UsageError(
+        `Write a scope with the sentence that people read, for example --scope '${text}=Read your files'.`,
+      );
+    }
+    const scope = text.slice(0, at);
+    return { scope, description: text.slice(at + 1), destructive: destructive.includes(scope) };
+  });
+  const unknown = destructive.find((name) => !scopes.some(({ scope }) => scope === name));
+  if (unknown !== undefined) {
+    throw new UsageError(
+      `--destructive-scope ${unknown} is not among the scopes; add it with --scope '${unknown}=…'.`,
+    );
+  }
+  return scopes;
+}

@@ -1,0 +1,57 @@
+import { CommanderError } from 'commander';
+
+import type { Cli } from './cli.ts';
+import { type ExitCode, toFailure, UsageError } from './failure.ts';
+import type { Result } from './output.ts';
+import { createProgram } from './program.ts';
+
+/**
+ * Runs one command and answers its exit code.
+ *
+ * With `--json` standard output carries one JSON document, the result or `{error, reason}`, and nothing
+ * else. Without it people get sentences: results on standard output, failures on standard error.
+ */
+export async function run(args: readonly string[]): Promise<ExitCode> {
+  const json = args.includes('--json');
+  const print = (result: Result) => {
+    process.stdout.write(`${json ? JSON.stringify(result.json, null, 2) : result.text}\n`);
+  };
+  try {
+    await createProgram(createCli(print)).parseAsync([...args], { from: 'user' });
+    return 0;
+  } catch (error) {
+    if (error instanceof CommanderError && error.exitCode === 0) return 0;
+    const failure = toFailure(error);
+    const { exitCode, ...document } = failure;
+    if (json) process.stdout.write(`${JSON.stringify(document, null, 2)}\n`);
+    else process.stderr.write(`${failure.reason}\n`);
+    return exitCode;
+  }
+}
+
+function createCli(print: (result: Result) => void): Cli {
+  const readConfig = async () => (await import('../config/load.ts')).loadConfig();
+  return {
+    readConfig,
+
+    async withStore(work) {
+      const config = await readConfig();
+      // Loaded late, so that help and usage errors do not wait for it.
+      const { withStore } = await import('./store.ts');
+      print(await withStore(config, work));
+    },
+
+    async readSecret() {
+      if (process.stdin.isTTY) {
+        throw new UsageError(
+          'Nothing is read from a terminal. Pipe the secret in, for example: pass show ada | gatehouse …',
+        );
+      }
+      const chunks: Buffer[] = [];
+      for await (const chunk of process.stdin) chunks.push(chunk);
+      return Buffer.concat(chunks)
+        .toString('utf8')
+        .replace(/\r?\n$/, '');
+    },
+  };
+}

@@ -1,0 +1,70 @@
+import type { Config } from '../config/config.ts';
+import { createInstallation } from '../installation.ts';
+import { systemClock } from '../kernel/clock.ts';
+import { newId } from '../kernel/ids.ts';
+import { type Database, isStoreUnavailable, migrate, openDatabase } from '../platform/database/index.ts';
+import { createLogger } from '../platform/observability/index.ts';
+
+import type { Store } from './cli.ts';
+import { NotAvailable, reasonOf } from './failure.ts';
+
+/** A command runs a few queries one after the other. */
+const POOL_SIZE = 4;
+
+/**
+ * Opens the store beside a running server or, without `DATABASE_URL` and a server, starts the embedded
+ * PostgreSQL for this one command; migrates it when needed; and closes what it opened.
+ *
+ * @throws NotAvailable when there is no store to work with.
+ */
+export async function withStore<T>(config: Config, work: (store: Store) => Promise<T>): Promise<T> {
+  // What is worth an operator's eye stands in the command's own answer; the log is for what goes wrong.
+  const level = config.logLevel === 'info' ? 'warn' : config.logLevel;
+  const log = createLogger({ level });
+  const origin = { requestId: newId('req') };
+  const database = await available(() =>
+    openDatabase({
+      url: config.databaseUrl,
+      dataDir: config.dataDir,
+      poolSize: POOL_SIZE,
+      log,
+      mode: 'join',
+    }),
+  );
+  try {
+    await available(() => migrate(database.pool, { log }));
+    return await ifStillThere(async () => {
+      const installation = createInstallation({ config, database, clock: systemClock });
+      await installation.prepare(origin);
+      return work({ config, database, installation, origin });
+    });
+  } finally {
+    await close(database);
+  }
+}
+
+/** Whatever fails before the work begins means that there is no store to work with. */
+async function available<T>(step: () => Promise<T>): Promise<T> {
+  try {
+    return await step();
+  } catch (error) {
+    throw notAvailable(error);
+  }
+}
+
+async function ifStillThere<T>(step: () => Promise<T>): Promise<T> {
+  try {
+    return await step();
+  } catch (error) {
+    throw isStoreUnavailable(error) ? notAvailable(error) : error;
+  }
+}
+
+function notAvailable(error: unknown): NotAvailable {
+  return new NotAvailable(`The store is not available: ${reasonOf(error)}`, { cause: error });
+}
+
+/** The work is done and committed by now: a store that does not close cleanly changes nothing about it. */
+async function close(database: Database): Promise<void> {
+  await database.close().catch(() => undefined);
+}

@@ -4,6 +4,8 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import { createKey, startIssuer, type TestIssuer } from '../test/issuer.ts';
 
+import type { Fetch } from './fetch-json.ts';
+import { createJwksReader } from './key-set.ts';
 import { createVerifier, type Verifier } from './verifier.ts';
 
 const resource = 'https://files.example/mcp';
@@ -96,6 +98,15 @@ describe('the keys', () => {
   });
 });
 
+it('a key that is published unchanged is the same key, so that what it verified stays verified', async () => {
+  const read = createJwksReader(new Set(['ES256']));
+  const [one, two] = [await createKey('ES256', 'one'), await createKey('ES256', 'one')];
+  const first = read({ keys: [one.publicJwk] }).get('one');
+  expect(first).toBeDefined();
+  expect(read({ keys: [{ ...one.publicJwk }] }).get('one')).toBe(first);
+  expect(read({ keys: [two.publicJwk] }).get('one')).not.toBe(first);
+});
+
 describe('G9: a flood of made-up key names', () => {
   it('costs one fetch per cooldown, and tokens with known keys pass meanwhile', async () => {
     await verify(await longLived());
@@ -164,7 +175,7 @@ describe('MCP R22: when the authorization server is out', () => {
 describe('a JWKS answer is not taken that', () => {
   const answers: Readonly<Record<string, (response: ServerResponse) => unknown>> = {
     'redirects elsewhere': (response) =>
-      response.writeHead(302, { location: `${issuer.issuer}/elsewhere` }).end(),
+      response.writeHead(302, { location: `${issuer.issuer}/moved` }).end(),
     'is larger than any key set': (response) =>
       response
         .writeHead(200)
@@ -205,7 +216,13 @@ describe('the metadata are not taken that', () => {
     ['point to keys in a file', () => ({ jwks_uri: 'file:///etc/passwd' })],
   ])('%s', async (_, change) => {
     Object.assign(issuer.behaviour.metadata, change());
-    await expect(verify(await longLived())).rejects.toMatchObject({ code: 'jwks_unavailable' });
-    expect(issuer.hits.jwks).toBe(0);
+    const asked: string[] = [];
+    const recorded: Fetch = (url, init) => {
+      asked.push(url);
+      return fetch(url, init);
+    };
+    const careful = createVerifier({ issuer: issuer.issuer, resource, fetch: recorded });
+    await expect(careful.verify(await longLived())).rejects.toMatchObject({ code: 'jwks_unavailable' });
+    expect(asked).toEqual([`${issuer.issuer}/.well-known/oauth-authorization-server`]);
   });
 });

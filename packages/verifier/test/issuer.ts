@@ -56,6 +56,7 @@ export async function startIssuer({
       if (behaviour.jwksAnswer !== undefined) return behaviour.jwksAnswer(request, response);
       return json(response, { keys: behaviour.keys }, behaviour.cacheControl);
     }
+    if (request.url === `${path}/moved`) return json(response, { keys: behaviour.keys }, undefined);
     if (request.url === `/.well-known/oauth-authorization-server${path}`) {
       hits.metadata += 1;
       return json(response, behaviour.metadata, undefined);

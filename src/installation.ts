@@ -2,7 +2,7 @@ import type { Config } from './config/config.ts';
 import { createAttempts, createPasskeys, createPasswords, createTotps } from './domain/credentials/index.ts';
 import { revokeGrantsOf } from './domain/grants/index.ts';
 import { createKeys, createServerSecrets } from './domain/keys/index.ts';
-import { createSessions, createSignIn } from './domain/sessions/index.ts';
+import { createFactors, createSessions, createSignIn } from './domain/sessions/index.ts';
 import { seedDefaultTenant } from './domain/tenants/index.ts';
 import { createSetup, createUsers } from './domain/users/index.ts';
 import type { Clock } from './kernel/clock.ts';
@@ -52,6 +52,7 @@ export function createInstallation({
     },
   });
   const signIn = createSignIn({ prisma, users, attempts, passwords, totps, passkeys, sessions });
+  const factors = createFactors({ prisma, attempts, passwords, totps, passkeys, sessions, clock });
   const setup = createSetup({
     prisma,
     issuer,
@@ -73,6 +74,7 @@ export function createInstallation({
     sessions,
     users,
     signIn,
+    factors,
     setup,
 
     /** What every installation begins with: the default tenant and a signing key. Any number of processes may call it. */

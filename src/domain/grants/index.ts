@@ -19,6 +19,7 @@
  */
 
 export { type ConsentKey, rememberConsent, rememberedScopes } from './consent.ts';
+export { type ConnectionSelector, endConnections } from './end-connections.ts';
 export { issueGrant, type NewGrant } from './issue.ts';
 export { type Connection, listConnections } from './list.ts';
 export { permittedScopes } from './permitted.ts';

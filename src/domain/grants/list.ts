@@ -5,7 +5,12 @@ export interface Connection {
   readonly id: string;
   readonly userId: string;
   readonly userEmail: string;
-  readonly client: { readonly id: string; readonly name: string; readonly registration: string };
+  readonly client: {
+    readonly id: string;
+    readonly name: string;
+    readonly registration: string;
+    readonly trust: string;
+  };
   readonly resource: { readonly identifier: string; readonly name: string };
   readonly scopes: readonly {
     readonly scope: string;
@@ -30,7 +35,7 @@ export async function listConnections(prisma: PrismaClient, userId?: string): Pr
     },
     include: {
       user: { select: { email: true } },
-      client: { select: { id: true, name: true, registration: true } },
+      client: { select: { id: true, name: true, registration: true, trust: true } },
       resource: { select: { identifier: true, name: true, scopes: true } },
       _count: { select: { refreshTokens: true } },
     },

@@ -1,0 +1,51 @@
+import { NotFound } from '../../kernel/errors.ts';
+import type { Origin } from '../../kernel/origin.ts';
+import type { PrismaClient } from '../../platform/database/generated/client.ts';
+
+import { revokeGrantsOf } from './revoke.ts';
+
+/** Which of a person's connections are to end: one, all of a client, or all. */
+export interface ConnectionSelector {
+  readonly grantId?: string | undefined;
+  readonly clientId?: string | undefined;
+}
+
+/**
+ * Ends connections in the name of their owner, and forgets what was remembered of their consent: whoever
+ * ends a connection does not expect it to come back without being asked. Answers how many ended.
+ *
+ * @throws NotFound when none of theirs matches, also for the connection of another person.
+ */
+export async function endConnections(
+  prisma: PrismaClient,
+  userId: string,
+  { grantId, clientId }: ConnectionSelector,
+  origin: Origin,
+): Promise<number> {
+  return prisma.$transaction(async (tx) => {
+    const theirs = await tx.grant.findMany({
+      where: {
+        userId,
+        revokedAt: null,
+        ...(grantId === undefined ? {} : { id: grantId }),
+        ...(clientId === undefined ? {} : { clientId }),
+      },
+      select: { id: true, clientId: true, resourceId: true },
+    });
+    if (theirs.length === 0) throw new NotFound('there is no such connection');
+
+    const ended = await revokeGrantsOf(
+      tx,
+      { userId, grantIds: theirs.map(({ id }) => id) },
+      'ended_by_user',
+      origin,
+    );
+    await tx.consent.deleteMany({
+      where: {
+        userId,
+        OR: theirs.map(({ clientId: client, resourceId }) => ({ clientId: client, resourceId })),
+      },
+    });
+    return ended;
+  });
+}

@@ -41,7 +41,7 @@ export function signInRoutes(deps: SignInDeps): Middleware {
   addPasskey(router, deps, limits);
   addSignOut(router, deps);
   addSetup(router, deps, limits);
-  return router.routes();
+  return router.routes() as Middleware;
 }
 
 /** What was refused before the domain saw it goes into the audit trail too. */

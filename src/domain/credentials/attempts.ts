@@ -29,7 +29,7 @@ export interface AttemptFacts {
 
 /** Attempts under way. The browser holds the token; only its hash is stored. */
 export interface Attempts {
-  /** Begins an attempt, under a new token unless one is given (a set-up is known by its link's). */
+  /** Begins an attempt under a new token; or under the one that is given (a set-up is known by its link's), or goes on with it. */
   start(purpose: AttemptPurpose, facts: AttemptFacts, token?: string): Promise<string>;
   find(token: string | undefined, purpose: AttemptPurpose): Promise<Attempt | undefined>;
   /** Replaces what was said, and forgets what was proven about somebody else. */
@@ -76,7 +76,7 @@ export function createAttempts({
         INSERT INTO sign_in_attempts (token_hash, purpose, email, name, user_id, expires_at)
         VALUES (${hashSecret(token)}, ${purpose}, ${email ?? null}, ${name ?? null}, ${userId ?? null},
                 now() + make_interval(secs => ${lifetime}::int))
-        ON CONFLICT (token_hash) DO NOTHING`;
+        ON CONFLICT (token_hash) DO UPDATE SET expires_at = excluded.expires_at`;
       return token;
     },
 

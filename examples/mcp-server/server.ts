@@ -65,9 +65,9 @@ export async function startExample(options: ExampleOptions): Promise<Example> {
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject).listen(addressOf(listen), resolve);
   });
-  const { port } = server.address() as AddressInfo;
+  const { port, address, family } = server.address() as AddressInfo;
   return {
-    url: `http://${hostOf(listen)}:${port}`,
+    url: `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`,
     async close() {
       const closed = new Promise((resolve) => server.close(resolve));
       await mcp.close();
@@ -77,13 +77,9 @@ export async function startExample(options: ExampleOptions): Promise<Example> {
   };
 }
 
+/** Brackets around an IPv6 address are welcome and not needed. */
 function addressOf(listen: string): { readonly host: string; readonly port: number } {
-  const port = Number(listen.slice(listen.lastIndexOf(':') + 1));
-  const host = hostOf(listen);
-  if (host === '' || !Number.isInteger(port)) throw new TypeError(`${listen} is not of the form host:port`);
-  return { host: host.replace(/^\[(.*)\]$/, '$1'), port };
-}
-
-function hostOf(listen: string): string {
-  return listen.slice(0, Math.max(0, listen.lastIndexOf(':')));
+  const [, host, port] = /^\[?([^[\]]+)\]?:(\d+)$/.exec(listen) ?? [];
+  if (host === undefined) throw new TypeError(`${listen} is not of the form host:port`);
+  return { host, port: Number(port) };
 }

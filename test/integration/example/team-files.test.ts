@@ -239,6 +239,12 @@ describe('starting Team Files', () => {
     await expect(startExample({ ...options, listen: '4001' })).rejects.toThrow(TypeError);
   });
 
+  it.each(['[::1]:0', '::1:0', 'localhost:0'])('works on %s', async (listen) => {
+    const other = await startExample({ issuer: issuer.issuer, resource, listen });
+    expect((await fetch(`${other.url}/mcp`)).status).toBe(401);
+    await other.close();
+  });
+
   it('needs no authorization server yet, and tells callers the truth meanwhile', async () => {
     const early = await startExample({ issuer: 'http://127.0.0.1:9', resource, listen: '127.0.0.1:0' });
     const token = await issuer.token({ iss: 'http://127.0.0.1:9' });

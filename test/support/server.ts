@@ -32,12 +32,20 @@ export const MAIL = 'https://mail.example/mcp';
  * A whole authorization server on a loopback port of its own, on a database of its own, with two
  * resources. Everything in it is real.
  */
-export async function startTestServer(env: Readonly<Record<string, string>> = {}): Promise<TestServer> {
+export async function startTestServer(
+  env: Readonly<Record<string, string>> = {},
+  options: {
+    /** Answers for the web where clients publish their metadata documents. */
+    readonly fetch?: typeof globalThis.fetch;
+    /** Path of the issuer, for example `/t1`. */
+    readonly path?: string;
+  } = {},
+): Promise<TestServer> {
   const store = await createTestDatabase({ poolSize: 2 });
   const port = await freePort();
   const environment = {
     NODE_ENV: 'test',
-    GATEHOUSE_ISSUER: `http://localhost:${port}`,
+    GATEHOUSE_ISSUER: `http://localhost:${port}${options.path ?? ''}`,
     GATEHOUSE_LISTEN: `127.0.0.1:${port}`,
     GATEHOUSE_INTERNAL_LISTEN: '127.0.0.1:0',
     GATEHOUSE_MASTER_KEY: randomBytes(32).toString('base64url'),
@@ -47,7 +55,7 @@ export async function startTestServer(env: Readonly<Record<string, string>> = {}
     ...env,
   };
   const config = loadConfig(environment);
-  const server = await startServer(config);
+  const server = await startServer(config, options.fetch ? { fetch: options.fetch } : {});
   await addFixtures(server.database);
   return {
     issuer: config.issuer,

@@ -50,7 +50,8 @@ function isCode(error: unknown, code: string): boolean {
 
 /** What an error says, and what the errors say that caused it; some drivers leave theirs empty. */
 export function reasonOf(error: unknown): string {
-  if (error instanceof AggregateError && error.errors.length > 0) return error.errors.map(reasonOf).join('; ');
+  if (error instanceof AggregateError && error.errors.length > 0)
+    return error.errors.map(reasonOf).join('; ');
   if (!(error instanceof Error)) return String(error);
   const cause = error.cause instanceof Error ? reasonOf(error.cause) : '';
   if (cause === '' || error.message.includes(cause)) return error.message || error.name;

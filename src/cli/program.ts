@@ -69,7 +69,8 @@ function needsCommand(group: Command): void {
   group.allowExcessArguments().action((_options: unknown, { args: [unknown] }: Command) => {
     const path = group.parent ? `gatehouse ${group.name()}` : 'gatehouse';
     const known = group.commands.map((command) => command.name()).join(', ');
-    const fault = unknown === undefined ? `${path} needs a command` : `There is no command ${path} ${unknown}`;
+    const fault =
+      unknown === undefined ? `${path} needs a command` : `There is no command ${path} ${unknown}`;
     group.error(`${fault}. There is ${known}; see: ${path} --help`);
   });
 }

@@ -1,0 +1,334 @@
+import { generateKeyPairSync, randomBytes } from 'node:crypto';
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+import { listAudit } from '../../../src/domain/audit/index.ts';
+import {
+  addClient,
+  clientSecretMatches,
+  findClient,
+  findClientCredentials,
+} from '../../../src/domain/clients/index.ts';
+import { addResource, authenticateResource, findResource } from '../../../src/domain/resources/index.ts';
+import { seedDefaultTenant } from '../../../src/domain/tenants/index.ts';
+import { newId } from '../../../src/kernel/ids.ts';
+import { type CliRun, runCli } from '../../support/cli.ts';
+import { createTestDatabase, type TestDatabase } from '../../support/database.ts';
+
+const PASSWORD = 'a long enough passphrase';
+
+describe('gatehouse', () => {
+  let test: TestDatabase;
+  let cwd: string;
+  let env: Record<string, string>;
+  const cli = (args: readonly string[], stdin?: string): Promise<CliRun> =>
+    runCli(args, { cwd, env, ...(stdin === undefined ? {} : { stdin }) });
+
+  beforeAll(async () => {
+    test = await createTestDatabase();
+    await seedDefaultTenant(test.database.prisma);
+    cwd = mkdtempSync(join(tmpdir(), 'gatehouse-cli-'));
+    chmodSync(cwd, 0o755);
+    env = { DATABASE_URL: test.url, GATEHOUSE_MASTER_KEY: randomBytes(32).toString('base64url') };
+  });
+  afterAll(async () => {
+    await test.drop();
+    rmSync(cwd, { recursive: true, force: true });
+  });
+
+  it('user add stores the password that it reads from standard input, and shows the seed once', async () => {
+    const run = await cli(
+      ['user', 'add', '--email', 'Ada@Example.com', '--name', 'Ada', '--password-stdin', '--totp', '--json'],
+      `${PASSWORD}\n`,
+    );
+    expect(run).toMatchObject({ code: 0, stderr: '' });
+    const user = run.json<{ id: string; totp: { secret: string; otpauth_uri: string } }>();
+    expect(user).toEqual({
+      id: expect.stringMatching(/^usr_/),
+      email: 'ada@example.com',
+      totp: {
+        secret: expect.stringMatching(/^[A-Z2-7]{32}$/),
+        otpauth_uri: expect.stringMatching(/^otpauth:\/\/totp\//),
+      },
+    });
+
+    const listed = await cli(['user', 'list', '--json']);
+    expect(listed.json()).toMatchObject([
+      { id: user.id, email: 'ada@example.com', name: 'Ada', disabled: false },
+    ]);
+    expect(listed.stdout).not.toContain(user.totp.secret);
+  });
+
+  it('user add refuses an address that is taken, with exit code 1 and the reason as JSON', async () => {
+    const add = ['user', 'add', '--email', 'twice@example.com', '--name', 'Twice'];
+    expect((await cli(add)).code).toBe(0);
+    const again = await cli([...add, '--json']);
+    expect(again).toMatchObject({ code: 1, stderr: '' });
+    expect(again.json()).toEqual({
+      error: 'already_exists',
+      reason: expect.stringContaining('twice@example.com'),
+    });
+  });
+
+  it('a password that is too short is refused, and nobody is added', async () => {
+    const run = await cli(
+      ['user', 'add', '--email', 'short@example.com', '--name', 'S', '--password-stdin'],
+      'abc\n',
+    );
+    expect(run).toMatchObject({ code: 1, stdout: '' });
+    expect(run.stderr).toMatch(/at least/);
+    expect(await test.database.prisma.user.count({ where: { email: 'short@example.com' } })).toBe(0);
+  });
+
+  it('user disable ends sessions and grants; enable lets the person in again, by address, id or option', async () => {
+    const grant = await seedGrant('grace@example.com');
+    expect((await cli(['grant', 'list', '--user', 'grace@example.com', '--json'])).json()).toMatchObject([
+      {
+        id: grant.id,
+        user: 'grace@example.com',
+        client_id: grant.clientId,
+        resource: grant.resource,
+        scopes: ['files:read'],
+      },
+    ]);
+    const disabled = await cli(['user', 'disable', 'Grace@example.com', '--json']);
+    expect(disabled.json()).toEqual({ id: grant.userId, email: 'grace@example.com', disabled: true });
+    expect((await cli(['grant', 'list', '--user', grant.userId, '--json'])).json()).toEqual([]);
+    expect((await cli(['user', 'enable', '--email', 'grace@example.com'])).code).toBe(0);
+    expect((await cli(['grant', 'list', '--user', grant.userId, '--json'])).json()).toEqual([]);
+    expect((await cli(['user', 'disable'])).code).toBe(2);
+    expect((await cli(['user', 'disable', 'nobody@example.com', '--json'])).json()).toMatchObject({
+      error: 'not_found',
+    });
+  });
+
+  it('client add makes a public client, or one with a secret that works', async () => {
+    const uris = ['http://localhost/callback', 'http://127.0.0.1/callback'];
+    const open = await cli(['client', 'add', '--name', 'Claude Code', '--redirect-uri', ...uris, '--json']);
+    const { client_id: id = '' } = open.json<Record<string, string>>();
+    expect(open.json()).toEqual({ client_id: expect.stringMatching(/^cli_[\w-]+$/) });
+    expect(await findClient(test.database.pool, id)).toMatchObject({
+      redirectUris: uris,
+      trust: 'known',
+      authMethod: 'none',
+    });
+
+    const run = await cli([
+      'client',
+      'add',
+      '--name',
+      'Portal',
+      '--auth',
+      'client_secret_basic',
+      '--trust',
+      'trusted',
+      '--redirect-uri',
+      'https://portal.example/a',
+      '--redirect-uri',
+      'https://portal.example/b',
+      '--grant-type',
+      'authorization_code',
+      '--json',
+    ]);
+    const made = run.json<{ client_id: string; client_secret: string }>();
+    const found = await findClientCredentials(test.database.pool, made.client_id);
+    expect(clientSecretMatches(found?.secretHash, made.client_secret)).toBe(true);
+    expect(found?.client).toMatchObject({
+      trust: 'trusted',
+      redirectUris: ['https://portal.example/a', 'https://portal.example/b'],
+      grantTypes: ['authorization_code'],
+    });
+    expect((await cli(['client', 'list'])).stdout).not.toContain(made.client_secret);
+  });
+
+  it('client add takes public keys from a file, and refuses a private one in words', async () => {
+    const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+    const file = join(cwd, 'jwks.json');
+    const add = [
+      'client',
+      'add',
+      '--name',
+      'Signed',
+      '--redirect-uri',
+      'https://c.example/cb',
+      '--auth',
+      'private_key_jwt',
+      '--jwks-file',
+      file,
+      '--json',
+    ];
+    writeFileSync(file, JSON.stringify({ keys: [publicKey.export({ format: 'jwk' })] }));
+    expect((await cli(add)).code).toBe(0);
+    writeFileSync(file, JSON.stringify({ keys: [privateKey.export({ format: 'jwk' })] }));
+    expect((await cli(add)).json()).toMatchObject({ reason: expect.stringContaining('private key') });
+    writeFileSync(file, '{');
+    expect(await cli(add)).toMatchObject({ code: 2 });
+  });
+
+  it('B2: client add refuses a scheme that would run in the browser', async () => {
+    const run = await cli([
+      'client',
+      'add',
+      '--name',
+      'X',
+      '--redirect-uri',
+      'javascript:alert(1)',
+      '--json',
+    ]);
+    expect(run.code).toBe(1);
+    expect(run.json()).toMatchObject({
+      error: 'invalid_input',
+      reason: expect.stringContaining('javascript:'),
+    });
+  });
+
+  it('client remove revokes the grants of the client with it', async () => {
+    const grant = await seedGrant('removal@example.com');
+    expect((await cli(['client', 'remove', grant.clientId, '--json'])).json()).toEqual({
+      client_id: grant.clientId,
+      grants_revoked: 1,
+    });
+    expect((await cli(['client', 'remove', grant.clientId])).code).toBe(1);
+    expect(await listAudit(test.database.prisma, { grant: grant.id })).toMatchObject([
+      { event: 'grant.revoked', reason: 'client_removed' },
+    ]);
+  });
+
+  it('grant revoke ends one grant, once', async () => {
+    const grant = await seedGrant('one@example.com');
+    expect((await cli(['grant', 'revoke', grant.id, '--json'])).json()).toEqual({
+      id: grant.id,
+      revoked: true,
+    });
+    expect(await cli(['grant', 'revoke', grant.id])).toMatchObject({ code: 1, stdout: '' });
+    const audit = await cli(['audit', 'list', '--grant', grant.id, '--since', '1h', '--json']);
+    expect(audit.json()).toMatchObject([
+      {
+        event: 'grant.revoked',
+        outcome: 'success',
+        reason: 'ended_by_administrator',
+        subject: grant.userId,
+        request_id: expect.stringMatching(/^req_/),
+      },
+    ]);
+  });
+
+  it('resource add writes identifier, scopes and tools, and its secret introspects', async () => {
+    const tools = join(cwd, 'tools.json');
+    writeFileSync(
+      tools,
+      JSON.stringify([{ name: 'rm', title: 'Delete', scopes: ['docs:delete'], effect: 'destructive' }]),
+    );
+    const run = await cli([
+      'resource',
+      'add',
+      '--identifier',
+      'HTTPS://Docs.Example:443/mcp/',
+      '--name',
+      'Docs',
+      '--scope',
+      'docs:read=Read your documents',
+      'docs:delete=Delete = for ever',
+      '--destructive-scope',
+      'docs:delete',
+      '--default-scope',
+      'docs:read',
+      '--tools',
+      tools,
+      '--with-secret',
+      '--json',
+    ]);
+    expect(run.stderr).toBe('');
+    const made = run.json<{ id: string; secret: string }>();
+    expect(made).toEqual({
+      id: expect.stringMatching(/^res_/),
+      identifier: 'https://docs.example/mcp',
+      secret: expect.any(String),
+    });
+    expect(await findResource(test.database.pool, 'https://docs.example/mcp')).toMatchObject({
+      defaultScopes: ['docs:read'],
+      scopes: [
+        { scope: 'docs:read', description: 'Read your documents', destructive: false },
+        { scope: 'docs:delete', description: 'Delete = for ever', destructive: true },
+      ],
+      tools: [{ name: 'rm', effect: 'destructive' }],
+    });
+    expect(await authenticateResource(test.database.pool, made.id, made.secret)).toBeDefined();
+
+    expect((await cli(['resource', 'list'])).stdout).toMatch(/NAME +IDENTIFIER/);
+    expect((await cli(['resource', 'remove', made.id, '--json'])).json()).toMatchObject({ id: made.id });
+    expect(await findResource(test.database.pool, 'https://docs.example/mcp')).toBeUndefined();
+  });
+
+  it('keys rotate makes a new current key and keeps the old one published', async () => {
+    const [before] = (await cli(['keys', 'list', '--json'])).json<{ kid: string }[]>();
+    const rotated = (await cli(['keys', 'rotate', '--json'])).json<{ kid: string; retired: string }>();
+    expect(rotated.retired).toBe(before?.kid);
+    expect((await cli(['keys', 'list', '--json'])).json()).toMatchObject([
+      { kid: rotated.kid, state: 'current', published: true },
+      { kid: before?.kid, state: 'retired', published: true },
+    ]);
+  });
+
+  it('setup-link prints one link, of which only a hash is kept', async () => {
+    const { url } = (await cli(['setup-link', '--json'])).json<{ url: string }>();
+    const token = new URL(url).searchParams.get('token') ?? '';
+    expect(token).toMatch(/^[\w-]{43}$/);
+    expect(url).toMatch(/^http:\/\/localhost:4000\//);
+    const { rows } = await test.database.pool.query('SELECT to_jsonb(l)::text AS row FROM setup_links l');
+    expect(rows.map(({ row }) => row).join()).not.toContain(token);
+  });
+
+  it('prints names that were chosen to confuse a terminal without their control characters', async () => {
+    const { prisma } = test.database;
+    const plain = { name: 'Plain', redirectUris: ['https://c.example/cb'] };
+    const { clientId } = await addClient(prisma, plain, { requestId: 'req_test' });
+    await prisma.client.update({
+      where: { id: clientId },
+      data: { name: 'Evil\u001b[2J\u009b31m\u202egpj' },
+    });
+    const { stdout } = await cli(['client', 'list']);
+    expect(stdout).toContain('Evil');
+    for (const character of ['\u001b', '\u009b', '\u202e']) expect(stdout).not.toContain(character);
+  });
+
+  async function seedGrant(email: string) {
+    const { prisma } = test.database;
+    const origin = { requestId: 'req_test' };
+    const person = await prisma.user.create({ data: { id: newId('usr'), email, name: 'Somebody' } });
+    const { clientId } = await addClient(
+      prisma,
+      { name: 'App', redirectUris: ['https://app.example/cb'] },
+      origin,
+    );
+    const { resource } = await addResource(
+      prisma,
+      {
+        identifier: `https://${randomBytes(8).toString('hex')}.example/mcp`,
+        name: 'Files',
+        scopes: [{ scope: 'files:read', description: 'Read', destructive: false }],
+      },
+      origin,
+    );
+    const grant = await prisma.grant.create({
+      data: {
+        id: newId('grt'),
+        tenantId: 'ten_default',
+        userId: person.id,
+        clientId,
+        resourceId: resource.id,
+        scopes: ['files:read'],
+        oidcScopes: [],
+        redirectUri: 'https://app.example/cb',
+        authTime: new Date(),
+        acr: 'mfa',
+        amr: ['pwd', 'otp'],
+        activatedAt: new Date(),
+        expiresAt: new Date(Date.now() + 86_400_000),
+      },
+    });
+    return { id: grant.id, userId: person.id, clientId, resource: resource.identifier };
+  }
+});

@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 
 import { createApp } from './app.ts';
 import type { Config, Listen } from './config/config.ts';
+import { startHousekeeping } from './housekeeping.ts';
 import { createInstallation, type Installation } from './installation.ts';
 import { systemClock } from './kernel/clock.ts';
 import { newId } from './kernel/ids.ts';
@@ -72,6 +73,8 @@ export async function startServer(
     const drain = createDrain([server, internal]);
     draining = drain.draining;
     undo.push(() => drain.drain());
+
+    undo.push(startHousekeeping({ database, installation, log }));
 
     const address = await listen(server, config.listen);
     const internalAddress = await listen(internal, config.internalListen);

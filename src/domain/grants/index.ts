@@ -35,3 +35,4 @@ export {
 export { type FirstRefreshToken, redeemCode, spendCode } from './redeem.ts';
 export { type GrantSelector, type RevocationReason, revokeGrant, revokeGrantsOf } from './revoke.ts';
 export { type DerivationSecret, replayRefreshToken, rotateRefreshToken, successorOf } from './rotate.ts';
+export { sweepGrants } from './sweep.ts';

@@ -1,18 +1,12 @@
-import { TOTP } from 'otpauth';
-
 import type { Agent, Page } from './agent.ts';
 import type { Person } from './flow.ts';
+import { totpCode } from './totp.ts';
 
 /** What a person decides on the way. */
 export interface Decision {
   /** What to tick at consent; everything that is offered when left out. */
   readonly scopes?: readonly string[];
   readonly deny?: boolean;
-}
-
-/** The six digits that the person's authenticator app shows now. */
-export function codeOf({ totpSecret }: Pick<Person, 'totpSecret'>): string {
-  return new TOTP({ secret: totpSecret }).generate();
 }
 
 /**
@@ -44,7 +38,7 @@ function answer(
     case 'password':
       return { password: person.password };
     case 'totp':
-      return { code: codeOf(person) };
+      return { code: totpCode(person.totpSecret) };
     case 'consent': {
       const offered = page.form.checkboxes.map(({ value }) => value);
       return { scope: scopes ?? offered, decision: deny ? 'deny' : 'allow' };

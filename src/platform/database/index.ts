@@ -24,4 +24,5 @@ export {
 export { Prisma, type PrismaClient } from './generated/client.ts';
 export { type MigrateOptions, migrate } from './migrate.ts';
 export { type Database, type DatabaseOptions, openDatabase } from './open-database.ts';
+export { runStatement } from './statement.ts';
 export { transaction } from './transaction.ts';

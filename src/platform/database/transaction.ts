@@ -1,10 +1,7 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import type { Pool, PoolClient } from 'pg';
 
+import { isConflict, retryingConflicts } from './conflict.ts';
 import { isStoreUnavailable, StoreUnavailable } from './errors.ts';
-
-const TRIES = 3;
-const PAUSE_MS = 10;
 
 /**
  * Runs `work` in one transaction: committed when it returns, rolled back when it throws.
@@ -15,14 +12,10 @@ const PAUSE_MS = 10;
  * @throws {StoreUnavailable} when the tries are used up or the store cannot be asked; otherwise what `work` throws.
  */
 export async function transaction<T>(pool: Pool, work: (client: PoolClient) => Promise<T>): Promise<T> {
-  for (let attempt = 1; ; attempt++) {
-    try {
-      return await attemptOnce(pool, work);
-    } catch (error) {
-      if (!isConflict(error) || attempt === TRIES) throw asStoreError(error);
-      // Apart from each other, or the two that collided would collide again.
-      await delay(PAUSE_MS * attempt * (0.5 + Math.random()));
-    }
+  try {
+    return await retryingConflicts(() => attemptOnce(pool, work));
+  } catch (error) {
+    throw asStoreError(error);
   }
 }
 
@@ -49,12 +42,6 @@ async function attemptOnce<T>(pool: Pool, work: (client: PoolClient) => Promise<
   } finally {
     client.release(broken);
   }
-}
-
-/** serialization_failure and deadlock_detected: the database undid everything and asks for another try. */
-function isConflict(error: unknown): boolean {
-  const code = (error as { code?: unknown } | undefined)?.code;
-  return code === '40001' || code === '40P01';
 }
 
 function asStoreError(error: unknown): unknown {

@@ -52,7 +52,8 @@ function recordRefusals({ installation }: Pick<SignInDeps, 'installation'>): Rou
       await next();
     } catch (error) {
       if (error instanceof FormForged) {
-        await signIn.recordRefusal('signin.rejected', `form_${error.reason}`, originOf(ctx));
+        const event = ctx.path.startsWith('/setup') ? 'setup.rejected' : 'signin.rejected';
+        await signIn.recordRefusal(event, `form_${error.reason}`, originOf(ctx));
       } else if (error instanceof DomainError && error.code === 'throttled') {
         const reason = error instanceof SignInThrottled ? error.reason : 'hashing_busy';
         await signIn.recordRefusal('signin.throttled', reason, originOf(ctx));

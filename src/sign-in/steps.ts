@@ -94,8 +94,10 @@ export function addSteps(router: Router, deps: SignInDeps, limits: SignInLimits)
   router.post('/sign-in/password', async (ctx) => {
     const form = await forms.read(ctx);
     await limits.step(networkOf(ctx));
-    const goesOn = await signIn.password(attemptOf(ctx) ?? '', field(form, 'password'));
-    return goesOn ? seeOther(ctx, url(ctx, '/totp')) : beginAgain(ctx);
+    const token = await signIn.password(attemptOf(ctx) ?? '', field(form, 'password'));
+    if (token === undefined) return beginAgain(ctx);
+    cookies.set(ctx, 'attempt', token, { path, maxAge: config.lifetimes.interaction });
+    return seeOther(ctx, url(ctx, '/totp'));
   });
 
   router.post('/sign-in/totp', async (ctx) => {

@@ -17,6 +17,8 @@ export interface Lie {
   readonly userPresent?: boolean;
   readonly userVerified?: boolean;
   readonly counter?: number;
+  /** COSE algorithm that a new key claims to be for. */
+  readonly algorithm?: number;
   /** base64url */
   readonly userHandle?: string | undefined;
   /** Another credential's id over our own signature. */
@@ -43,6 +45,7 @@ interface Passkey {
 }
 
 const FLAG = { userPresent: 0x01, userVerified: 0x04, attested: 0x40 } as const;
+const ES256 = -7;
 const AAGUID = Buffer.alloc(16);
 
 /**
@@ -89,7 +92,7 @@ export function createAuthenticator({
 
       const length = Buffer.alloc(2);
       length.writeUInt16BE(id.length);
-      const attested = Buffer.concat([AAGUID, length, id, coseKey(publicKey)]);
+      const attested = Buffer.concat([AAGUID, length, id, coseKey(publicKey, lie.algorithm ?? ES256)]);
       const attestationObject = encodeCbor(
         new Map<CborValue, CborValue>([
           ['fmt', 'none'],
@@ -140,13 +143,13 @@ export function createAuthenticator({
   };
 }
 
-/** An ES256 public key as COSE_Key (RFC 9053 §7.1). */
-function coseKey(publicKey: KeyObject): Buffer {
+/** A public key on P-256 as COSE_Key (RFC 9053 §7.1). */
+function coseKey(publicKey: KeyObject, algorithm: number): Buffer {
   const { x = '', y = '' } = publicKey.export({ format: 'jwk' });
   return encodeCbor(
     new Map<CborValue, CborValue>([
       [1, 2],
-      [3, -7],
+      [3, algorithm],
       [-1, 1],
       [-2, Buffer.from(x, 'base64url')],
       [-3, Buffer.from(y, 'base64url')],

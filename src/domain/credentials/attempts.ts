@@ -34,8 +34,11 @@ export interface Attempts {
   find(token: string | undefined, purpose: AttemptPurpose): Promise<Attempt | undefined>;
   /** Replaces what was said, and forgets what was proven about somebody else. */
   describe(token: string, purpose: AttemptPurpose, facts: AttemptFacts): Promise<boolean>;
-  /** Keeps the outcome of a password, right or wrong. */
-  passwordTried(token: string, ok: boolean): Promise<boolean>;
+  /**
+   * Keeps the outcome of a password, right or wrong, under a new token that replaces the old one: whoever
+   * planted an attempt's token in a browser must not share in what its person proves next.
+   */
+  passwordTried(token: string, ok: boolean): Promise<string | undefined>;
   /** Sets the one challenge that this attempt may answer, for five minutes. */
   challenge(token: string, purpose: AttemptPurpose, challenge: string): Promise<boolean>;
   /** Takes the challenge away: one caller gets its hash and the facts, everyone after nothing. */
@@ -99,11 +102,12 @@ export function createAttempts({
     },
 
     async passwordTried(token, ok) {
+      const next = newSecret();
       const count = await prisma.$executeRaw`
         UPDATE sign_in_attempts
-        SET password_ok_at = CASE WHEN ${ok}::boolean THEN now() END
+        SET token_hash = ${hashSecret(next)}, password_ok_at = CASE WHEN ${ok}::boolean THEN now() END
         WHERE token_hash = ${hashSecret(token)} AND purpose = 'sign-in' AND expires_at > now()`;
-      return count === 1;
+      return count === 1 ? next : undefined;
     },
 
     async challenge(token, purpose, challenge) {

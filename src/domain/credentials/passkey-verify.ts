@@ -12,6 +12,9 @@ import { PasskeyRefused } from './errors.ts';
 import { advanceCounter, type NewPasskey } from './passkey-store.ts';
 import type { Db } from './store.ts';
 
+/** COSE algorithms of new passkeys: ES256, EdDSA, RS256; every authenticator has one of them. */
+export const ALGORITHMS: readonly number[] = [-7, -8, -257];
+
 const TRANSPORTS = new Set(['ble', 'cable', 'hybrid', 'internal', 'nfc', 'smart-card', 'usb']);
 
 /**
@@ -53,6 +56,7 @@ export function createVerifier({
         expectedOrigin: origin,
         expectedRPID: rpID,
         requireUserVerification: true,
+        supportedAlgorithmIDs: [...ALGORITHMS],
       }).catch((cause: unknown) => {
         throw new PasskeyRefused('verification_failed', { cause });
       });

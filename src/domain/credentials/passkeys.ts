@@ -14,7 +14,7 @@ import { recordAudit } from '../audit/index.ts';
 import type { AttemptPurpose, Attempts } from './attempts.ts';
 import { FieldRefused } from './errors.ts';
 import { type NewPasskey, storePasskey } from './passkey-store.ts';
-import { createVerifier } from './passkey-verify.ts';
+import { ALGORITHMS, createVerifier } from './passkey-verify.ts';
 import type { Db } from './store.ts';
 
 /** A person's passkey, as it is shown to them. */
@@ -106,6 +106,7 @@ export function createPasskeys({
         userDisplayName: name,
         timeout: TIMEOUT,
         attestationType: 'none',
+        supportedAlgorithmIDs: [...ALGORITHMS],
         authenticatorSelection: { residentKey: 'required', userVerification: 'required' },
         excludeCredentials: known.map((passkey) => ({
           id: passkey.credentialId,

@@ -15,7 +15,6 @@ import {
   type PrismaClient,
   renewSession,
   sweepSessions,
-  touchSession,
 } from './store.ts';
 
 /** Where a session is made. */
@@ -127,9 +126,7 @@ export function createSessions({
 
     async find(token) {
       if (!token) return undefined;
-      const session = await findSession(prisma, hashSecret(token), lifetimes.sessionIdle);
-      if (session) await touchSession(prisma, session.id);
-      return session;
+      return findSession(prisma, hashSecret(token), lifetimes.sessionIdle);
     },
 
     list: (userId) => listSessions(prisma, userId, lifetimes.sessionIdle),

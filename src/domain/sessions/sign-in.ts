@@ -50,11 +50,12 @@ export interface SignIn {
   begin(email: string): Promise<string>;
   pending(token: string | undefined, network: string | undefined): Promise<PendingSignIn | undefined>;
   /**
-   * Tries the password and keeps the outcome to itself; false when the attempt is over.
+   * Tries the password and keeps the outcome to itself. Answers the token under which the attempt goes
+   * on, or `undefined` when it is over.
    *
    * @throws HashingBusy
    */
-  password(token: string, password: string): Promise<boolean>;
+  password(token: string, password: string): Promise<string | undefined>;
   /** Judges what was proven; on success the attempt is spent and the session made or renewed. */
   code(token: string, code: string, browser: SignInBrowser): Promise<SignInOutcome>;
 
@@ -66,7 +67,11 @@ export interface SignIn {
   enter(authentication: Authentication, browser: Browser): Promise<OpenedSession>;
 
   /** For the doors: puts what they refused into the audit trail. */
-  recordRefusal(event: 'signin.throttled' | 'signin.rejected', reason: string, origin: Origin): Promise<void>;
+  recordRefusal(
+    event: 'signin.throttled' | 'signin.rejected' | 'setup.rejected',
+    reason: string,
+    origin: Origin,
+  ): Promise<void>;
 }
 
 interface Deps {
@@ -166,7 +171,7 @@ export function createSignIn({
 
     async password(token, password) {
       const attempt = await attempts.find(token, 'sign-in');
-      if (attempt?.email === undefined) return false;
+      if (attempt?.email === undefined) return undefined;
       return attempts.passwordTried(token, await passwords.verify(attempt.userId, password));
     },
 

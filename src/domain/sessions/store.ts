@@ -69,11 +69,15 @@ export async function renewSession(tx: Db, facts: SessionFacts): Promise<Session
   return rows[0] && toSession(rows[0]);
 }
 
+/** Also writes that the session was seen, if it was not within the last minute. */
 export async function findSession(db: Db, tokenHash: Buffer, idle: number): Promise<Session | undefined> {
-  const rows = await db.$queryRaw<SessionRow[]>`
-    SELECT ${COLUMNS} FROM sessions s JOIN users u ON u.id = s.user_id
+  const rows = await db.$queryRaw<(SessionRow & { unseen: boolean })[]>`
+    SELECT ${COLUMNS}, s.last_seen_at < now() - interval '1 minute' AS unseen
+    FROM sessions s JOIN users u ON u.id = s.user_id
     WHERE s.token_hash = ${tokenHash} AND ${alive(idle)}`;
-  return rows[0] && toSession(rows[0]);
+  const row = rows[0];
+  if (row?.unseen) await touchSession(db, row.id);
+  return row && toSession(row);
 }
 
 export async function listSessions(db: Db, userId: string, idle: number): Promise<readonly Session[]> {
@@ -85,7 +89,7 @@ export async function listSessions(db: Db, userId: string, idle: number): Promis
 }
 
 /** Once a minute is exact enough for an idle timeout, and spares a write on every request. */
-export async function touchSession(db: Db, id: string): Promise<void> {
+async function touchSession(db: Db, id: string): Promise<void> {
   await db.$executeRaw`
     UPDATE sessions SET last_seen_at = now() WHERE id = ${id} AND last_seen_at < now() - interval '1 minute'`;
 }

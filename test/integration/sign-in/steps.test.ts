@@ -187,8 +187,7 @@ describe('/sign-in with password and code', () => {
     const tokens: string[] = [];
     for (let count = 0; count < 50; count += 1) {
       const token = await door.begin(user.email);
-      await harness.installation.attempts.passwordTried(token, true);
-      tokens.push(token);
+      tokens.push((await door.password(token, user.password)) ?? '');
     }
 
     const results = await Promise.all(
@@ -252,6 +251,32 @@ describe('sessions and forms', () => {
 
     expect(await whoAmI(browser)).toMatchObject({ id: two.id });
     expect(await harness.installation.sessions.list(one.id)).toEqual([]);
+  });
+
+  it('M4: a planted attempt does not share in what its victim proves', async () => {
+    const user = await harness.addUser('planted@example.com');
+    const attacker = harness.browser();
+    await attacker.submit(await attacker.open('/sign-in'), { email: user.email });
+    const planted = attacker.cookie('gatehouse_attempt') ?? '';
+    const victim = harness.browser();
+    victim.plant('gatehouse_attempt', planted, '/sign-in');
+    await victim.submit(await victim.open('/sign-in/password'), { password: user.password });
+    expect(victim.cookie('gatehouse_attempt')).not.toBe(planted);
+
+    const code = harness.code(user.secret);
+    expect((await attacker.open('/sign-in/totp')).form?.step).toBe('identify');
+    expect(await harness.installation.signIn.code(planted, code, { origin: harness.origin })).toEqual({
+      outcome: 'expired',
+    });
+  });
+
+  it('M10: what was typed as an address is shown as text', async () => {
+    const browser = harness.browser();
+    const page = await browser.submit(await browser.open('/sign-in'), {
+      email: '"><script>alert(1)</script>@example.com',
+    });
+    expect(page.form?.step).toBe('password');
+    expect(page.html).not.toContain('<script>alert');
   });
 
   it('M5: a form that was not made for this browser signs nobody in', async () => {

@@ -1,0 +1,49 @@
+import { describe, expect, it } from 'vitest';
+
+import { HashingBusy } from './errors.ts';
+import { createGate } from './gate.ts';
+
+/** Jobs that run until they are told to end. */
+function jobs() {
+  const enders: (() => void)[] = [];
+  let running = 0;
+  let most = 0;
+  return {
+    job: async () => {
+      running += 1;
+      most = Math.max(most, running);
+      await new Promise<void>((resolve) => enders.push(resolve));
+      running -= 1;
+    },
+    async endAll() {
+      while (enders.length > 0) {
+        enders.shift()?.();
+        await new Promise(setImmediate);
+      }
+    },
+    most: () => most,
+  };
+}
+
+describe('createGate', () => {
+  it('N8: runs and queues a bounded number, and refuses the rest at once', async () => {
+    const { job, endAll, most } = jobs();
+    const gate = createGate({ concurrency: 2, queue: 3 });
+
+    const results = Promise.allSettled(Array.from({ length: 10_000 }, () => gate.run(job)));
+    await new Promise(setImmediate);
+    await endAll();
+    const settled = await results;
+
+    expect(most()).toBe(2);
+    expect(settled.filter(({ status }) => status === 'fulfilled')).toHaveLength(5);
+    const refused = settled.filter((result) => result.status === 'rejected');
+    expect(refused.every(({ reason }) => reason instanceof HashingBusy)).toBe(true);
+  });
+
+  it('gives its place back after a failure', async () => {
+    const gate = createGate({ concurrency: 1, queue: 0 });
+    await expect(gate.run(() => Promise.reject(new Error('no')))).rejects.toThrow('no');
+    await expect(gate.run(async () => 'yes')).resolves.toBe('yes');
+  });
+});

@@ -2,6 +2,7 @@ import type { Pool } from 'pg';
 
 import { hashSecret } from '../../kernel/ids.ts';
 import type { Origin } from '../../kernel/origin.ts';
+import { runStatement } from '../../platform/database/index.ts';
 import { auditInsert, auditValues } from '../audit/index.ts';
 
 /** A completed authorization: the grant it makes and the code that will activate it. */
@@ -68,7 +69,7 @@ export async function issueGrant(pool: Pool, grant: NewGrant, origin: Origin): P
     },
     origin,
   );
-  const { rowCount } = await pool.query({
+  const { rowCount } = await runStatement(pool, {
     name: 'issue-grant',
     text: ISSUE,
     values: [

@@ -16,7 +16,7 @@ export interface GrantFacts {
   readonly userId: string;
   readonly clientId: string;
   readonly clientTrust: TrustLevel;
-  /** False once the client was removed. */
+  /** False once the client was removed or blocked. */
   readonly clientActive: boolean;
   readonly userActive: boolean;
   readonly resource: string;
@@ -32,6 +32,10 @@ export interface GrantFacts {
   readonly amr: readonly string[];
   readonly expiresAt: Date;
   readonly revoked: boolean;
+  /** Whether `expiresAt` has passed, by the database's clock. */
+  readonly expired: boolean;
+  /** The database's time of this reading, which is the time that tokens are issued at. */
+  readonly asOf: Date;
 }
 
 export interface PresentedCode {
@@ -81,8 +85,8 @@ export interface ClientRow {
 const GRANT_COLUMNS = `
   g.id AS grant_id, g.tenant_id AS grant_tenant, g.user_id, g.client_id AS grant_client,
   g.scopes, g.oidc_scopes, g.auth_time, g.acr, g.amr, g.expires_at AS grant_expires_at,
-  (g.revoked_at IS NOT NULL OR g.expires_at <= now()) AS grant_revoked,
-  gc.trust AS grant_client_trust, gc.removed_at IS NULL AS client_active,
+  g.revoked_at IS NOT NULL AS grant_revoked, g.expires_at <= now() AS grant_expired, now() AS as_of,
+  gc.trust AS grant_client_trust, gc.removed_at IS NULL AND gc.trust <> 'blocked' AS client_active,
   u.disabled_at IS NULL AS user_active,
   res.identifier AS resource, res.removed_at IS NULL AS resource_active,
   ARRAY(SELECT rs.scope FROM resource_scopes rs WHERE rs.resource_id = res.id ORDER BY rs.position) AS offered,
@@ -195,5 +199,7 @@ function grantOf(row: Record<string, unknown>): GrantFacts {
     amr: row['amr'] as string[],
     expiresAt: row['grant_expires_at'] as Date,
     revoked: row['grant_revoked'] as boolean,
+    expired: row['grant_expired'] as boolean,
+    asOf: row['as_of'] as Date,
   };
 }

@@ -2,8 +2,10 @@ import type { Pool } from 'pg';
 
 import { hashSecret } from '../../kernel/ids.ts';
 import type { Origin } from '../../kernel/origin.ts';
+import { runStatement } from '../../platform/database/index.ts';
 import { type AuditEntry, auditInsert, auditValues } from '../audit/index.ts';
 
+import { LOCK_LIVING_GRANT } from './living.ts';
 import type { PresentedCode } from './presented.ts';
 
 /** The first generation of a refresh family, if the client gets one. */
@@ -14,11 +16,7 @@ export interface FirstRefreshToken {
 }
 
 const REDEEM = `
-  WITH locked AS MATERIALIZED (
-    SELECT g.id, g.expires_at FROM grants g
-    WHERE g.id = $2 AND g.revoked_at IS NULL AND g.expires_at > now()
-    FOR UPDATE
-  ), consumed AS (
+  WITH locked AS MATERIALIZED (${LOCK_LIVING_GRANT}), consumed AS (
     UPDATE authorization_codes a SET used_at = now() FROM locked
     WHERE a.code_hash = $1 AND a.grant_id = locked.id AND a.used_at IS NULL AND a.expires_at > now()
     RETURNING a.grant_id
@@ -47,7 +45,7 @@ export async function redeemCode(
   audit: AuditEntry,
   origin: Origin,
 ): Promise<boolean> {
-  const { rowCount } = await pool.query({
+  const { rowCount } = await runStatement(pool, {
     name: 'redeem-code',
     text: REDEEM,
     values: [
@@ -64,15 +62,26 @@ export async function redeemCode(
 const SPEND = `
   WITH spent AS (
     UPDATE authorization_codes SET used_at = now() WHERE code_hash = $1 AND used_at IS NULL RETURNING code_hash
-  ), audited AS (${auditInsert(2)})
-  SELECT count(*) FROM spent`;
+  ), audited AS (${auditInsert(2, 'FROM spent')})
+  SELECT code_hash FROM spent`;
 
 /**
  * Spends a code that was presented and refused, with the record of the refusal.
  *
  * A code is spent by the first redemption that names it, right or wrong: whoever guesses at a
- * stolen code has one try (RFC 6749 §10.5, stricter).
+ * stolen code has one try (RFC 6749 §10.5, stricter). Answers false when another redemption was
+ * faster; then nothing happened, and this one is a reuse.
  */
-export async function spendCode(pool: Pool, hash: Buffer, audit: AuditEntry, origin: Origin): Promise<void> {
-  await pool.query({ name: 'spend-code', text: SPEND, values: [hash, ...auditValues(audit, origin)] });
+export async function spendCode(
+  pool: Pool,
+  hash: Buffer,
+  audit: AuditEntry,
+  origin: Origin,
+): Promise<boolean> {
+  const { rowCount } = await runStatement(pool, {
+    name: 'spend-code',
+    text: SPEND,
+    values: [hash, ...auditValues(audit, origin)],
+  });
+  return rowCount === 1;
 }

@@ -1,6 +1,7 @@
-import type { Pool, PoolClient } from 'pg';
+import type { Pool } from 'pg';
 import type { Origin } from '../../kernel/origin.ts';
 import type { Prisma } from '../../platform/database/generated/client.ts';
+import { runStatement } from '../../platform/database/index.ts';
 import { type AuditEntry, auditInsert, auditValues, recordAudit } from '../audit/index.ts';
 
 /** Why a grant ended; also the `reason` of its audit record. */
@@ -25,7 +26,7 @@ const REVOKE = `
  * minted, refreshed or introspected as active. Answers whether it was alive.
  */
 export async function revokeGrant(
-  db: Pool | PoolClient,
+  pool: Pool,
   grantId: string,
   reason: RevocationReason,
   entry: Omit<AuditEntry, 'event' | 'outcome' | 'reason' | 'grant'> &
@@ -33,7 +34,7 @@ export async function revokeGrant(
   origin: Origin,
 ): Promise<boolean> {
   const audit: AuditEntry = { event: 'grant.revoked', outcome: 'success', ...entry, reason, grant: grantId };
-  const { rowCount } = await db.query({
+  const { rowCount } = await runStatement(pool, {
     name: 'revoke-grant',
     text: REVOKE,
     values: [grantId, reason, ...auditValues(audit, origin)],

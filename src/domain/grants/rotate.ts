@@ -3,8 +3,10 @@ import type { Pool } from 'pg';
 import { hashSecret } from '../../kernel/ids.ts';
 import type { Origin } from '../../kernel/origin.ts';
 import { hmac } from '../../platform/crypto/seal.ts';
+import { runStatement } from '../../platform/database/index.ts';
 import { type AuditEntry, auditInsert, auditValues } from '../audit/index.ts';
 
+import { LOCK_LIVING_GRANT } from './living.ts';
 import type { PresentedRefreshToken } from './presented.ts';
 
 /** The secret that successors are derived with; its version stands beside the used predecessor. */
@@ -25,11 +27,7 @@ export function successorOf(predecessor: string, generation: number, secret: Der
 }
 
 const ROTATE = `
-  WITH locked AS MATERIALIZED (
-    SELECT g.id, g.client_id, g.expires_at FROM grants g
-    WHERE g.id = $2 AND g.revoked_at IS NULL AND g.expires_at > now()
-    FOR UPDATE
-  ), consumed AS (
+  WITH locked AS MATERIALIZED (${LOCK_LIVING_GRANT}), consumed AS (
     UPDATE refresh_tokens t SET used_at = now(), secret_version = $5 FROM locked
     WHERE t.token_hash = $1 AND t.grant_id = locked.id AND t.used_at IS NULL AND t.expires_at > now()
     RETURNING t.grant_id, t.generation, locked.client_id, locked.expires_at
@@ -57,7 +55,7 @@ export async function rotateRefreshToken(
   audit: AuditEntry,
   origin: Origin,
 ): Promise<boolean> {
-  const { rowCount } = await pool.query({
+  const { rowCount } = await runStatement(pool, {
     name: 'rotate-refresh-token',
     text: ROTATE,
     values: [
@@ -73,19 +71,21 @@ export async function rotateRefreshToken(
 }
 
 const REPLAY = `
-  WITH locked AS MATERIALIZED (
-    SELECT g.id FROM grants g WHERE g.id = $2 AND g.revoked_at IS NULL AND g.expires_at > now() FOR UPDATE
-  ), repeatable AS (
+  WITH locked AS MATERIALIZED (${LOCK_LIVING_GRANT}), repeatable AS (
     SELECT locked.id FROM locked
     JOIN refresh_tokens t ON t.grant_id = locked.id AND t.token_hash = $1
     JOIN refresh_tokens s ON s.grant_id = locked.id AND s.generation = t.generation + 1
     WHERE t.used_at > now() - make_interval(secs => $3) AND s.used_at IS NULL AND s.expires_at > now()
+    FOR SHARE OF s
   ), audited AS (${auditInsert(4, 'FROM repeatable')})
   SELECT id FROM repeatable`;
 
 /**
  * Confirms, under the grant's lock, that a used token may still have its successor repeated: within
  * `grace` seconds, while the successor is unused. Records the replay. Answers false otherwise.
+ *
+ * The successor's row is locked too, because only what is locked is looked at again after waiting:
+ * it may have been used in the meantime.
  */
 export async function replayRefreshToken(
   pool: Pool,
@@ -94,7 +94,7 @@ export async function replayRefreshToken(
   audit: AuditEntry,
   origin: Origin,
 ): Promise<boolean> {
-  const { rowCount } = await pool.query({
+  const { rowCount } = await runStatement(pool, {
     name: 'replay-refresh-token',
     text: REPLAY,
     values: [token.hash, token.grant.id, grace, ...auditValues(audit, origin)],

@@ -1,6 +1,7 @@
 import type { Pool } from 'pg';
 
 import type { Origin } from '../../kernel/origin.ts';
+import { runStatement } from '../../platform/database/index.ts';
 import { type AuditEntry, auditInsert, auditValues } from '../audit/index.ts';
 
 const ALIVE = `
@@ -44,7 +45,7 @@ export async function revokeAccessToken(
   audit: AuditEntry,
   origin: Origin,
 ): Promise<void> {
-  await pool.query({
+  await runStatement(pool, {
     name: 'revoke-access-token',
     text: REVOKE_ACCESS_TOKEN,
     values: [token.jti, token.exp, ...auditValues(audit, origin)],

@@ -47,8 +47,8 @@ export function clientAdapter({ pool }: { readonly pool: Pool }): Adapter {
         row = (await pool.query<ClientRow>({ name: 'find-oauth-client', text: FIND, values: [id] })).rows[0];
       }
       if (!row) return undefined;
-      if (row.removed_at !== null) throw new errors.InvalidClient('client is invalid', 'client was removed');
-      if (row.trust === 'blocked') throw new errors.InvalidClient('client is invalid', 'client is blocked');
+      if (row.removed_at !== null) throw notAccepted(ctx, 'client was removed');
+      if (row.trust === 'blocked') throw notAccepted(ctx, 'client is blocked');
       // A document is asked at its own address each time; the row only holds what was consented to.
       return row.registration === 'document' ? undefined : toMetadata(row);
     },
@@ -60,6 +60,13 @@ export function clientAdapter({ pool }: { readonly pool: Pool }): Adapter {
     findByUid: unused,
     findByUserCode: unused,
   };
+}
+
+/** Where clients authenticate it is 401, on which they register anew (RFC 6749 §5.2); elsewhere a person reads it. */
+function notAccepted(ctx: KoaContextWithOIDC | undefined, detail: string): Error {
+  return ctx?.oidc.route === 'token'
+    ? new errors.InvalidClientAuth(detail)
+    : new errors.InvalidClient('client is invalid', detail);
 }
 
 function presentationOf(ctx: KoaContextWithOIDC): Presentation | undefined {

@@ -8,6 +8,7 @@ import { canonicalizeResource } from '../../domain/resources/index.ts';
 /** Why a grant yields no token any more, or `undefined` while it does. */
 export function whyDead(grant: GrantFacts): string | undefined {
   if (grant.revoked) return 'grant_ended';
+  if (grant.expired) return 'absolute_expiry';
   if (!grant.userActive) return 'subject_inactive';
   if (!grant.clientActive) return 'client_inactive';
   if (!grant.resourceActive) return 'resource_inactive';
@@ -24,25 +25,40 @@ export function isGrantedResource(ctx: KoaContextWithOIDC, grant: GrantFacts): b
   return typeof asked === 'string' && canonicalizeResource(asked) === grant.resource;
 }
 
+/** What the next tokens of a grant are for. */
+export interface NarrowedAuthority extends EffectiveAuthority {
+  /** Whether an ID token belongs to them. */
+  readonly openid: boolean;
+}
+
 /**
  * The scopes of the next access token: what the request asks of the grant (all of it by default),
  * narrowed to what every party still allows.
  *
- * @throws InvalidScope when the request asks for what the grant never held (RFC 6749 §6).
+ * `offline_access` may always be repeated: whoever holds a refresh token was given it, also when the
+ * authorization request did not say so.
+ *
+ * @throws InvalidScope when the request asks for what the grant never held (RFC 6749 §6), or for
+ * nothing of the resource.
  */
-export function narrow(ctx: KoaContextWithOIDC, grant: GrantFacts): EffectiveAuthority {
+export function narrow(ctx: KoaContextWithOIDC, grant: GrantFacts): NarrowedAuthority {
   const asked = ctx.oidc.params?.['scope'];
-  const requested = typeof asked === 'string' && asked !== '' ? asked.split(' ') : undefined;
-  const held = new Set([...grant.scopes, ...grant.oidcScopes]);
-  const foreign = requested?.filter((scope) => !held.has(scope)) ?? [];
+  const requested = typeof asked === 'string' ? asked.split(' ').filter(Boolean) : [];
+  const ofNoResource = new Set([...grant.oidcScopes, 'offline_access']);
+  const ofResource = requested.filter((scope) => !ofNoResource.has(scope));
+  const foreign = ofResource.filter((scope) => !grant.scopes.includes(scope));
   if (foreign.length > 0)
     throw new errors.InvalidScope('a requested scope was not granted', foreign.join(' '));
+  if (requested.length > 0 && ofResource.length === 0)
+    throw new errors.InvalidScope('no scope of the resource was requested', requested.join(' '));
 
-  return effectiveAuthority({
-    requested: requested?.filter((scope) => !grant.oidcScopes.includes(scope)) ?? grant.scopes,
+  const authority = effectiveAuthority({
+    requested: requested.length > 0 ? ofResource : grant.scopes,
     offered: grant.offered,
     permitted: grant.permitted,
     trust: grant.clientTrust,
     consented: grant.scopes,
   });
+  const openid = grant.oidcScopes.includes('openid');
+  return { ...authority, openid: openid && (requested.length === 0 || requested.includes('openid')) };
 }

@@ -71,6 +71,7 @@ export function authorizationCodeGrant(deps: GrantDeps) {
     return new errors.InvalidGrant('authorization code not found');
   }
 
+  /** Another redemption may have been faster, which makes this one a reuse, however wrong it is. */
   async function spentAndRefused(
     ctx: KoaContextWithOIDC,
     code: PresentedCode,
@@ -81,7 +82,7 @@ export function authorizationCodeGrant(deps: GrantDeps) {
       reason,
       client: ctx.oidc.client?.clientId,
     });
-    await spendCode(pool, code.hash, audit, originOf(ctx));
+    if (!(await spendCode(pool, code.hash, audit, originOf(ctx)))) return reused(ctx, code);
     markRecorded(ctx);
     return reason === 'resource_mismatch'
       ? new errors.InvalidTarget('the code was issued for another resource')
@@ -111,7 +112,7 @@ export function authorizationCodeGrant(deps: GrantDeps) {
     const value = String(ctx.oidc.params?.['code']);
     const { presented } = await loadPresented(pool, code.clientId, { kind: 'authorization_code', value });
     if (presented?.kind === 'authorization_code' && presented.used) return reused(ctx, presented);
-    return spentAndRefused(ctx, code, presented?.grant.revoked ? 'grant_ended' : 'expired');
+    return spentAndRefused(ctx, code, (presented && whyDead(presented.grant)) ?? 'expired');
   }
 }
 

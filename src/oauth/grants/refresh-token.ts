@@ -47,7 +47,9 @@ export function refreshTokenGrant(deps: GrantDeps) {
   ): Promise<void> {
     const { grant } = token;
     if (token.clientId !== ctx.oidc.client?.clientId) throw await inForeignHands(ctx, token);
-    const dead = whyDead(grant) ?? (token.expired ? 'expired' : undefined);
+    // A used token expires no more: its repetition is judged by the grace, and beyond it is a reuse.
+    const unused = token.usedSecondsAgo === undefined;
+    const dead = whyDead(grant) ?? (unused && token.expired ? 'expired' : undefined);
     if (dead) throw refused(ctx, dead, token);
     if (!isGrantedResource(ctx, grant)) throw wrongTarget(ctx, token);
 
@@ -55,7 +57,7 @@ export function refreshTokenGrant(deps: GrantDeps) {
     if (authority.scopes.length === 0) throw refused(ctx, 'no_scope_remains', token);
     const { tokens, jti } = await mintTokens(deps, grant, authority, undefined);
 
-    if (token.usedSecondsAgo !== undefined) {
+    if (!unused) {
       const repeated = await repeat(
         ctx,
         value,

@@ -6,6 +6,7 @@ import type { GrantFacts } from '../../domain/grants/index.ts';
 import { ACCESS_TOKEN_TYPE, accessTokenClaims, idTokenClaims } from '../../domain/tokens/index.ts';
 import { epochSeconds } from '../../kernel/clock.ts';
 
+import type { NarrowedAuthority } from './authority.ts';
 import type { GrantDeps } from './deps.ts';
 
 /** A token response (RFC 6749 §5.1) before its refresh token is known. */
@@ -20,16 +21,19 @@ export interface MintedTokens {
 /**
  * Signs the tokens of a response, before anything is consumed: a failure here spends nothing.
  * Answers them with the identifiers that the audit record needs.
+ *
+ * They are issued at the database's time: a node whose clock is wrong makes no token that lives
+ * longer, or is refused for being from the future.
  */
 export async function mintTokens(
-  { issuer, lifetimes, clock, sign }: GrantDeps,
+  { issuer, lifetimes, sign }: GrantDeps,
   grant: GrantFacts,
-  authority: EffectiveAuthority,
+  authority: NarrowedAuthority,
   nonce: string | undefined,
 ): Promise<{ readonly tokens: MintedTokens; readonly jti: string }> {
-  const time = { issuer, now: epochSeconds(clock()), lifetime: lifetimes.accessToken };
+  const time = { issuer, now: epochSeconds(grant.asOf), lifetime: lifetimes.accessToken };
   const claims = accessTokenClaims(time, grant, authority.scopes);
-  const openid = grant.oidcScopes.includes('openid');
+  const { openid } = authority;
   const [accessToken, idToken] = await Promise.all([
     sign(claims, { typ: ACCESS_TOKEN_TYPE }),
     openid ? sign(idTokenClaims(time, grant, nonce), { typ: 'JWT' }) : undefined,

@@ -1,0 +1,112 @@
+import { type AuditRecord, listAudit } from '../../src/domain/audit/index.ts';
+
+import type { Agent } from './agent.ts';
+import { createAgent } from './agent.ts';
+import {
+  addPerson,
+  CALLBACK,
+  claimsOf,
+  obtainCode,
+  type Person,
+  post,
+  signedIn,
+  type TokenResponse,
+} from './flow.ts';
+import { addTestClient, type TestServer } from './server.ts';
+
+/** Somebody who is signed in, a public client, and what tests of the token endpoint do with both. */
+export interface Connected {
+  readonly clientId: string;
+  readonly agent: Agent;
+  readonly person: Person;
+}
+
+export type Params = Readonly<Record<string, string>>;
+
+/** What a code exchange left in the hands of the client. */
+export interface Tokens {
+  readonly grantId: string;
+  readonly accessToken: string;
+  readonly refreshToken: string;
+}
+
+/** A person with a session and a public client. */
+export async function connected(server: TestServer): Promise<Connected> {
+  const person = await addPerson(server);
+  const agent = createAgent();
+  await signedIn(server, agent, person);
+  const { clientId } = await addTestClient(server);
+  return { clientId, agent, person };
+}
+
+/** Redeems a code as the public client that it was issued to; `params` replace or add. */
+export function redeem(
+  server: Pick<TestServer, 'issuer'>,
+  clientId: string,
+  { code, verifier }: { readonly code: string; readonly verifier: string },
+  params: Params = {},
+): Promise<TokenResponse> {
+  return post(server, '/token', {
+    grant_type: 'authorization_code',
+    client_id: clientId,
+    code,
+    code_verifier: verifier,
+    redirect_uri: CALLBACK,
+    ...params,
+  });
+}
+
+/** Refreshes as a public client; `params` replace or add. */
+export function refresh(
+  server: Pick<TestServer, 'issuer'>,
+  clientId: string,
+  refreshToken: string | undefined,
+  params: Params = {},
+): Promise<TokenResponse> {
+  return post(server, '/token', {
+    grant_type: 'refresh_token',
+    client_id: clientId,
+    refresh_token: refreshToken ?? '',
+    ...params,
+  });
+}
+
+/** A whole connection of its own: one grant, generation 0. */
+export async function freshTokens(
+  server: TestServer,
+  { agent, clientId }: Connected,
+  params: Params = {},
+): Promise<Tokens> {
+  const response = await redeem(server, clientId, await obtainCode(server, agent, clientId, params));
+  return tokensOf(response);
+}
+
+/** The tokens of an answer that has to be a success with both. */
+export function tokensOf({ status, body }: TokenResponse): Tokens {
+  const { access_token: accessToken, refresh_token: refreshToken } = body;
+  if (status !== 200 || !accessToken || !refreshToken) {
+    throw new Error(`no tokens: ${status} ${JSON.stringify(body)}`);
+  }
+  return { grantId: String(claimsOf(accessToken)['grant_id']), accessToken, refreshToken };
+}
+
+/** Everything that the audit trail holds of one request. */
+export async function recordsOf(
+  { database }: Pick<TestServer, 'database'>,
+  { headers }: Pick<TokenResponse, 'headers'>,
+): Promise<readonly AuditRecord[]> {
+  const id = headers.get('x-request-id');
+  const all = await listAudit(database.prisma, { limit: 10_000 });
+  return all.filter((record) => record.request_id === id);
+}
+
+/** Why a grant ended; `undefined` while it lives. */
+export async function endOf(
+  { database }: Pick<TestServer, 'database'>,
+  grantId: string,
+): Promise<string | undefined> {
+  const { revokedAt, revokedReason } = await database.prisma.grant.findUniqueOrThrow({
+    where: { id: grantId },
+  });
+  return revokedAt === null ? undefined : (revokedReason ?? 'unknown');
+}

@@ -1,3 +1,6 @@
+import type { KoaContextWithOIDC } from 'oidc-provider';
+import { errors } from 'oidc-provider';
+
 import { canonicalizeResource } from '../domain/resources/index.ts';
 
 /**
@@ -58,4 +61,26 @@ export function normalizeAuthorizationRequest(query: URLSearchParams): URLSearch
     for (const name of OPENID_ONLY) if (once(name) !== undefined) params.delete(name);
   }
   return params;
+}
+
+/** RFC 7636 §4.2: the base64url encoding of a SHA-256 hash, and nothing else. */
+const S256_CHALLENGE = /^[A-Za-z0-9_-]{43}$/;
+/** What a nonce is made of: text that can be kept and given back. */
+const NONCE = /^[\x20-\x7e\u00a0-\uffff]{1,512}$/;
+const WHOLE_SECONDS = /^\d{1,9}$/;
+
+/**
+ * What the library lets pass and we do not. Runs last of its checks, when the redirect is known to be the client's.
+ *
+ * @throws InvalidRequest
+ */
+export function checkAuthorizationRequest(ctx: KoaContextWithOIDC): void {
+  const { code_challenge: challenge, nonce, plain_max_age: maxAge } = ctx.oidc.params ?? {};
+  if (!S256_CHALLENGE.test(String(challenge))) throw malformed('code_challenge', 'pkce_malformed');
+  if (nonce !== undefined && !NONCE.test(String(nonce))) throw malformed('nonce', 'nonce');
+  if (maxAge !== undefined && !WHOLE_SECONDS.test(String(maxAge))) throw malformed('max_age', 'max_age');
+}
+
+function malformed(name: string, reason: string): Error {
+  return new errors.InvalidRequest(`${name} is malformed`, 400, reason);
 }

@@ -3,14 +3,8 @@ import type { KoaContextWithOIDC } from 'oidc-provider';
 import type { AuditEvent } from '../domain/audit/index.ts';
 import { isStoreUnavailable } from '../platform/database/index.ts';
 
-import { noteRefusal } from './refusal.ts';
-
-/** An error of the library; `error_detail` is for us and never leaves. */
-interface ProviderError extends Error {
-  readonly error?: string;
-  readonly error_description?: string;
-  readonly error_detail?: string;
-}
+import { type ProviderError, reasonOf } from './reasons.ts';
+import { noteGraverRefusal, noteRefusal } from './refusal.ts';
 
 interface FailureState {
   failure?: unknown;
@@ -47,7 +41,9 @@ export function listen(provider: Provider): void {
 }
 
 function noteError(ctx: KoaContextWithOIDC, event: AuditEvent, error: ProviderError): void {
-  noteRefusal(ctx, {
+  // The library reports what it found first, and then that the redirect is not the client's. That weighs more.
+  const note = error.error === 'invalid_redirect_uri' ? noteGraverRefusal : noteRefusal;
+  note(ctx, {
     event: eventOf(event, error),
     outcome: 'refused',
     reason: reasonOf(error),
@@ -63,23 +59,6 @@ function eventOf(event: AuditEvent, error: ProviderError): AuditEvent {
   return event === 'authorization.rejected' && DENIALS.has(error.error ?? '')
     ? 'authorization.denied'
     : event;
-}
-
-/** The record's words for the refusals that people search for; for others the code and what the library says of it. */
-function reasonOf({
-  error,
-  error_description: description = '',
-  error_detail: detail = '',
-}: ProviderError): string {
-  if (detail === 'client not found') return 'unknown_client';
-  if (/code_challenge_method/.test(description)) return 'pkce_plain';
-  if (/PKCE|code_challenge/.test(description)) return 'pkce_missing';
-  if (/provided twice/.test(description)) return 'duplicate_param';
-  if (error === 'invalid_redirect_uri') return 'redirect_uri';
-  if (error === 'unsupported_response_type') return 'response_type';
-  if (error === 'unsupported_response_mode') return 'response_mode';
-  if (error === 'request_not_supported' || error === 'request_uri_not_supported') return 'request_object';
-  return [error, detail || description].filter(Boolean).join(': ');
 }
 
 function clientOf(ctx: KoaContextWithOIDC): string | undefined {

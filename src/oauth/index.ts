@@ -3,7 +3,7 @@
  *
  *     /.well-known/…, /jwks     metadata/            prepared buffers
  *     /register                 registration.ts      RFC 7591
- *     /authorize                oidc-provider        checks the request; policy and sessions are ours
+ *     /authorize                authorization-endpoint.ts, around oidc-provider, which checks the request
  *     /interaction/:uid         interaction/         what the person is asked; dispatch.ts picks the step
  *     /token                    grants/              one transaction per request
  *     /introspect, /revoke      introspection.ts, revocation.ts
@@ -22,7 +22,7 @@ import type { Session } from '../domain/sessions/index.ts';
 import { type Forms, originOf } from '../platform/http/index.ts';
 import type { Limiter } from '../platform/throttle/index.ts';
 
-import { normalizeAuthorizationRequest } from './authorization-request.ts';
+import { authorizationEndpoint } from './authorization-endpoint.ts';
 import { failureOf } from './events.ts';
 import { interactionRoutes } from './interaction/routes.ts';
 import { introspectionRoutes } from './introspection.ts';
@@ -95,8 +95,8 @@ export function createOAuth(deps: OAuthDeps): OAuth {
     endpoints: compose([
       recordRefusals(deps),
       ...routers.map((router) => router.routes() as Middleware),
-      authorizationRequests,
-      only(['/authorize', '/token'], mount(provider)),
+      authorizationEndpoint(mount(provider)),
+      only('/token', mount(provider)),
     ]),
   };
 }
@@ -117,18 +117,7 @@ function recordRefusals({ database }: Pick<OAuthDeps, 'database'>): Middleware {
   };
 }
 
-/** Rewrites the query of an authorization request before the library reads it. */
-const authorizationRequests: Middleware = async (ctx, next) => {
-  if (ctx.path === '/authorize' && ctx.method === 'GET') {
-    ctx.querystring = normalizeAuthorizationRequest(new URLSearchParams(ctx.querystring)).toString();
-  }
-  await next();
-};
-
-/** The library answers at these paths and below them; everything else is for the doors, or nobody. */
-function only(paths: readonly string[], middleware: Middleware): Middleware {
-  return async (ctx, next) => {
-    const inside = paths.some((path) => ctx.path === path || ctx.path.startsWith(`${path}/`));
-    return inside ? middleware(ctx, next) : next();
-  };
+/** The library answers at this path; it would answer at others, which are for the doors, or nobody. */
+function only(path: string, middleware: Middleware): Middleware {
+  return async (ctx, next) => (ctx.path === path ? middleware(ctx, next) : next());
 }

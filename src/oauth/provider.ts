@@ -10,6 +10,7 @@ import type { Database } from '../platform/database/index.ts';
 import type { Cookies, Views } from '../platform/http/index.ts';
 
 import { createAdapters } from './adapter/index.ts';
+import { checkAuthorizationRequest } from './authorization-request.ts';
 import { fetchClientDocument } from './client-document.ts';
 import { createInteractionPolicy } from './configuration/policy.ts';
 import { resourceIndicators } from './configuration/resources.ts';
@@ -79,7 +80,7 @@ function configurationOf(deps: ProviderDeps): Configuration {
     clientDefaults: { id_token_signed_response_alg: 'ES256' },
     // One source of parameters: a form posted to /authorize is not read at all (OAuth 2.1 §4.1.1).
     enableHttpPostMethods: false,
-    extraParams: ['plain_max_age'],
+    extraParams: { plain_max_age: checkAuthorizationRequest },
     issueRefreshToken: async () => true,
     features: {
       devInteractions: { enabled: false },

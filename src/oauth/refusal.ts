@@ -19,6 +19,12 @@ export function noteRefusal(ctx: Stateful, entry: AuditEntry): void {
   if (!state.recorded) state.refusal ??= entry;
 }
 
+/** The same for a reason that weighs more than whatever was noted of this request before. */
+export function noteGraverRefusal(ctx: Stateful, entry: AuditEntry): void {
+  const state = ctx.state as OAuthState;
+  if (!state.recorded) state.refusal = entry;
+}
+
 /** The refusal was recorded in the transaction of what it did; nothing more is to be written. */
 export function markRecorded(ctx: Stateful): void {
   const state = ctx.state as OAuthState;

@@ -19,6 +19,9 @@ export function presentedOf(ctx: KoaContextWithOIDC): Presented | undefined {
   return presentedBy.get(ctx)?.presented;
 }
 
+/** client_id, RFC 6749 appendix A.1, without space. Anything else is nobody's, and some of it no column can hold. */
+const CLIENT_ID = /^[\x21-\x7e]{1,2048}$/;
+
 const FIND = `
   SELECT id, tenant_id, registration, name, auth_method, secret_hash, redirect_uris, grant_types, trust, metadata, removed_at
   FROM clients WHERE id = $1
@@ -36,6 +39,7 @@ const FIND = `
 export function clientAdapter({ pool }: { readonly pool: Pool }): Adapter {
   return {
     async find(id) {
+      if (!CLIENT_ID.test(id)) return undefined;
       const ctx = Provider.ctx;
       const presentation = ctx && presentationOf(ctx);
       let row: ClientRow | undefined;

@@ -1,0 +1,46 @@
+/** An error of the library; `error_detail` is for us and never leaves. */
+export interface ProviderError extends Error {
+  readonly error?: string;
+  readonly error_description?: string;
+  readonly error_detail?: string;
+}
+
+/** What our own hooks say exactly in `error_detail`: the words of the record, no sentence. */
+const EXACT = /^[a-z]+(?:_[a-z]+)*$/;
+
+/** The first that fits `error`, its description and its detail names the reason. */
+const REASONS: readonly (readonly [pattern: RegExp, reason: string])[] = [
+  [/client not found$/, 'unknown_client'],
+  [/client is blocked$/, 'client_blocked'],
+  [/client was removed$/, 'client_removed'],
+  [/provided twice/, 'duplicate_param'],
+  [/missing required parameter/, 'missing_param'],
+  [/code_challenge must be provided|requires PKCE/, 'pkce_missing'],
+  [/code_challenge_method/, 'pkce_plain'],
+  [/code_challenge/, 'pkce_malformed'],
+  [/^invalid_redirect_uri/, 'redirect_uri'],
+  [/^unsupported_response_type/, 'response_type'],
+  [/^unsupported_response_mode/, 'response_mode'],
+  [/^request_not_supported/, 'request'],
+  [/^request_uri_not_supported/, 'request_uri'],
+  [/^registration_not_supported/, 'registration'],
+  [/^invalid_request .*\bprompt\b/, 'prompt'],
+  [/^invalid_request .*\bmax_age\b/, 'max_age'],
+  [/^invalid_scope .*invalid characters/, 'scope_malformed'],
+  [/^login_required/, 'login_required'],
+  [/^consent_required/, 'consent_required'],
+];
+
+/** The record's words for the refusals that people search for; for others the code and what the library says of it. */
+export function reasonOf({
+  name,
+  error = '',
+  error_description: description = '',
+  error_detail: detail = '',
+}: ProviderError): string {
+  if (name === 'SessionNotFound') return 'interaction_ended';
+  if (EXACT.test(detail)) return detail;
+  const said = [error, description, detail].join(' ').trimEnd();
+  const known = REASONS.find(([pattern]) => pattern.test(said));
+  return known ? known[1] : [error, detail || description].filter(Boolean).join(': ');
+}

@@ -13,23 +13,27 @@ const SCHEMA_DIRECTORY = join(import.meta.dirname, '..', 'prisma', 'schema');
  * What Prisma's schema cannot say (partial and expression indexes, check constraints, triggers) is not compared.
  */
 export async function schemaDifference(pool: Pool): Promise<string> {
-  const schema = { files: readSchema() };
-  const adapter = bindMigrationAwareSqlAdapterFactory(new PrismaPg(withReadableCatalogue(pool)));
-  const engine = await SchemaEngine.new(
-    { datamodels: schema.files.map(({ path, content }) => [path, content]) },
-    () => undefined,
-    adapter,
-  );
-  try {
-    const difference = await engine.diff({
-      from: { tag: 'schemaDatasource', configDir: SCHEMA_DIRECTORY, ...schema },
-      to: { tag: 'schemaDatamodel', ...schema },
+  const files = readSchema();
+  const difference = await withEngine(pool, (engine) =>
+    engine.diff({
+      from: { tag: 'schemaDatasource', configDir: SCHEMA_DIRECTORY, files },
+      to: { tag: 'schemaDatamodel', files },
       script: true,
       exitCode: null,
       filters: { externalTables: [], externalEnums: [] },
-    });
-    const sql = difference.stdout?.trim() ?? '';
-    return /^-- This is an empty migration\.?$/.test(sql) ? '' : sql;
+    }),
+  );
+  const sql = difference.stdout?.trim() ?? '';
+  return /^-- This is an empty migration\.?$/.test(sql) ? '' : sql;
+}
+
+/** Runs `work` with Prisma's own engine on a database. */
+export async function withEngine<T>(pool: Pool, work: (engine: SchemaEngine) => Promise<T>): Promise<T> {
+  const datamodels = readSchema().map(({ path, content }): [string, string] => [path, content]);
+  const adapter = bindMigrationAwareSqlAdapterFactory(new PrismaPg(withReadableCatalogue(pool)));
+  const engine = await SchemaEngine.new({ datamodels }, () => undefined, adapter);
+  try {
+    return await work(engine);
   } finally {
     engine.free();
   }

@@ -58,6 +58,8 @@ const DRIVER_MESSAGE =
 /**
  * Whether an error means that the store cannot be asked now, however deep Prisma or a caller wrapped it.
  *
+ * It is asked about what the store threw: a broken connection to anything else looks the same.
+ *
  * A conflict that outlived its retries and a statement that ran into its timeout count: another try, later,
  * may well succeed.
  */

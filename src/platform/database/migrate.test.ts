@@ -4,11 +4,11 @@ import { join } from 'node:path';
 import type { Pool } from 'pg';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
-import { schemaDifference } from '../../../scripts/schema-difference.ts';
+import { schemaDifference, withEngine } from '../../../scripts/schema-difference.ts';
 import { createEmptyDatabase, type EmptyDatabase, openAt, silent } from '../../../test/support/database.ts';
 import { MigrationRefused } from './errors.ts';
 import { migrate } from './migrate.ts';
-import { readMigrations } from './migrations.ts';
+import { MIGRATIONS_DIRECTORY, readMigrations } from './migrations.ts';
 import type { Database } from './open-database.ts';
 
 let empty: EmptyDatabase;
@@ -33,6 +33,31 @@ describe('the migrations of this version', () => {
   it('bring an empty database exactly to prisma/schema', async () => {
     await migrate(pool, { log: silent });
     expect(await schemaDifference(pool)).toBe('');
+  });
+
+  it("are recorded so that Prisma's own tools read the database as up to date and unaltered", async () => {
+    await migrate(pool, { log: silent });
+    const diagnosis = await withEngine(pool, (engine) =>
+      engine.diagnoseMigrationHistory({
+        migrationsList: {
+          baseDir: MIGRATIONS_DIRECTORY,
+          lockfile: { path: 'migration_lock.toml', content: 'provider = "postgresql"' },
+          shadowDbInitScript: '',
+          migrationDirectories: readMigrations().map(({ name, sql }) => ({
+            path: name,
+            migrationFile: { path: 'migration.sql', content: { tag: 'ok', value: sql } },
+          })),
+        },
+        optInToShadowDatabase: false,
+        filters: { externalTables: [], externalEnums: [] },
+      }),
+    );
+    expect(diagnosis).toMatchObject({
+      hasMigrationsTable: true,
+      editedMigrationNames: [],
+      failedMigrationNames: [],
+      history: null,
+    });
   });
 
   it('leave a difference when one of them is missing, so that the comparison can be believed', async () => {

@@ -1,5 +1,4 @@
 import type { Register } from './cli.ts';
-import { NotAvailable, reasonOf } from './failure.ts';
 
 /** `serve`: runs the authorization server until it is told to stop. */
 export const serve: Register = (program, cli) => {
@@ -12,18 +11,7 @@ export const serve: Register = (program, cli) => {
     .action(async () => {
       const config = await cli.readConfig();
       // Loaded late, so that help does not wait for the whole server.
-      const [{ serve: run }, database] = await Promise.all([
-        import('../main.ts'),
-        import('../platform/database/index.ts'),
-      ]);
-      try {
-        await run(config);
-      } catch (error) {
-        const { DataDirectoryInUse, EmbeddedPostgresFailed, MigrationRefused } = database;
-        const storeErrors = [DataDirectoryInUse, EmbeddedPostgresFailed, MigrationRefused];
-        if (!database.isStoreUnavailable(error) && !storeErrors.some((type) => error instanceof type))
-          throw error;
-        throw new NotAvailable(`The store is not available: ${reasonOf(error)}`, { cause: error });
-      }
+      const { runServer } = await import('./run-server.ts');
+      await runServer(config);
     });
 };

@@ -13,6 +13,7 @@ import {
   type TokenResponse,
 } from './flow.ts';
 import { addTestClient, type TestServer } from './server.ts';
+import type { ServerProcess } from './server-process.ts';
 
 /** Somebody who is signed in, a public client, and what tests of the token endpoint do with both. */
 export interface Connected {
@@ -22,6 +23,19 @@ export interface Connected {
 }
 
 export type Params = Readonly<Record<string, string>>;
+
+/** A server by its issuer, or one process of an installation. */
+export type Target = Pick<TestServer, 'issuer'> | Pick<ServerProcess, 'post'>;
+
+/** A form post to an endpoint for programs, wherever it is served. */
+export function send(
+  target: Target,
+  path: string,
+  params: Params,
+  headers: Params = {},
+): Promise<TokenResponse> {
+  return 'post' in target ? target.post(path, params, headers) : post(target, path, params, headers);
+}
 
 /** What a code exchange left in the hands of the client. */
 export interface Tokens {
@@ -41,12 +55,12 @@ export async function connected(server: TestServer): Promise<Connected> {
 
 /** Redeems a code as the public client that it was issued to; `params` replace or add. */
 export function redeem(
-  server: Pick<TestServer, 'issuer'>,
+  target: Target,
   clientId: string,
   { code, verifier }: { readonly code: string; readonly verifier: string },
   params: Params = {},
 ): Promise<TokenResponse> {
-  return post(server, '/token', {
+  return send(target, '/token', {
     grant_type: 'authorization_code',
     client_id: clientId,
     code,
@@ -58,12 +72,12 @@ export function redeem(
 
 /** Refreshes as a public client; `params` replace or add. */
 export function refresh(
-  server: Pick<TestServer, 'issuer'>,
+  target: Target,
   clientId: string,
   refreshToken: string | undefined,
   params: Params = {},
 ): Promise<TokenResponse> {
-  return post(server, '/token', {
+  return send(target, '/token', {
     grant_type: 'refresh_token',
     client_id: clientId,
     refresh_token: refreshToken ?? '',

@@ -29,7 +29,11 @@ export async function addPerson(server: TestServer, more: { readonly role?: stri
 }
 
 /** Gives the browser a session of this person, as a passkey sign-in would leave it. */
-export async function signedIn(server: TestServer, agent: Agent, person: Person): Promise<void> {
+export async function signedIn(
+  server: TestServer,
+  agent: Pick<Agent, 'setCookie'>,
+  person: Person,
+): Promise<void> {
   const { session, token } = await server.database.prisma.$transaction((tx) =>
     server.installation.sessions.create(
       tx,

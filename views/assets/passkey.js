@@ -35,8 +35,10 @@
       },
       body: JSON.stringify(body),
     });
-    if (!response.ok)
+    if (!response.ok) {
+      await response.body?.cancel();
       throw new Refused(REFUSED[response.status] ?? 'That did not work. Load the page again.');
+    }
     return response.json();
   };
 

@@ -88,6 +88,7 @@ describe('errorBoundary', () => {
       app.log.find((line) => line['request_id'] === headers['x-request-id'] && line['level'] === 'error'),
     ).toMatchObject({
       status: 500,
+      error: 'server_error',
       err: { type: 'Error' },
     });
   });

@@ -67,7 +67,7 @@ export function errorBoundary({ views, log, basePath = '' }: Deps): Middleware {
 
 /** Our own faults are errors, an absent store is a warning, and a refusal is what we are here for. */
 function report(log: Logger, ctx: Context, fault: Fault, error: unknown): void {
-  const line = { request_id: originOf(ctx).requestId, status: fault.status, code: fault.code };
+  const line = { request_id: originOf(ctx).requestId, status: fault.status, error: fault.code };
   if (fault.status === 500) log.error({ ...line, err: error }, 'request failed');
   else if (fault.status > 500) log.warn({ ...line, err: error }, 'request not served');
   else if (error instanceof HttpError) log.debug({ ...line, reason: error.message }, 'request refused');

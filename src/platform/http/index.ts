@@ -13,7 +13,7 @@
  */
 
 export { type Assets, createAssets } from './assets.ts';
-export { type Form, field, fields, readForm, readJson } from './body.ts';
+export { type Form, field, fields, readJson } from './body.ts';
 export { originOf, type RequestState } from './context.ts';
 export { type CookieOptions, type Cookies, createCookies } from './cookies.ts';
 export { createDrain, type Drain } from './drain.ts';
@@ -22,12 +22,11 @@ export { FormForged, HttpError } from './errors.ts';
 export { createForms, type Forms } from './forms.ts';
 export { createInternalApp, health, type ReadinessCheck } from './health.ts';
 export { hostGuard } from './host-guard.ts';
-export { limits, MAX_BODY_BYTES, MAX_PARAMETERS, MAX_URL_BYTES } from './limits.ts';
+export { limits } from './limits.ts';
 export type * from './pages.ts';
 export { prepared } from './prepared.ts';
 export { requestContext } from './request-context.ts';
 export { securityHeaders } from './security-headers.ts';
 export { createHttpServer, serverOptions } from './server.ts';
-export { createClientAddress } from './trusted-proxies.ts';
 export { createViews, type Views } from './views.ts';
 export { describeWhen } from './when.ts';

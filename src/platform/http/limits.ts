@@ -3,7 +3,7 @@ import type { Middleware } from 'koa';
 import { HttpError } from './errors.ts';
 
 /** Bytes of a request target. A long `state` fits; a smuggled document does not. */
-export const MAX_URL_BYTES = 16 * 1024;
+const MAX_URL_BYTES = 16 * 1024;
 /** Bytes of a request body, whatever its type. */
 export const MAX_BODY_BYTES = 64 * 1024;
 /** Parameters of a query or a form. */

@@ -6,7 +6,7 @@ import type { Db } from './store.ts';
 export type AttemptPurpose = 'sign-in' | 'setup' | 'enrolment';
 
 /** Answers (a code, a passkey) that one attempt may give. */
-export const MAX_ANSWERS = 10;
+const MAX_ANSWERS = 10;
 /** WebAuthn Level 3 §13.4.3 asks for challenges that do not live long. */
 const CHALLENGE_SECONDS = 300;
 

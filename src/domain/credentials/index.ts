@@ -15,10 +15,10 @@
  * @see https://www.w3.org/TR/webauthn-3/#sctn-rp-operations ceremonies
  */
 
-export { type Attempt, type AttemptPurpose, type Attempts, createAttempts, MAX_ANSWERS } from './attempts.ts';
+export { type Attempt, type AttemptPurpose, type Attempts, createAttempts } from './attempts.ts';
 export { type Authentication, byPasskey, byPasswordAndCode } from './authentication.ts';
-export { FieldRefused, HashingBusy, type PasskeyRefusal, PasskeyRefused } from './errors.ts';
+export { FieldRefused, type PasskeyRefusal, PasskeyRefused } from './errors.ts';
 export type { NewPasskey } from './passkey-store.ts';
 export { createPasskeys, type PasskeyInfo, type PasskeyOwner, type Passkeys } from './passkeys.ts';
-export { createPasswords, MAX_PASSWORD_LENGTH, MIN_PASSWORD_LENGTH, type Passwords } from './passwords.ts';
+export { createPasswords, type Passwords } from './passwords.ts';
 export { createTotps, type TotpProposal, type Totps } from './totp.ts';

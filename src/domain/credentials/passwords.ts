@@ -10,8 +10,8 @@ import type { Db } from './store.ts';
 /** OWASP's first choice for argon2id: 19 MiB, two passes, one lane. */
 const COST: HashOptions = { type: argon2id, memoryCost: 19_456, timeCost: 2, parallelism: 1 };
 
-export const MIN_PASSWORD_LENGTH = 12;
-export const MAX_PASSWORD_LENGTH = 1024;
+const MIN_PASSWORD_LENGTH = 12;
+const MAX_PASSWORD_LENGTH = 1024;
 
 /** Passwords: the first factor that a person remembers. One alone never makes a session. */
 export interface Passwords {

@@ -38,8 +38,13 @@ const MAX_TEXT = 2_000;
 /** Causes of an error that are followed. */
 const MAX_CAUSES = 3;
 
-/** JSON lines with RFC 3339 times. What could be a secret is replaced by `[redacted]`. */
-export function createLogger({ level, stream = destination({ dest: 2, sync: true }) }: Settings): Logger {
+/**
+ * JSON lines with RFC 3339 times. What could be a secret is replaced by `[redacted]`.
+ *
+ * Lines are written while the process does something else, many at once under load, and to the last
+ * one when it exits.
+ */
+export function createLogger({ level, stream = destination({ dest: 2, sync: false }) }: Settings): Logger {
   const options: LoggerOptions = {
     level,
     base: null,

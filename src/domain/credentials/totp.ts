@@ -51,7 +51,6 @@ export interface Totps {
   ): Promise<{ readonly enrolled: boolean; readonly step: number | undefined }>;
   /** Spends a step: true for exactly one caller, and never again for this step or an earlier one (RFC 6238 §5.2). */
   spend(tx: Db, userId: string, step: number): Promise<boolean>;
-  has(userId: string): Promise<boolean>;
   remove(tx: Db, userId: string, origin: Origin): Promise<void>;
 }
 
@@ -120,10 +119,6 @@ export function createTotps({
         data: { lastStep: BigInt(accepted) },
       });
       return count === 1;
-    },
-
-    async has(userId) {
-      return (await prisma.totp.count({ where: { userId, confirmedAt: { not: null } } })) === 1;
     },
 
     async remove(tx, userId, origin) {

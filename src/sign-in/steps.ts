@@ -10,7 +10,7 @@ import { networkOf, seeOther } from './respond.ts';
 
 /** The one answer to a wrong address, password or code, and to a person who does not exist or is disabled. */
 const NOT_RIGHT =
-  'The e-mail address, password or code is not right. Try again with the code that is shown now.';
+  'The e-mail address, password or code is not right. Try again, with a code that you have not used yet.';
 const OVER = 'That took too long, or there were too many tries. Begin again.';
 const EMAIL_MISSING = 'Type your e-mail address.';
 

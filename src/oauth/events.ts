@@ -43,10 +43,14 @@ export function listen(provider: Provider): void {
 function noteError(ctx: KoaContextWithOIDC, event: AuditEvent, error: ProviderError): void {
   // The library reports what it found first, and then that the redirect is not the client's. That weighs more.
   const note = error.error === 'invalid_redirect_uri' ? noteGraverRefusal : noteRefusal;
+  // An answer of the interaction: it says its own reason, or was recorded when it was given.
+  const { result } = ctx.oidc.entities.Interaction ?? {};
+  const answered = result?.['error'] === error.error ? result : undefined;
+  if (answered?.['recorded']) return;
   note(ctx, {
     event: eventOf(event, error),
     outcome: 'refused',
-    reason: reasonOf(error),
+    reason: typeof answered?.['reason'] === 'string' ? answered['reason'] : reasonOf(error),
     client: clientOf(ctx),
     subject: ctx.oidc.session?.accountId,
   });

@@ -38,7 +38,6 @@ export function introspectionRoutes({ provider, pool, issuer, verify }: Deps): R
 
   router.post('/introspect', endpoint, async (context) => {
     const ctx = context as unknown as KoaContextWithOIDC;
-    ctx.set('Cache-Control', 'no-store');
     const token = ctx.oidc.params?.['token'];
     if (typeof token !== 'string' || token === '') throw new errors.InvalidRequest('token is required');
     const caller = ctx.oidc.client?.clientId ?? '';

@@ -10,10 +10,13 @@ import type { Database } from '../platform/database/index.ts';
 
 import { resourceOf } from './configuration/resources.ts';
 import { setPendingGrant } from './pending-grant.ts';
+import { authorityAt, mayRemember } from './trust.ts';
 
 /** What the consent page decided, kept in the interaction's result until the library resumes. */
 export interface ConsentDecision {
   readonly userId: string;
+  /** `auth_time` of the session in which it was made. NumericDate. */
+  readonly authTime: number;
   readonly resource: string;
   readonly scopes: readonly string[];
 }
@@ -54,7 +57,9 @@ export function createLoadGrant({
 
     let consented: readonly string[] | undefined;
     if (decided) {
-      if (decided.userId !== userId || decided.resource !== resource.identifier) return undefined;
+      // Signed out, or in as somebody else, meanwhile: whoever is here now is asked.
+      const same = decided.userId === userId && (session.loginTs ?? 0) >= decided.authTime;
+      if (!same || decided.resource !== resource.identifier) return undefined;
       consented = decided.scopes;
     } else {
       const key = {
@@ -63,13 +68,13 @@ export function createLoadGrant({
         resourceId: resource.id,
         redirectUri: normalizeRedirectUri(redirectUri),
       };
-      consented = await silently(key, { trust, redirectUri, prompts: ctx.oidc.prompts });
+      consented = await silently(key, { trust, redirectUri, requested, prompts: ctx.oidc.prompts });
     }
     if (!consented) return undefined;
 
     const { scopes, dropped } = effectiveAuthority({
+      ...authorityAt(resource),
       requested: requested.filter((scope) => !OIDC_SCOPES.has(scope)),
-      offered: resource.scopes.map(({ scope }) => scope),
       permitted,
       trust,
       consented,
@@ -86,20 +91,23 @@ export function createLoadGrant({
   };
 
   /**
-   * Remembered consent may stand in for the page only for a client that the installation trusts, and
-   * never where another program on the same machine could take the client's place (RFC 8252 §8.6).
+   * Remembered consent may stand in for the page only for a client that the installation trusts, for
+   * one of its own nothing needs to be remembered; and never where another program on the same
+   * machine could take the client's place (RFC 8252 §8.6).
    */
   async function silently(
     key: Parameters<typeof rememberedScopes>[1],
     asked: {
       readonly trust: TrustLevel;
       readonly redirectUri: string;
+      readonly requested: readonly string[];
       readonly prompts: ReadonlySet<string>;
     },
   ): Promise<readonly string[] | undefined> {
-    const trusted = asked.trust === 'trusted' || asked.trust === 'first_party';
     const checked = checkRedirectUri(asked.redirectUri);
-    if (!trusted || !checked.ok || checked.kind !== 'https' || asked.prompts.has('consent')) return undefined;
+    const web = checked.ok && checked.kind === 'https';
+    if (!mayRemember(asked.trust) || !web || asked.prompts.has('consent')) return undefined;
+    if (asked.trust === 'first_party') return asked.requested;
     const scopes = await rememberedScopes(prisma, key);
     return scopes.length > 0 ? scopes : undefined;
   }

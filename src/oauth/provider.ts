@@ -97,7 +97,7 @@ function configurationOf(deps: ProviderDeps): Configuration {
     },
     fetch: fetchClientDocument(deps.fetch),
     interactions: {
-      policy: createInteractionPolicy(),
+      policy: createInteractionPolicy(deps.currentSession),
       url: (_ctx, interaction) => `${basePath}/interaction/${interaction.uid}`,
     },
     cookies: {

@@ -1,8 +1,8 @@
 /** An error of the library; `error_detail` is for us and never leaves. */
 export interface ProviderError extends Error {
-  readonly error?: string;
-  readonly error_description?: string;
-  readonly error_detail?: string;
+  readonly error?: string | undefined;
+  readonly error_description?: string | undefined;
+  readonly error_detail?: string | undefined;
 }
 
 /** What our own hooks say exactly in `error_detail`: the words of the record, no sentence. */

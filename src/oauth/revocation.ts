@@ -37,7 +37,6 @@ export function revocationRoutes({ provider, pool, issuer, verify }: Deps): Rout
 
   router.post('/revoke', endpoint, async (context) => {
     const ctx = context as unknown as KoaContextWithOIDC;
-    ctx.set('Cache-Control', 'no-store');
     const token = ctx.oidc.params?.['token'];
     if (typeof token !== 'string' || token === '') throw new errors.InvalidRequest('token is required');
     const caller = ctx.oidc.client?.clientId ?? '';

@@ -5,6 +5,7 @@ import { type AuthorityFacts, effectiveAuthority } from './effective.ts';
 const facts: AuthorityFacts = {
   requested: ['files:read', 'files:write'],
   offered: ['files:read', 'files:write', 'files:delete'],
+  destructive: new Set(['files:delete']),
   permitted: 'all',
   trust: 'known',
   consented: undefined,
@@ -47,6 +48,17 @@ describe('effectiveAuthority', () => {
 
   it('leaves a blocked client nothing', () => {
     expect(effectiveAuthority({ ...facts, trust: 'blocked' }).scopes).toEqual([]);
+  });
+
+  it('keeps what is destructive from a client that nobody vouches for, and from no other', () => {
+    const requested = ['files:read', 'files:delete'];
+    expect(effectiveAuthority({ ...facts, requested, trust: 'untrusted' })).toEqual({
+      scopes: ['files:read'],
+      dropped: [{ scope: 'files:delete', reason: 'above_client_trust' }],
+    });
+    for (const trust of ['known', 'trusted', 'first_party'] as const) {
+      expect(effectiveAuthority({ ...facts, requested, trust }).scopes).toEqual(requested);
+    }
   });
 
   it('counts a doubled scope once', () => {

@@ -14,6 +14,8 @@ export interface AuthorityFacts {
   readonly requested: readonly string[];
   /** What the resource offers. */
   readonly offered: readonly string[];
+  /** Those of them that the resource calls destructive. */
+  readonly destructive: ReadonlySet<string>;
   /** What the user's roles permit at this resource; `'all'` for a role without limits. */
   readonly permitted: 'all' | ReadonlySet<string>;
   readonly trust: TrustLevel;
@@ -51,6 +53,7 @@ function whyNot(
   scope: string,
   facts: {
     readonly offered: ReadonlySet<string>;
+    readonly destructive: ReadonlySet<string>;
     readonly permitted: 'all' | ReadonlySet<string>;
     readonly trust: TrustLevel;
     readonly consented: ReadonlySet<string> | undefined;
@@ -59,6 +62,7 @@ function whyNot(
   if (!facts.offered.has(scope)) return 'not_offered_by_resource';
   if (facts.permitted !== 'all' && !facts.permitted.has(scope)) return 'not_permitted_by_role';
   if (facts.trust === 'blocked') return 'above_client_trust';
+  if (facts.trust === 'untrusted' && facts.destructive.has(scope)) return 'above_client_trust';
   if (facts.consented && !facts.consented.has(scope)) return 'not_consented';
   return undefined;
 }

@@ -22,6 +22,8 @@ export interface GrantFacts {
   readonly resource: string;
   readonly resourceActive: boolean;
   readonly offered: readonly string[];
+  /** Those of them that the resource calls destructive. */
+  readonly destructive: ReadonlySet<string>;
   readonly permitted: 'all' | ReadonlySet<string>;
   /** Resource scopes consented to. */
   readonly scopes: readonly string[];
@@ -90,6 +92,7 @@ const GRANT_COLUMNS = `
   u.disabled_at IS NULL AS user_active,
   res.identifier AS resource, res.removed_at IS NULL AS resource_active,
   ARRAY(SELECT rs.scope FROM resource_scopes rs WHERE rs.resource_id = res.id ORDER BY rs.position) AS offered,
+  ARRAY(SELECT rs.scope FROM resource_scopes rs WHERE rs.resource_id = res.id AND rs.destructive) AS destructive,
   ARRAY(SELECT DISTINCT COALESCE(rp.scope, '*') FROM memberships m
         JOIN role_permits rp ON rp.role_id = m.role_id
         WHERE m.user_id = g.user_id AND m.tenant_id = g.tenant_id
@@ -191,6 +194,7 @@ function grantOf(row: Record<string, unknown>): GrantFacts {
     resource: row['resource'] as string,
     resourceActive: row['resource_active'] as boolean,
     offered: row['offered'] as string[],
+    destructive: new Set(row['destructive'] as string[]),
     permitted: permitted.includes('*') ? 'all' : new Set(permitted),
     scopes: row['scopes'] as string[],
     oidcScopes: row['oidc_scopes'] as string[],

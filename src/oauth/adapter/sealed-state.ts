@@ -12,14 +12,17 @@ const UPSERT = `
   WHERE interactions.consumed_at IS NULL`;
 const FIND =
   'SELECT sealed FROM interactions WHERE id_hash = $1 AND consumed_at IS NULL AND expires_at > now()';
-const END = 'DELETE FROM interactions WHERE id_hash = $1 AND expires_at > now()';
+const END = `
+  UPDATE interactions SET consumed_at = now(), sealed = ''
+  WHERE id_hash = $1 AND consumed_at IS NULL AND expires_at > now()`;
 
 /**
  * Short-lived state of an authorization under way. Its id is what the browser holds, so the row is
  * found by the hash of it and its content is sealed: a copy of the table opens no interaction.
  *
  * The database decides who ends it: of two requests that resume one interaction, the second is
- * refused, and so one decision makes one code.
+ * refused, and so one decision makes one code. An ended one leaves its hash behind, so that a form
+ * that was still on its way cannot bring it back to life.
  */
 export function sealedState(
   kind: string,
@@ -34,11 +37,12 @@ export function sealedState(
   return {
     async upsert(id, payload, expiresIn) {
       const hash = key(id);
-      await pool.query({
+      const { rowCount } = await pool.query({
         name: 'state-upsert',
         text: UPSERT,
         values: [hash, kind, sealer.seal(place(hash), JSON.stringify(payload)), expiresIn],
       });
+      if (rowCount !== 1) throw alreadyAnswered();
     },
 
     async find(id) {
@@ -54,7 +58,7 @@ export function sealedState(
 
     async destroy(id) {
       const { rowCount } = await pool.query({ name: 'state-end', text: END, values: [key(id)] });
-      if (rowCount !== 1) throw new errors.SessionNotFound('this authorization was already answered');
+      if (rowCount !== 1) throw alreadyAnswered();
     },
 
     consume: unused,
@@ -62,6 +66,10 @@ export function sealedState(
     findByUid: unused,
     findByUserCode: unused,
   };
+}
+
+function alreadyAnswered(): Error {
+  return new errors.SessionNotFound('this authorization was already answered');
 }
 
 /** The library's model has more verbs than any of our models uses; an unexpected one must not pass as done. */

@@ -1,18 +1,32 @@
 import type { KoaContextWithOIDC } from 'oidc-provider';
 import { interactionPolicy } from 'oidc-provider';
 
+import type { CurrentSession } from './session.ts';
+
 const { Check, Prompt } = interactionPolicy;
+
+/** What an interaction remembers about the moment in which the request came. */
+export interface PromptDetails {
+  /** `auth_time` of whoever was signed in, in milliseconds since the epoch. */
+  readonly authTimeThen?: number | undefined;
+}
 
 /**
  * When a person must be asked, and for what. Two prompts only: `login` and `consent`.
  *
  * Our session is the authority on who is there and since when; the library's is derived from it at
- * every request, so signing in again is seen here as a newer `auth_time`.
+ * every request. Each interaction remembers the sign-in that stood when it began, so that a newer
+ * one can be told from it.
  */
-export function createInteractionPolicy(): InstanceType<typeof Prompt>[] {
+export function createInteractionPolicy(currentSession: CurrentSession): InstanceType<typeof Prompt>[] {
+  const details = async (ctx: KoaContextWithOIDC) => {
+    const remembered: PromptDetails = { authTimeThen: (await currentSession(ctx))?.authTime.getTime() };
+    return { ...remembered };
+  };
   return [
     new Prompt(
       { name: 'login', requestable: true },
+      details,
       new Check(
         'no_session',
         'nobody is signed in',
@@ -23,6 +37,7 @@ export function createInteractionPolicy(): InstanceType<typeof Prompt>[] {
     ),
     new Prompt(
       { name: 'consent', requestable: true },
+      details,
       new Check(
         'consent_missing',
         'consent is required',
@@ -39,7 +54,7 @@ function tooOld({ oidc }: KoaContextWithOIDC): boolean {
   const maxAge = Number(oidc.params?.['max_age'] ?? oidc.params?.['plain_max_age'] ?? Number.NaN);
   const authTime = oidc.session?.loginTs;
   if (Number.isNaN(maxAge) || authTime === undefined) return false;
-  // An answer to this very request counts even if `max_age` is shorter than the time to consent.
-  if (oidc.result?.login) return false;
-  return Date.now() / 1000 - authTime > maxAge;
+  // The interaction asked already (`dispatch.ts`), and the time to consent does not count.
+  if (oidc.result && 'login' in oidc.result) return false;
+  return maxAge === 0 || Date.now() / 1000 - authTime > maxAge;
 }

@@ -2,7 +2,16 @@ import type { Client, KoaContextWithOIDC, ResourceServer } from 'oidc-provider';
 import { errors } from 'oidc-provider';
 import type { Pool } from 'pg';
 
+import { findClient } from '../../domain/clients/index.ts';
 import { findResource, listResources, type Resource } from '../../domain/resources/index.ts';
+import { DEFAULT_TENANT } from '../../kernel/ids.ts';
+
+/** Said of a resource that does not exist and of one that somebody may not know of: outside they are the same. */
+export const UNKNOWN_RESOURCE = {
+  error: 'invalid_target',
+  error_description: 'the requested resource is not known here',
+  reason: 'resource_unknown',
+} as const;
 
 const OIDC_SCOPES = ['openid', 'offline_access'];
 
@@ -28,22 +37,26 @@ export function resourceIndicators({
   return {
     enabled: true,
 
-    /** A request without `resource` is for the one that is configured, or the only one there is. */
-    async defaultResource(_ctx: KoaContextWithOIDC, _client?: Client): Promise<string> {
+    /** A request without `resource` is for the one that is configured, or the only one of the client's tenant. */
+    async defaultResource(_ctx: KoaContextWithOIDC, client?: Client): Promise<string> {
       if (defaultResource) return defaultResource;
-      const [only, ...others] = await listResources(pool);
+      const tenant = (client && (await findClient(pool, client.clientId)))?.tenantId ?? DEFAULT_TENANT;
+      const [only, ...others] = (await listResources(pool)).filter(({ tenantId }) => tenantId === tenant);
       if (only && others.length === 0) return only.identifier;
       throw new errors.InvalidTarget(
         'the request must name the MCP server it is for, by the "resource" parameter (RFC 8707)',
+        'resource_missing',
       );
     },
 
     async getResourceServerInfo(ctx: KoaContextWithOIDC, identifier: string): Promise<ResourceServer> {
       if (Array.isArray(ctx.oidc.params?.['resource']) && ctx.oidc.params['resource'].length > 1) {
-        throw new errors.InvalidTarget('one authorization is for one resource');
+        throw new errors.InvalidTarget('one authorization is for one resource', 'resource_ambiguous');
       }
       const resource = await findResource(pool, identifier);
-      if (!resource) throw new errors.InvalidTarget('the requested resource is not known here');
+      if (!resource || !(await mayKnow(ctx.oidc.client, resource))) {
+        throw new errors.InvalidTarget(UNKNOWN_RESOURCE.error_description, UNKNOWN_RESOURCE.reason);
+      }
       resourceBy.set(ctx, resource);
       settleScope(ctx, resource);
       return {
@@ -56,6 +69,12 @@ export function resourceIndicators({
 
     useGrantedResource: async () => true,
   };
+
+  /** A client that a tenant registered is its own; one that registered itself is nobody's, and its user decides. */
+  async function mayKnow(client: Client | undefined, { tenantId }: Resource): Promise<boolean> {
+    const known = client && (await findClient(pool, client.clientId));
+    return known?.registration !== 'preregistered' || known.tenantId === tenantId;
+  }
 }
 
 /**

@@ -55,6 +55,7 @@ export function narrow(ctx: KoaContextWithOIDC, grant: GrantFacts): NarrowedAuth
   const authority = effectiveAuthority({
     requested: requested.length > 0 ? ofResource : grant.scopes,
     offered: grant.offered,
+    destructive: grant.destructive,
     permitted: grant.permitted,
     trust: grant.clientTrust,
     consented: grant.scopes,

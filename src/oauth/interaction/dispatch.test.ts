@@ -2,26 +2,38 @@ import { describe, expect, it } from 'vitest';
 
 import { nextStep } from './dispatch.ts';
 
-const started = 1_800_000_000;
-const plain = { startedAt: started, prompts: new Set<string>(), maxAge: undefined };
-const signedInAt = (seconds: number) => ({ authTime: new Date(seconds * 1000) });
+const now = new Date('2026-11-21T12:00:00.500Z');
+const ago = (seconds: number) => new Date(now.getTime() - seconds * 1000);
+const signedIn = (authTime: Date) => ({ authTime });
+const plain = { authTimeThen: undefined, prompts: new Set<string>(), maxAge: undefined };
 
 describe('nextStep', () => {
   it('asks for a sign-in first, and then for consent', () => {
-    expect(nextStep(undefined, plain, started)).toBe('sign-in');
-    expect(nextStep(signedInAt(started - 3600), plain, started)).toBe('consent');
+    expect(nextStep(undefined, plain, now)).toBe('sign-in');
+    expect(nextStep(signedIn(ago(3600)), { ...plain, authTimeThen: ago(3600) }, now)).toBe('consent');
   });
 
-  it('M12: does not take an old sign-in for the one that prompt=login asks for', () => {
-    const login = { ...plain, prompts: new Set(['login']) };
-    expect(nextStep(signedInAt(started - 1), login, started + 5)).toBe('sign-in-again');
-    expect(nextStep(signedInAt(started + 3), login, started + 5)).toBe('consent');
+  it('takes a sign-in that the request itself led to, whatever it asks for', () => {
+    const strict = { ...plain, prompts: new Set(['login']), maxAge: 1 };
+    expect(nextStep(signedIn(ago(120)), strict, now)).toBe('consent');
   });
 
-  it('asks again when the sign-in is older than max_age, and accepts one that answers this request', () => {
+  it('M12: does not take the sign-in that stood already for the one that prompt=login asks for', () => {
+    const login = { ...plain, prompts: new Set(['login']), authTimeThen: ago(0.2) };
+    expect(nextStep(signedIn(ago(0.2)), login, now)).toBe('sign-in-again');
+    expect(nextStep(signedIn(ago(60)), login, now)).toBe('sign-in-again');
+    expect(nextStep(signedIn(ago(0.1)), login, now)).toBe('consent');
+  });
+
+  it('asks again when the sign-in that stood already is older than max_age', () => {
     const recent = { ...plain, maxAge: 60 };
-    expect(nextStep(signedInAt(started - 120), recent, started)).toBe('sign-in-again');
-    expect(nextStep(signedInAt(started - 30), recent, started)).toBe('consent');
-    expect(nextStep(signedInAt(started + 1), { ...plain, maxAge: 1 }, started + 120)).toBe('consent');
+    expect(nextStep(signedIn(ago(120)), { ...recent, authTimeThen: ago(120) }, now)).toBe('sign-in-again');
+    expect(nextStep(signedIn(ago(30)), { ...recent, authTimeThen: ago(30) }, now)).toBe('consent');
+    expect(nextStep(signedIn(ago(1)), { ...recent, authTimeThen: ago(120) }, now)).toBe('consent');
+  });
+
+  it('reads max_age=0 as prompt=login', () => {
+    const zero = { ...plain, maxAge: 0, authTimeThen: now };
+    expect(nextStep(signedIn(now), zero, now)).toBe('sign-in-again');
   });
 });

@@ -3,10 +3,10 @@ import type { Session } from '../../domain/sessions/index.ts';
 /** What an authorization under way needs next from the person. */
 export type Step = 'sign-in' | 'sign-in-again' | 'consent';
 
-/** The part of an interaction that decides. Times are NumericDate. */
+/** The part of an interaction that decides. */
 export interface InteractionFacts {
-  /** When the authorization request came. */
-  readonly startedAt: number;
+  /** `auth_time` of whoever was signed in when the authorization request came; `undefined` when nobody was. */
+  readonly authTimeThen: Date | undefined;
   readonly prompts: ReadonlySet<string>;
   /** Seconds. */
   readonly maxAge: number | undefined;
@@ -15,19 +15,19 @@ export interface InteractionFacts {
 /**
  * The only place that picks the next step. The steps lead back here, never to one another.
  *
- * `prompt=login` is met by a sign-in that happened after the request came; an older one, however
- * recent, is not what was asked for (OpenID Connect Core §3.1.2.1).
+ * `prompt=login` is met by a sign-in that is newer than the one that stood when the request came; an
+ * older one, however recent, is not what was asked for (OpenID Connect Core §3.1.2.1). Two sign-ins
+ * are compared and no clocks, so neither skew nor a request in the same second lets one pass. `max_age=0` asks for the same.
  */
 export function nextStep(
   session: Pick<Session, 'authTime'> | undefined,
-  interaction: InteractionFacts,
-  now: number,
+  { authTimeThen, prompts, maxAge }: InteractionFacts,
+  now: Date,
 ): Step {
   if (!session) return 'sign-in';
-  const authTime = session.authTime.getTime() / 1000;
-  const answered = authTime >= interaction.startedAt;
-  if (interaction.prompts.has('login') && !answered) return 'sign-in-again';
-  if (interaction.maxAge !== undefined && !answered && now - authTime > interaction.maxAge)
-    return 'sign-in-again';
-  return 'consent';
+  const signedInSince = authTimeThen === undefined || session.authTime > authTimeThen;
+  if (signedInSince) return 'consent';
+  if (prompts.has('login') || maxAge === 0) return 'sign-in-again';
+  const age = (now.getTime() - session.authTime.getTime()) / 1000;
+  return maxAge !== undefined && age > maxAge ? 'sign-in-again' : 'consent';
 }

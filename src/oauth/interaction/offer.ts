@@ -1,10 +1,17 @@
 import type { Client } from 'oidc-provider';
 
-import { effectiveAuthority, type TrustLevel } from '../../domain/authority/index.ts';
+import {
+  type EffectiveAuthority,
+  effectiveAuthority,
+  type TrustLevel,
+} from '../../domain/authority/index.ts';
 import { checkRedirectUri, findClient, normalizeRedirectUri } from '../../domain/clients/index.ts';
 import { type ConsentKey, permittedScopes, rememberedScopes } from '../../domain/grants/index.ts';
 import { findResource, type Resource } from '../../domain/resources/index.ts';
+import { rolesOf } from '../../domain/tenants/index.ts';
 import type { Database } from '../../platform/database/index.ts';
+import { UNKNOWN_RESOURCE } from '../configuration/resources.ts';
+import { authorityAt, mayRemember } from '../trust.ts';
 
 /** What one person is asked to allow, with everything the page must say about it. */
 export interface Offer {
@@ -14,9 +21,8 @@ export interface Offer {
   readonly firstSeen: Date | undefined;
   readonly resource: Resource;
   readonly redirectUri: string;
-  /** What may be allowed: asked for, and permitted by everybody else who has a say. */
+  /** What may be allowed: asked for, and permitted by everybody else who has a say. Never empty. */
   readonly scopes: readonly string[];
-  readonly oidcScopes: readonly string[];
   /** What this person allowed this client here before. */
   readonly remembered: readonly string[];
   readonly key: ConsentKey;
@@ -24,13 +30,17 @@ export interface Offer {
   readonly mayContinue: boolean;
 }
 
+/** Why there is nothing to offer. */
+export type NoOffer =
+  /** What the request named ceased to be since it came: nobody to answer to, or nothing to answer about. */
+  | { readonly gone: 'redirect_uri' | 'resource_unknown' }
+  /** An answer for the client. `reason` is for the record. */
+  | { readonly error: string; readonly error_description: string; readonly reason: string };
+
 const NOTHING: readonly string[] = [];
 const OIDC_SCOPES = new Set(['openid', 'offline_access']);
 
-/**
- * Puts the offer together, from the stored request and from nothing that the browser sends now.
- * `undefined` when the client, its redirect or the resource ceased to be since the request came.
- */
+/** Puts the offer together, from the stored request and from nothing that the browser sends now. */
 export async function makeOffer(
   { pool, prisma }: Database,
   client: Client,
@@ -41,49 +51,65 @@ export async function makeOffer(
     readonly redirectUri: string;
     readonly prompts: ReadonlySet<string>;
   },
-): Promise<Offer | undefined> {
+): Promise<Offer | NoOffer> {
+  const { userId, redirectUri } = request;
   const [resource, known] = await Promise.all([
     findResource(pool, request.resource),
     findClient(pool, client.clientId),
   ]);
-  if (!resource || !client.redirectUriAllowed(request.redirectUri)) return undefined;
+  if (!client.redirectUriAllowed(redirectUri)) return { gone: 'redirect_uri' };
+  if (!resource) return { gone: 'resource_unknown' };
 
   const key = {
-    userId: request.userId,
+    userId,
     clientId: client.clientId,
     resourceId: resource.id,
-    redirectUri: normalizeRedirectUri(request.redirectUri),
+    redirectUri: normalizeRedirectUri(redirectUri),
   };
   const trust = known?.trust ?? 'untrusted';
   const [permitted, remembered] = await Promise.all([
-    permittedScopes(prisma, { userId: request.userId, tenantId: resource.tenantId, resourceId: resource.id }),
+    permittedScopes(prisma, { userId, tenantId: resource.tenantId, resourceId: resource.id }),
     trust === 'untrusted' ? NOTHING : rememberedScopes(prisma, key),
   ]);
-  const requested = request.scope.split(' ').filter(Boolean);
-  const { scopes } = effectiveAuthority({
-    requested: requested.filter((scope) => !OIDC_SCOPES.has(scope)),
-    offered: resource.scopes.map(({ scope }) => scope),
+  const authority = effectiveAuthority({
+    ...authorityAt(resource),
+    requested: request.scope.split(' ').filter((scope) => scope !== '' && !OIDC_SCOPES.has(scope)),
     permitted,
     trust,
     consented: undefined,
   });
-  const mayBeRemembered = trust === 'trusted' || trust === 'first_party';
+  const { scopes } = authority;
+  if (scopes.length === 0) {
+    const outsider = (await rolesOf(prisma, userId, resource.tenantId)).length === 0;
+    return outsider ? UNKNOWN_RESOURCE : nothingLeft(authority);
+  }
   return {
     client,
     trust,
     registration: known?.registration ?? 'document',
     firstSeen: known?.createdAt,
     resource,
-    redirectUri: request.redirectUri,
+    redirectUri,
     scopes,
-    oidcScopes: requested.filter((scope) => OIDC_SCOPES.has(scope)),
     remembered,
     key,
     mayContinue:
-      mayBeRemembered &&
+      mayRemember(trust) &&
       !request.prompts.has('consent') &&
-      scopes.length > 0 &&
       scopes.every((scope) => remembered.includes(scope)),
+  };
+}
+
+/** RFC 6749 §4.1.2.1: denied, since somebody who has a say permits none of it. */
+function nothingLeft({ dropped }: EffectiveAuthority): NoOffer {
+  const reason = dropped[0]?.reason ?? 'not_offered_by_resource';
+  return {
+    error: 'access_denied',
+    error_description:
+      reason === 'above_client_trust'
+        ? 'this program may have none of what it asked for'
+        : 'your role permits none of what was asked for',
+    reason,
   };
 }
 

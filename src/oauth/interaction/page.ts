@@ -1,4 +1,5 @@
 import type { Lifetimes } from '../../config/config.ts';
+import type { ResourceTool } from '../../domain/resources/index.ts';
 import type { Session } from '../../domain/sessions/index.ts';
 import { type ConsentPage, type ContinuePage, describeWhen } from '../../platform/http/index.ts';
 
@@ -29,7 +30,24 @@ function clientLine(offer: Offer, now: Date): ConsentPage['client'] {
   };
 }
 
-/** The consent page: each scope in a sentence, with the tools behind it; nothing preselected that reaches further than reading. */
+/**
+ * What a scope is called when no tool says what it does: only what says that it reads, reads
+ * (`files:read`, `calendar.readonly`, `list_issues`).
+ */
+const NAMED_FOR_READING = /(?:^|[:./_-])(?:read|readonly|list|search|view)(?:$|[:./_-])/i;
+const NAMED_FOR_MORE = /(?:^|[:./_-])(?:write|create|update|delete|send|manage|admin|all|full)(?:$|[:./_-])/i;
+
+/** Whether all that a scope lets a program do is look. */
+function onlyReads(scope: string, destructive: boolean, tools: readonly ResourceTool[]): boolean {
+  if (destructive) return false;
+  if (tools.length > 0) return tools.every((tool) => tool.effect === 'read');
+  return NAMED_FOR_READING.test(scope) && !NAMED_FOR_MORE.test(scope);
+}
+
+/**
+ * The consent page: each scope in a sentence, with the tools behind it. Preselected is what only
+ * reads, and what was allowed before; what is destructive is ticked each time anew.
+ */
 export function consentPage(
   offer: Offer,
   user: Session['user'],
@@ -48,14 +66,13 @@ export function consentPage(
       const tools = resource.tools.filter((tool) => tool.scopes.includes(scope));
       const destructive =
         (known?.destructive ?? false) || tools.some((tool) => tool.effect === 'destructive');
-      const readsOnly = !destructive && tools.every((tool) => tool.effect === 'read');
       const before = remembered.includes(scope);
       return {
         scope,
         sentence: known?.description ?? scope,
         tools: tools.map(({ name, title, effect }) => ({ name, title, effect })),
         destructive,
-        checked: before || readsOnly,
+        checked: (before && !(destructive && trust === 'known')) || onlyReads(scope, destructive, tools),
         isNew: remembered.length > 0 && !before,
         alreadyGranted: before,
       };

@@ -1,0 +1,88 @@
+import { type AuditEntry, recordAudit } from '../../domain/audit/index.ts';
+import { normalizeRegistration, registerClient } from '../../domain/clients/index.ts';
+import { rememberConsent } from '../../domain/grants/index.ts';
+import type { Session } from '../../domain/sessions/index.ts';
+import { epochSeconds } from '../../kernel/clock.ts';
+import type { Origin } from '../../kernel/origin.ts';
+import type { Database } from '../../platform/database/index.ts';
+import { type Form, field, fields, HttpError } from '../../platform/http/index.ts';
+import type { ConsentDecision } from '../load-grant.ts';
+
+import type { Offer } from './offer.ts';
+
+/** What an interaction ends with. A `reason` goes into the record when the browser takes the answer along, unless it is recorded. */
+export type Answer =
+  | {
+      readonly error: string;
+      readonly error_description: string;
+      readonly reason: string;
+      readonly recorded?: boolean;
+    }
+  | { readonly login: null; readonly consent: ConsentDecision };
+
+/** What the form says: allowed is exactly what was ticked, and nothing ticked is a denial. */
+export function answerOf(offer: Offer, session: Session, form: Form): Answer {
+  const chosen = new Set(fields(form, 'scope'));
+  const scopes = offer.scopes.filter((scope) => chosen.has(scope));
+  const allowed = field(form, 'decision') === 'allow';
+  if (!allowed || scopes.length === 0) {
+    return {
+      error: 'access_denied',
+      error_description: 'the request was denied',
+      reason: allowed ? 'nothing_selected' : 'denied_by_user',
+      recorded: true,
+    };
+  }
+  return {
+    // The prompt is answered. Who is signed in is not taken from here but asked of our session again.
+    login: null,
+    consent: {
+      userId: session.user.id,
+      authTime: epochSeconds(session.authTime),
+      resource: offer.resource.identifier,
+      scopes,
+    },
+  };
+}
+
+/** Records what a person decided, with what is remembered of it. */
+export async function keepAnswer(
+  prisma: Database['prisma'],
+  { offer, session, answer }: { readonly offer: Offer; readonly session: Session; readonly answer: Answer },
+  origin: Origin,
+): Promise<void> {
+  const entry = {
+    tenant: offer.resource.tenantId,
+    subject: session.user.id,
+    client: offer.client.clientId,
+    resource: offer.resource.identifier,
+    scopes: offer.scopes,
+  };
+  if ('error' in answer) {
+    const { reason } = answer;
+    const denied: AuditEntry = { ...entry, event: 'consent.denied', outcome: 'refused', reason };
+    await recordAudit(prisma, denied, origin);
+    return;
+  }
+  const { scopes } = answer.consent;
+  await keepDocument(prisma, offer, origin);
+  await prisma.$transaction(async (tx) => {
+    if (offer.trust !== 'untrusted') {
+      await rememberConsent(tx, { ...offer.key, tenantId: offer.resource.tenantId }, scopes);
+    }
+    await recordAudit(tx, { ...entry, event: 'consent.granted', outcome: 'success', scopes }, origin);
+  });
+}
+
+/** What a document said when it was consented to stays on record; the grant refers to it. */
+async function keepDocument(
+  prisma: Database['prisma'],
+  { client, registration }: Offer,
+  origin: Origin,
+): Promise<void> {
+  if (registration !== 'document') return;
+  const normalized = normalizeRegistration(client.metadata(), { kind: 'document' });
+  if (!normalized.ok) throw new HttpError(400, 'invalid_request', normalized.reason);
+  const { metadata } = normalized;
+  await registerClient(prisma, { id: client.clientId, registration, metadata }, origin);
+}

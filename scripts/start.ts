@@ -5,6 +5,11 @@ import { ConfigError, loadConfig } from '../src/config/load.ts';
 import { addResource, findResource } from '../src/domain/resources/index.ts';
 import { newId } from '../src/kernel/ids.ts';
 import { type RunningServer, startServer, untilSignal } from '../src/main.ts';
+import {
+  DataDirectoryInUse,
+  EmbeddedPostgresFailed,
+  MigrationRefused,
+} from '../src/platform/database/index.ts';
 
 /**
  * `npm start`: the authorization server and, on a loopback issuer, the example MCP server that it
@@ -78,7 +83,17 @@ async function greet(
 try {
   await main();
 } catch (error) {
-  const known = error instanceof ConfigError || (error instanceof Error && 'code' in error);
-  console.error(known ? error.message : error);
+  console.error(adviceOn(error) ?? error);
   process.exitCode = 1;
+}
+
+/** What can be done about it, in words; `undefined` for a fault of ours, whose stack is worth more. */
+function adviceOn(error: unknown): string | undefined {
+  const ours = [ConfigError, DataDirectoryInUse, EmbeddedPostgresFailed, MigrationRefused];
+  if (!(error instanceof Error)) return undefined;
+  if (ours.some((known) => error instanceof known)) return error.message;
+  if (!('code' in error)) return undefined;
+  return error.code === 'EADDRINUSE'
+    ? `${error.message}. Stop what listens there, or choose other addresses: .env.example says how.`
+    : error.message;
 }

@@ -7,6 +7,8 @@ export interface Decision {
   /** What to tick at consent; everything that is offered when left out. */
   readonly scopes?: readonly string[];
   readonly deny?: boolean;
+  /** What the authenticator app shows, when not what it shows now. */
+  readonly code?: string;
 }
 
 /**
@@ -30,7 +32,7 @@ export async function walk(
 function answer(
   page: Page,
   person: Person,
-  { scopes, deny }: Decision,
+  { scopes, deny, code }: Decision,
 ): Record<string, string | readonly string[]> {
   switch (page.form?.step) {
     case 'identify':
@@ -38,7 +40,7 @@ function answer(
     case 'password':
       return { password: person.password };
     case 'totp':
-      return { code: totpCode(person.totpSecret) };
+      return { code: code ?? totpCode(person.totpSecret) };
     case 'consent': {
       const offered = page.form.checkboxes.map(({ value }) => value);
       return { scope: scopes ?? offered, decision: deny ? 'deny' : 'allow' };

@@ -93,6 +93,7 @@ export async function createApp(deps: AppDeps): Promise<{ readonly public: Koa; 
       views,
       sessionCookie,
       basePath,
+      describe: oauth.purposeOf,
     }),
   );
   doors.use(

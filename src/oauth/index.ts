@@ -19,11 +19,12 @@ import mount from 'koa-mount';
 import { recordAudit } from '../domain/audit/index.ts';
 import { listResources } from '../domain/resources/index.ts';
 import type { Session } from '../domain/sessions/index.ts';
-import { type Forms, originOf } from '../platform/http/index.ts';
+import { type Forms, originOf, type Purpose } from '../platform/http/index.ts';
 import type { Limiter } from '../platform/throttle/index.ts';
 
 import { authorizationEndpoint } from './authorization-endpoint.ts';
 import { failureOf } from './events.ts';
+import { describePurpose } from './interaction/purpose.ts';
 import { interactionRoutes } from './interaction/routes.ts';
 import { introspectionRoutes } from './introspection.ts';
 import { serverMetadata } from './metadata/document.ts';
@@ -48,6 +49,8 @@ export interface OAuth {
   readonly metadata: Middleware;
   /** Every other endpoint, mounted under the issuer's path. */
   readonly endpoints: Middleware;
+  /** Who asks, and for which server, when a sign-in leads back to an authorization. */
+  readonly purposeOf: (continueTo: string) => Promise<Purpose | undefined>;
 }
 
 export function createOAuth(deps: OAuthDeps): OAuth {
@@ -81,6 +84,7 @@ export function createOAuth(deps: OAuthDeps): OAuth {
   ];
 
   return {
+    purposeOf: describePurpose({ provider, pool }),
     metadata: metadataRoutes({
       issuer,
       jwks: keys.jwks,

@@ -85,7 +85,6 @@ CREATE TABLE "sign_in_attempts" (
     "challenge_hash" BYTEA,
     "challenge_expires_at" TIMESTAMPTZ(6),
     "failures" INTEGER NOT NULL DEFAULT 0,
-    "continue_to" TEXT,
     "expires_at" TIMESTAMPTZ(6) NOT NULL,
 
     CONSTRAINT "sign_in_attempts_pkey" PRIMARY KEY ("token_hash")

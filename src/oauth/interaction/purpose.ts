@@ -1,0 +1,22 @@
+import type Provider from 'oidc-provider';
+import type { Pool } from 'pg';
+
+import { findResource } from '../../domain/resources/index.ts';
+import type { Purpose } from '../../platform/http/index.ts';
+
+const INTERACTION = /\/interaction\/([A-Za-z0-9_-]{20,64})$/;
+
+/** What a sign-in is for that leads back to an interaction; `undefined` when it leads elsewhere, or that has ended. */
+export function describePurpose({ provider, pool }: { readonly provider: Provider; readonly pool: Pool }) {
+  return async (continueTo: string): Promise<Purpose | undefined> => {
+    const uid = INTERACTION.exec(continueTo)?.[1];
+    const interaction = uid && (await provider.Interaction.find(uid));
+    if (!interaction) return undefined;
+    const { client_id: clientId, resource: identifier } = interaction.params;
+    const [client, resource] = await Promise.all([
+      provider.Client.find(String(clientId)),
+      findResource(pool, String(identifier)),
+    ]);
+    return client && resource && { client: client.clientName ?? client.clientId, resource: resource.name };
+  };
+}

@@ -1,0 +1,222 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+import { basic, obtainCode, pkce, post, type TokenResponse } from '../../support/flow.ts';
+import { addTestClient, startTestServer, type TestServer } from '../../support/server.ts';
+import { type ServerProcess, startServerProcess } from '../../support/server-process.ts';
+import {
+  type Connected,
+  connected,
+  endOf,
+  freshTokens,
+  recordsOf,
+  redeem,
+  refresh,
+  send,
+  type Target,
+  tokensOf,
+} from '../../support/token-requests.ts';
+
+let server: TestServer;
+let ada: Connected;
+
+beforeAll(async () => {
+  server = await startTestServer();
+  ada = await connected(server);
+});
+
+afterAll(() => server.stop());
+
+const revoke = (token: string, params: Readonly<Record<string, string>> = {}, target: Target = server) =>
+  send(target, '/revoke', { token, client_id: ada.clientId, ...params });
+const introspect = async (token: string, clientId: string = ada.clientId) =>
+  (await post(server, '/introspect', { token, client_id: clientId })).body;
+
+function expectUncached({ headers }: TokenResponse): void {
+  expect(headers.get('cache-control')).toContain('no-store');
+}
+
+describe('a token of its own', () => {
+  it('W2, MCP 44: a refresh token ends its grant and the access tokens with it, at once and with one record', async () => {
+    const { accessToken, refreshToken, grantId } = await freshTokens(server, ada);
+    const response = await revoke(refreshToken);
+    expect(response).toMatchObject({ status: 200, body: {} });
+    expectUncached(response);
+    expect(await endOf(server, grantId)).toBe('revoked_by_client');
+    expect(await introspect(accessToken)).toEqual({ active: false });
+    expect((await refresh(server, ada.clientId, refreshToken)).body.error).toBe('invalid_grant');
+    expect(await recordsOf(server, response)).toEqual([
+      expect.objectContaining({
+        event: 'grant.revoked',
+        outcome: 'success',
+        reason: 'revoked_by_client',
+        grant: grantId,
+        client: ada.clientId,
+        subject: ada.person.id,
+      }),
+    ]);
+
+    const again = await revoke(refreshToken);
+    expect(again.status).toBe(200);
+    expect(await recordsOf(server, again)).toEqual([]);
+  });
+
+  it('W2: a refresh token that was used already ends the grant too', async () => {
+    const { refreshToken, grantId } = await freshTokens(server, ada);
+    const next = tokensOf(await refresh(server, ada.clientId, refreshToken));
+    expect((await revoke(refreshToken)).status).toBe(200);
+    expect(await endOf(server, grantId)).toBe('revoked_by_client');
+    expect((await refresh(server, ada.clientId, next.refreshToken)).status).toBe(400);
+  });
+
+  it('W2: an access token ends alone, with one record; its grant goes on', async () => {
+    const { accessToken, refreshToken, grantId } = await freshTokens(server, ada);
+    const response = await revoke(accessToken);
+    expect(response.status).toBe(200);
+    expectUncached(response);
+    expect(await recordsOf(server, response)).toEqual([
+      expect.objectContaining({ event: 'token.revoked', outcome: 'success', grant: grantId }),
+    ]);
+    expect(await introspect(accessToken)).toEqual({ active: false });
+    expect(await endOf(server, grantId)).toBeUndefined();
+    const next = tokensOf(await refresh(server, ada.clientId, refreshToken));
+    expect(await introspect(next.accessToken)).toMatchObject({ active: true });
+
+    const again = await revoke(accessToken);
+    expect(again.status).toBe(200);
+    expect(await recordsOf(server, again)).toEqual([]);
+  });
+
+  it('W2: the hint is only a hint, true or false', async () => {
+    for (const token_type_hint of ['access_token', 'refresh_token', 'nonsense', '__proto__']) {
+      const { accessToken, refreshToken, grantId } = await freshTokens(server, ada);
+      expect((await revoke(accessToken, { token_type_hint })).status).toBe(200);
+      expect(await introspect(accessToken)).toEqual({ active: false });
+      expect((await revoke(refreshToken, { token_type_hint })).status).toBe(200);
+      expect(await endOf(server, grantId)).toBe('revoked_by_client');
+    }
+  });
+
+  it('W2: a confidential client revokes with its credential', async () => {
+    const { clientId, clientSecret = '' } = await addTestClient(server, {
+      authMethod: 'client_secret_basic',
+    });
+    const good = await obtainCode(server, ada.agent, clientId);
+    const tokens = tokensOf(await redeem(server, clientId, good, { client_secret: clientSecret }));
+    expect((await post(server, '/revoke', { token: tokens.refreshToken, client_id: clientId })).status).toBe(
+      401,
+    );
+    expect(await endOf(server, tokens.grantId)).toBeUndefined();
+    const response = await post(
+      server,
+      '/revoke',
+      { token: tokens.refreshToken },
+      basic(clientId, clientSecret),
+    );
+    expect(response.status).toBe(200);
+    expect(await endOf(server, tokens.grantId)).toBe('revoked_by_client');
+  });
+});
+
+describe('what is not a token of its own', () => {
+  it('W2: unknown and malformed tokens are 200, for what they ask is so already', async () => {
+    const { code } = await obtainCode(server, ada.agent, ada.clientId);
+    for (const token of ['x', 'a.b.c', '..', '\0', '🦄', 'x'.repeat(50_000), pkce().verifier, code]) {
+      const response = await revoke(token);
+      expect(response).toMatchObject({ status: 200, body: {} });
+      expect(await recordsOf(server, response)).toEqual([]);
+    }
+  });
+
+  it('W2: a code is not revoked by it', async () => {
+    const good = await obtainCode(server, ada.agent, ada.clientId);
+    await revoke(good.code);
+    expect((await redeem(server, ada.clientId, good)).status).toBe(200);
+  });
+
+  it('W2: a foreign token is refused, and nothing changes', async () => {
+    const other = await addTestClient(server);
+    const { accessToken, refreshToken, grantId } = await freshTokens(server, ada);
+    for (const token of [accessToken, refreshToken]) {
+      const response = await revoke(token, { client_id: other.clientId });
+      expect(response).toMatchObject({ status: 400, body: { error: 'invalid_request' } });
+      expectUncached(response);
+      expect(await recordsOf(server, response)).toEqual([
+        expect.objectContaining({
+          event: 'revocation.rejected',
+          outcome: 'refused',
+          reason: 'client_mismatch',
+          client: other.clientId,
+          grant: grantId,
+        }),
+      ]);
+    }
+    expect(await introspect(accessToken)).toMatchObject({ active: true });
+    expect((await refresh(server, ada.clientId, refreshToken)).status).toBe(200);
+  });
+
+  it('W2: without client authentication it is refused, and nothing changes', async () => {
+    const { accessToken, refreshToken, grantId } = await freshTokens(server, ada);
+    const attempts: readonly (readonly [Record<string, string>, Record<string, string>, number])[] = [
+      [{}, {}, 400],
+      [{ client_id: 'cli_unknown' }, {}, 401],
+      [{}, { authorization: `Bearer ${accessToken}` }, 401],
+      [{}, basic(ada.clientId, 'guess'), 401],
+    ];
+    for (const [params, headers, status] of attempts) {
+      const response = await post(server, '/revoke', { token: refreshToken, ...params }, headers);
+      expect(response.status).toBe(status);
+      expect(response.body.error).toMatch(/^invalid_(client|request)$/);
+      expectUncached(response);
+      expect(await recordsOf(server, response)).toHaveLength(1);
+    }
+    expect(await endOf(server, grantId)).toBeUndefined();
+    expect(await introspect(accessToken)).toMatchObject({ active: true });
+  });
+
+  it('W2: an ID token is no token to revoke', async () => {
+    const { body } = await redeem(
+      server,
+      ada.clientId,
+      await obtainCode(server, ada.agent, ada.clientId, { scope: 'openid files:read' }),
+    );
+    expect((await revoke(String(body['id_token']))).status).toBe(200);
+    expect(await introspect(body.access_token ?? '')).toMatchObject({ active: true });
+  });
+});
+
+describe('an acknowledgement', () => {
+  it('W1: holds although the process is killed in the moment of giving it', async () => {
+    for (let round = 0; round < 3; round += 1) {
+      const tokens = await Promise.all(Array.from({ length: 16 }, () => freshTokens(server, ada)));
+      const doomed = await startServerProcess(server.environment);
+      const acknowledged = await revokeUntilKilled(
+        doomed,
+        tokens.map((each, n) => (n % 2 ? each.refreshToken : each.accessToken)),
+      );
+
+      expect(acknowledged.length).toBeGreaterThan(0);
+      for (const index of acknowledged) {
+        const each = tokens[index];
+        if (!each) throw new Error('acknowledged what was not asked');
+        expect(await introspect(each.accessToken)).toEqual({ active: false });
+        expect(await endOf(server, each.grantId)).toBe(index % 2 ? 'revoked_by_client' : undefined);
+      }
+    }
+  }, 60_000);
+
+  /** Revokes all at once, kills the process at the first answers, and says which it had acknowledged. */
+  async function revokeUntilKilled(target: ServerProcess, tokens: readonly string[]): Promise<number[]> {
+    const acknowledged: number[] = [];
+    let killed: Promise<void> | undefined;
+    await Promise.all(
+      tokens.map(async (token, index) => {
+        const response = await revoke(token, {}, target).catch(() => undefined);
+        if (response?.status !== 200) return;
+        acknowledged.push(index);
+        if (acknowledged.length >= 4) killed ??= target.kill();
+      }),
+    );
+    await (killed ?? target.kill());
+    return acknowledged;
+  }
+});

@@ -1,0 +1,199 @@
+/**
+ * Takes the pictures of docs/screenshots: a new installation is started, set up and used in Chromium,
+ * so that every page shows what the server really says.
+ *
+ *     node scripts/screenshots.ts [chromium]
+ */
+import { createHash, randomBytes } from 'node:crypto';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { type BrowserContext, chromium, type Page } from 'playwright-core';
+
+import { loadConfig } from '../src/config/load.ts';
+import { addClient } from '../src/domain/clients/index.ts';
+import { addResource } from '../src/domain/resources/index.ts';
+import { startServer } from '../src/main.ts';
+
+const FOLDER = fileURLToPath(new URL('../docs/screenshots/', import.meta.url));
+const PORT = 4460;
+const ISSUER = `http://localhost:${PORT}`;
+const RESOURCE = 'https://files.acme.example/mcp';
+const CALLBACK = 'http://127.0.0.1:53111/callback';
+/** A client that nobody registered: its identity is the address of its document. */
+const STRANGER = 'https://notes.example/oauth/client.json';
+const origin = { requestId: 'req_screenshots' };
+const verifier = randomBytes(32).toString('base64url');
+
+const dataDir = mkdtempSync(join(tmpdir(), 'gatehouse-'));
+const server = await startServer(
+  loadConfig({
+    GATEHOUSE_ISSUER: ISSUER,
+    GATEHOUSE_INTERNAL_LISTEN: '127.0.0.1:0',
+    GATEHOUSE_DATA_DIR: dataDir,
+    GATEHOUSE_MASTER_KEY: randomBytes(32).toString('base64url'),
+    GATEHOUSE_LOG_LEVEL: 'warn',
+    GATEHOUSE_METADATA_DOCUMENTS: 'open',
+  }),
+  { fetch: async () => document() },
+);
+const browser = await chromium.launch({
+  executablePath: process.argv[2] ?? '/usr/bin/chromium',
+  args: process.getuid?.() === 0 ? ['--no-sandbox'] : [],
+});
+
+try {
+  mkdirSync(FOLDER, { recursive: true });
+  const client = await seed();
+  const context = await browser.newContext({
+    viewport: { width: 720, height: 600 },
+    reducedMotion: 'reduce',
+  });
+  const page = await context.newPage();
+  await addAuthenticator(context, page);
+  await context.route(`${CALLBACK}**`, (route) => route.fulfill({ body: 'connected' }));
+
+  await setUp(page);
+  await context.clearCookies();
+  await page.goto(authorizeUrl(client));
+  await shoot(page, 'sign-in');
+  await page.getByRole('button', { name: 'Sign in with a passkey' }).click();
+  await page.getByRole('button', { name: 'Allow access' }).waitFor();
+  await shoot(page, 'consent');
+  await shoot(page, 'consent-dark', { colorScheme: 'dark' });
+  await shoot(page, 'consent-phone', { width: 360 });
+  await connect(page, client);
+  await connect(page, client);
+
+  await page.goto(authorizeUrl(STRANGER));
+  await shoot(page, 'consent-untrusted');
+
+  await page.goto(`${ISSUER}/account`);
+  await shoot(page, 'connections', { width: 1000 });
+  await page
+    .getByRole('link', { name: /^End the connection/ })
+    .first()
+    .click();
+  await shoot(page, 'end-connection');
+  await page.goto(`${ISSUER}/account/security`);
+  await shoot(page, 'security', { width: 1000 });
+} finally {
+  await browser.close();
+  await server.stop();
+  rmSync(dataDir, { recursive: true, force: true });
+}
+
+async function setUp(page: Page): Promise<void> {
+  const { url } = await server.installation.setup.createLink(origin);
+  await page.goto(url);
+  await page.getByLabel('Your name').fill('Ada Lovelace');
+  await page.getByLabel('E-mail address').fill('ada@acme.example');
+  await shoot(page, 'setup-1');
+  await page.getByRole('button', { name: 'Next' }).click();
+  await page.getByRole('button', { name: 'Use a passkey' }).waitFor();
+  await shoot(page, 'setup-2');
+  await page.getByRole('button', { name: 'Use a passkey' }).click();
+  await page.getByRole('heading', { name: /^Ready/ }).waitFor();
+  await shoot(page, 'setup-3');
+}
+
+async function seed(): Promise<string> {
+  const { prisma } = server.database;
+  await addResource(
+    prisma,
+    {
+      identifier: RESOURCE,
+      name: 'Team Files',
+      scopes: [
+        { scope: 'files:read', description: 'Read and search your files', destructive: false },
+        { scope: 'files:write', description: 'Create and change files', destructive: false },
+        { scope: 'files:delete', description: 'Delete files', destructive: true },
+      ],
+      defaultScopes: ['files:read', 'files:write', 'files:delete'],
+      tools: [
+        { name: 'list_files', title: 'List files', scopes: ['files:read'], effect: 'read' },
+        { name: 'read_file', title: 'Read a file', scopes: ['files:read'], effect: 'read' },
+        { name: 'write_file', title: 'Write a file', scopes: ['files:write'], effect: 'write' },
+        { name: 'delete_file', title: 'Delete a file', scopes: ['files:delete'], effect: 'destructive' },
+      ],
+    },
+    origin,
+  );
+  const { clientId } = await addClient(
+    prisma,
+    { name: 'Claude Code', redirectUris: ['http://127.0.0.1/callback'] },
+    origin,
+  );
+  return clientId;
+}
+
+function document(): Response {
+  return Response.json({
+    client_id: STRANGER,
+    client_name: 'Notes Helper',
+    redirect_uris: [CALLBACK],
+    token_endpoint_auth_method: 'none',
+    grant_types: ['authorization_code', 'refresh_token'],
+  });
+}
+
+function authorizeUrl(clientId: string): string {
+  return `${ISSUER}/authorize?${new URLSearchParams({
+    client_id: clientId,
+    response_type: 'code',
+    redirect_uri: CALLBACK,
+    code_challenge: createHash('sha256').update(verifier).digest('base64url'),
+    code_challenge_method: 'S256',
+    state: 'state',
+    resource: RESOURCE,
+    scope: 'files:read files:write files:delete offline_access',
+  })}`;
+}
+
+/** Allows access and redeems the code, as the program behind the callback would. */
+async function connect(page: Page, clientId: string): Promise<void> {
+  await page.goto(authorizeUrl(clientId));
+  await page.getByRole('button', { name: 'Allow access' }).click();
+  await page.waitForURL(`${CALLBACK}**`);
+  const code = new URL(page.url()).searchParams.get('code') ?? '';
+  const response = await fetch(`${ISSUER}/token`, {
+    method: 'POST',
+    body: new URLSearchParams({
+      grant_type: 'authorization_code',
+      client_id: clientId,
+      code,
+      code_verifier: verifier,
+      redirect_uri: CALLBACK,
+    }),
+  });
+  if (!response.ok) throw new Error(`no tokens: ${await response.text()}`);
+}
+
+async function addAuthenticator(context: BrowserContext, page: Page): Promise<void> {
+  const cdp = await context.newCDPSession(page);
+  await cdp.send('WebAuthn.enable');
+  await cdp.send('WebAuthn.addVirtualAuthenticator', {
+    options: {
+      protocol: 'ctap2',
+      transport: 'internal',
+      hasResidentKey: true,
+      hasUserVerification: true,
+      isUserVerified: true,
+      automaticPresenceSimulation: true,
+    },
+  });
+  // Or the e-mail field would be answered before the page is looked at.
+  await context.addInitScript('PublicKeyCredential.isConditionalMediationAvailable = async () => false');
+}
+
+async function shoot(
+  page: Page,
+  name: string,
+  how: { readonly width?: number; readonly colorScheme?: 'dark' } = {},
+): Promise<void> {
+  await page.emulateMedia({ colorScheme: how.colorScheme ?? 'light' });
+  await page.setViewportSize({ width: how.width ?? 720, height: 600 });
+  await page.screenshot({ path: join(FOLDER, `${name}.png`), fullPage: true });
+  console.log(`docs/screenshots/${name}.png`);
+}

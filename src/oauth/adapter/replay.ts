@@ -2,11 +2,16 @@ import { createHash } from 'node:crypto';
 import { type Adapter, errors } from 'oidc-provider';
 import type { Pool } from 'pg';
 
+import { runStatement } from '../../platform/database/index.ts';
+
 import { unused } from './sealed-state.ts';
 
 const USE = `
   INSERT INTO used_identifiers (hash, purpose, expires_at) VALUES ($1, 'assertion', now() + make_interval(secs => $2))
   ON CONFLICT (hash) DO NOTHING`;
+
+/** Seconds. What would have to be remembered for longer is refused (RFC 7523 §3). */
+const MAX_LIFETIME = 86_400;
 
 /**
  * Identifiers of client assertions, each accepted once by the database. The library asks `find` and
@@ -18,8 +23,13 @@ export function replayAdapter({ pool }: { readonly pool: Pool }): Adapter {
       return undefined;
     },
     async upsert(id, _payload, expiresIn) {
+      if (!(expiresIn <= MAX_LIFETIME)) throw new errors.InvalidClientAuth('client assertion lives too long');
       const hash = createHash('sha256').update(id).digest();
-      const { rowCount } = await pool.query({ name: 'use-identifier', text: USE, values: [hash, expiresIn] });
+      const { rowCount } = await runStatement(pool, {
+        name: 'use-identifier',
+        text: USE,
+        values: [hash, expiresIn],
+      });
       if (rowCount !== 1) throw new errors.InvalidClientAuth('client assertion was used before');
     },
     consume: unused,

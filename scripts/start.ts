@@ -48,7 +48,7 @@ async function registerExample({ database }: RunningServer, identifier: string):
       scopes: Object.entries(teamFiles.scopes).map(([scope, description]) => ({
         scope,
         description,
-        destructive: (teamFiles.destructiveScopes as readonly string[]).includes(scope),
+        destructive: false,
       })),
       defaultScopes: teamFiles.defaultScopes,
       tools: teamFiles.tools.map(({ name, title, scopes, effect }) => ({ name, title, scopes, effect })),

@@ -60,17 +60,20 @@ export const tools = [
 
 export type ToolName = (typeof tools)[number]['name'];
 
-/** Team Files as a protected resource: what an authorization server registers about it. */
+/**
+ * Team Files as a protected resource: what an authorization server registers about it.
+ *
+ * No scope is registered as destructive, although a tool behind one is: a client that nobody vouches
+ * for could not be granted it, and every client that a newcomer tries is such a one.
+ */
 export const teamFiles = {
   name: 'Team Files',
   scopes,
   defaultScopes: ['files:read'],
-  destructiveScopes: ['files:write'],
   tools,
 } as const satisfies {
   readonly name: string;
   readonly scopes: Readonly<Record<Scope, string>>;
   readonly defaultScopes: readonly Scope[];
-  readonly destructiveScopes: readonly Scope[];
   readonly tools: readonly Tool[];
 };

@@ -27,7 +27,7 @@ import { failureOf } from './events.ts';
 import { describePurpose } from './interaction/purpose.ts';
 import { interactionRoutes } from './interaction/routes.ts';
 import { introspectionRoutes } from './introspection.ts';
-import { serverMetadata } from './metadata/document.ts';
+import { blanketScopes, serverMetadata } from './metadata/document.ts';
 import { metadataRoutes } from './metadata/routes.ts';
 import type { VerifyOwnToken } from './own-token.ts';
 import { createProvider, type ProviderDeps } from './provider.ts';
@@ -88,13 +88,7 @@ export function createOAuth(deps: OAuthDeps): OAuth {
     metadata: metadataRoutes({
       issuer,
       jwks: keys.jwks,
-      metadata: async () => {
-        const scopes = (await listResources(pool)).flatMap((resource) => resource.scopes);
-        return serverMetadata(
-          config,
-          scopes.filter(({ destructive }) => !destructive).map(({ scope }) => scope),
-        );
-      },
+      metadata: async () => serverMetadata(config, blanketScopes(await listResources(pool))),
     }),
     endpoints: compose([
       recordRefusals(deps),

@@ -27,7 +27,7 @@ export async function startStack(env: Readonly<Record<string, string>> = {}): Pr
       scopes: Object.entries(teamFiles.scopes).map(([scope, description]) => ({
         scope,
         description,
-        destructive: (teamFiles.destructiveScopes as readonly string[]).includes(scope),
+        destructive: false,
       })),
       defaultScopes: teamFiles.defaultScopes,
       tools: teamFiles.tools.map(({ name, title, scopes, effect }) => ({ name, title, scopes, effect })),

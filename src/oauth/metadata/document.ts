@@ -1,4 +1,5 @@
 import type { Config } from '../../config/config.ts';
+import type { Resource } from '../../domain/resources/index.ts';
 
 /** What the authorization server says about itself. */
 export type ServerMetadata = Readonly<Record<string, unknown>>;
@@ -7,10 +8,23 @@ const SIGNING_ALGORITHMS = ['RS256', 'PS256', 'ES256', 'EdDSA'];
 const AUTH_METHODS = ['none', 'client_secret_basic', 'client_secret_post', 'private_key_jwt'];
 
 /**
+ * The scopes that may be asked for all at once: some clients ask for whatever they see announced, so
+ * what is destructive, or opens a destructive tool, is left for the server's challenge to name.
+ */
+export function blanketScopes(resources: readonly Resource[]): readonly string[] {
+  return resources.flatMap(({ scopes, tools }) => {
+    const dangerous = new Set(
+      tools.filter(({ effect }) => effect === 'destructive').flatMap((tool) => tool.scopes),
+    );
+    return scopes
+      .filter(({ scope, destructive }) => !destructive && !dangerous.has(scope))
+      .map(({ scope }) => scope);
+  });
+}
+
+/**
  * Authorization server metadata (RFC 8414 §2), which is also the OpenID Provider configuration: one
  * document for both, so that they cannot disagree. It lists what works here and nothing else.
- *
- * `scopes` are the non-destructive scopes of every resource: some clients ask for all they see here.
  */
 export function serverMetadata(
   { issuer, dynamicRegistration, metadataDocuments, signingAlgorithm }: Config,

@@ -53,7 +53,7 @@ export function registrationRoutes({ provider, database, mode, limiter }: Deps):
       noteRefusal(ctx, {
         event: 'client.rejected',
         outcome: 'refused',
-        reason: normalized.error,
+        reason: normalized.code ?? normalized.error,
         detail: { why: normalized.reason },
       });
       throw new HttpError(400, normalized.error, normalized.reason);

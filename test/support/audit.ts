@@ -39,13 +39,13 @@ export async function observe<T>(
   { database: { pool } }: Pick<TestServer, 'database'>,
   action: () => Promise<T>,
 ): Promise<Observed<T>> {
-  const start = (await pool.query<{ now: string }>('SELECT clock_timestamp()::text AS now')).rows[0]?.now;
+  const earlier = (await pool.query<{ id: string }>('SELECT id FROM audit_records')).rows.map(({ id }) => id);
   const before = (await pool.query(COUNTS)).rows[0];
   const value = await action();
   const after = (await pool.query(COUNTS)).rows[0];
   const { rows: records } = await pool.query<Recorded>(
-    `SELECT ${COLUMNS} FROM audit_records WHERE time > $1::timestamptz ORDER BY time, id`,
-    [start],
+    `SELECT ${COLUMNS} FROM audit_records WHERE NOT (id = ANY($1)) ORDER BY time, ctid`,
+    [earlier],
   );
   return {
     value,

@@ -33,7 +33,13 @@ export interface ClientMetadata extends Keys {
 export type NormalizedRegistration =
   | { readonly ok: true; readonly metadata: ClientMetadata }
   /** `reason` says what is wrong and how to mend it, and may be shown to whoever registers. */
-  | { readonly ok: false; readonly error: RegistrationError; readonly reason: string };
+  | {
+      readonly ok: false;
+      readonly error: RegistrationError;
+      readonly reason: string;
+      /** Where one member is to blame, what is wrong with it, for the audit trail. */
+      readonly code?: string;
+    };
 
 /**
  * Turns what clients really send into what we serve (RFC 7591 §2, §3.2.1; client ID metadata documents).
@@ -60,6 +66,7 @@ export function normalizeRegistration(
       ok: false,
       error: document ? 'invalid_client_metadata' : 'invalid_redirect_uri',
       reason: redirects.reason,
+      code: redirects.code,
     };
   }
   const grantTypes = readGrantTypes(body['grant_types']);

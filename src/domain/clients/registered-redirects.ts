@@ -1,21 +1,26 @@
 import { isLoopbackHost } from '../../kernel/loopback.ts';
 
-import { checkRedirectUri } from './redirect-uri.ts';
+import { checkRedirectUri, type RedirectUriRefusal } from './redirect-uri.ts';
 
 const MAX_REDIRECT_URIS = 50;
 
 export type CheckedRedirectUris =
   | { readonly ok: true; readonly uris: readonly string[] }
-  | { readonly ok: false; readonly reason: string };
+  | { readonly ok: false; readonly code: RedirectUriRefusal | 'redirect_missing'; readonly reason: string };
 
 /** All of them, byte-exact and in order, or what is wrong with the first that cannot be registered. */
 export function checkRedirectUris(value: unknown): CheckedRedirectUris {
   if (!Array.isArray(value) || value.length === 0) {
-    return { ok: false, reason: 'redirect_uris must be an array with at least one URI' };
+    return {
+      ok: false,
+      code: 'redirect_missing',
+      reason: 'redirect_uris must be an array with at least one URI',
+    };
   }
   if (value.length > MAX_REDIRECT_URIS) {
     return {
       ok: false,
+      code: 'redirect_malformed',
       reason: `redirect_uris has ${value.length} members; at most ${MAX_REDIRECT_URIS} are accepted`,
     };
   }
@@ -23,9 +28,13 @@ export function checkRedirectUris(value: unknown): CheckedRedirectUris {
   // By index, so that the holes of a sparse array are seen.
   for (let index = 0; index < value.length; index += 1) {
     const uri: unknown = value[index];
-    if (typeof uri !== 'string') return { ok: false, reason: `redirect_uris[${index}] is not a string` };
+    if (typeof uri !== 'string') {
+      return { ok: false, code: 'redirect_malformed', reason: `redirect_uris[${index}] is not a string` };
+    }
     const checked = checkRedirectUri(uri);
-    if (!checked.ok) return { ok: false, reason: `redirect_uris[${index}]: ${checked.reason}` };
+    if (!checked.ok) {
+      return { ok: false, code: checked.code, reason: `redirect_uris[${index}]: ${checked.reason}` };
+    }
     if (!uris.includes(uri)) uris.push(uri);
   }
   return { ok: true, uris };

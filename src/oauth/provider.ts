@@ -1,6 +1,6 @@
 import { generateKeyPairSync } from 'node:crypto';
 import type { Configuration, JWK, KoaContextWithOIDC } from 'oidc-provider';
-import Provider from 'oidc-provider';
+import Provider, { errors } from 'oidc-provider';
 
 import type { Config } from '../config/config.ts';
 import { redirectUriMatches } from '../domain/clients/index.ts';
@@ -52,6 +52,13 @@ export function createProvider(deps: ProviderDeps): Provider {
   // What we hold of a secret is its hash; equality of hashes of 256 random bits tells nothing by its timing.
   provider.Client.prototype.compareClientSecret = async function compareClientSecret(presented: string) {
     return this.clientSecret === hashSecret(presented).toString('base64url');
+  };
+  // RFC 6749 §5.2: at the token endpoint it has an error code of its own.
+  provider.Client.prototype.grantTypeAllowed = function grantTypeAllowed(type: string) {
+    const allowed = (this.grantTypes ?? []).includes(type);
+    if (!allowed && Provider.ctx?.oidc.route === 'token')
+      throw new errors.UnauthorizedClient('this grant type is not of this client');
+    return allowed;
   };
   deriveSessions(provider, deps.currentSession);
   provider.registerGrantType('authorization_code', authorizationCodeGrant(grants), CODE_PARAMETERS, []);

@@ -48,7 +48,7 @@ export function authorizationCodeGrant(deps: GrantDeps) {
     if (authority.scopes.length === 0) throw await spentAndRefused(ctx, code, 'no_scope_remains');
 
     const { tokens, jti } = await mintTokens(deps, grant, authority, code.nonce);
-    const refresh = ctx.oidc.client?.grantTypeAllowed('refresh_token')
+    const refresh = ctx.oidc.client?.grantTypes?.includes('refresh_token')
       ? { value: newSecret(), idleLifetime: idleLifetime(grant.clientTrust) }
       : undefined;
     const audit = entryFor('token.issued', grant, { authority, jti });

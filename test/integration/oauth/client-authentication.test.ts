@@ -77,7 +77,7 @@ describe('a client with a secret', () => {
     },
   );
 
-  it('MCP 41: with a wrong secret is 401, with a challenge for Basic when it came so', async () => {
+  it('J1, MCP 41: with a wrong secret is 401, with a challenge for Basic when it came so', async () => {
     const { clientId, clientSecret = '' } = await addTestClient(server, {
       authMethod: 'client_secret_basic',
     });
@@ -103,7 +103,7 @@ describe('a client with a secret', () => {
     expect(await post(server, '/token', nothing, basic(clientId, clientSecret))).toMatchObject(letIn);
   });
 
-  it('E4: without its secret, or by a method that is not its own, is 401', async () => {
+  it('E4, J3: without its secret, or by a method that is not its own, is 401', async () => {
     const { clientId } = await addTestClient(server, { authMethod: 'client_secret_post' });
     await expectRefused(await post(server, '/token', { ...nothing, client_id: clientId }), clientId);
     const { privateKey } = await generateKeyPair('ES256');
@@ -111,7 +111,7 @@ describe('a client with a secret', () => {
     await expectRefused(await post(server, '/token', { ...nothing, ...assertion }), clientId);
   });
 
-  it('two methods at once are invalid_request', async () => {
+  it('J2: two methods at once are invalid_request', async () => {
     const { clientId, clientSecret = '' } = await addTestClient(server, {
       authMethod: 'client_secret_basic',
     });
@@ -243,7 +243,7 @@ describe('private_key_jwt', () => {
     },
   );
 
-  it('MCP 43: an assertion is accepted once, also at another endpoint and by another process', async () => {
+  it('J4, MCP 43: an assertion is accepted once, also at another endpoint and by another process', async () => {
     const { clientId, privateKey } = await addKeyClient('ES256');
     const assertion = await sign(privateKey, 'ES256', clientId, {});
     expect(await post(server, '/token', { ...nothing, ...assertion })).toMatchObject(letIn);
@@ -323,7 +323,7 @@ describe('private_key_jwt', () => {
     expect(await post(server, '/token', { ...nothing, ...raw(good) })).toMatchObject(letIn);
   });
 
-  it('MCP 43: a client of keys is let in by nothing less', async () => {
+  it('J3, MCP 43: a client of keys is let in by nothing less', async () => {
     const { clientId } = await addKeyClient('ES256');
     await expectRefused(await post(server, '/token', { ...nothing, client_id: clientId }), clientId);
     await expectRefused(

@@ -203,7 +203,7 @@ describe('a code that comes too late, too often, or from somebody else', () => {
     const good = await codeOf();
     const { grantId } = tokensOf(await redeem(server, ada.clientId, good));
     await server.database.pool.query(
-      "UPDATE authorization_codes SET expires_at = now() - interval '1 day' WHERE grant_id = $1",
+      "UPDATE authorization_codes SET expires_at = now() - interval '12 hours' WHERE grant_id = $1",
       [grantId],
     );
     expect((await redeem(server, ada.clientId, good)).body.error).toBe('invalid_grant');
@@ -371,14 +371,16 @@ describe('what a client may ask for', () => {
     }
   });
 
-  it('E10: a client without it gets none, also for offline_access', async () => {
+  it('E10, J9: a client without it gets none, also for offline_access', async () => {
     const { clientId } = await addTestClient(server, { grantTypes: ['authorization_code'] });
     const good = await obtainCode(server, ada.agent, clientId, { scope: 'files:read offline_access' });
     const { status, body } = await redeem(server, clientId, good);
     expect(status).toBe(200);
     expect(body).not.toHaveProperty('refresh_token');
     const { grantId: foreign, refreshToken } = await freshTokens(server, ada);
-    expect((await refresh(server, clientId, refreshToken)).status).toBe(400);
+    const refused = await refresh(server, clientId, refreshToken);
+    expect(refused).toMatchObject({ status: 400, body: { error: 'unauthorized_client' } });
+    expect(await recordsOf(server, refused)).toHaveLength(1);
     expect(await endOf(server, foreign)).toBeUndefined();
   });
 

@@ -121,6 +121,7 @@ export function createAgent({ follow = true }: { readonly follow?: boolean } = {
     },
     cookies: () => jar,
     setCookie(cookie) {
+      jar = jar.filter(({ name, path }) => name !== cookie.name || path !== cookie.path);
       jar.push(cookie);
     },
   };

@@ -2,7 +2,7 @@ import type { Pool } from 'pg';
 
 import { hashSecret } from '../../kernel/ids.ts';
 import type { Origin } from '../../kernel/origin.ts';
-import { runStatement } from '../../platform/database/index.ts';
+import { isStoreUnavailable, runStatement } from '../../platform/database/index.ts';
 import { type AuditEntry, auditInsert, auditValues } from '../audit/index.ts';
 
 import { LOCK_LIVING_GRANT } from './living.ts';
@@ -36,7 +36,9 @@ const REDEEM = `
  * Redeems a code: consumes it, activates its grant, starts the refresh family and records it,
  * in one atomic statement that locks the grant first. The row count decides the winner.
  *
- * Answers false when another redemption, or a revocation, was faster; then nothing happened.
+ * Answers false when another redemption, or a revocation, was faster; then nothing happened. When
+ * the reply of the store is lost, the record tells whether it happened: to the client, a code that
+ * was spent by an error of ours would look like one that was stolen.
  */
 export async function redeemCode(
   pool: Pool,
@@ -45,18 +47,36 @@ export async function redeemCode(
   audit: AuditEntry,
   origin: Origin,
 ): Promise<boolean> {
-  const { rowCount } = await runStatement(pool, {
-    name: 'redeem-code',
-    text: REDEEM,
-    values: [
-      code.hash,
-      code.grant.id,
-      refresh ? hashSecret(refresh.value) : null,
-      refresh?.idleLifetime ?? 0,
-      ...auditValues(audit, origin),
-    ],
-  });
-  return rowCount === 1;
+  const record = auditValues(audit, origin);
+  try {
+    const { rowCount } = await runStatement(pool, {
+      name: 'redeem-code',
+      text: REDEEM,
+      values: [
+        code.hash,
+        code.grant.id,
+        refresh ? hashSecret(refresh.value) : null,
+        refresh?.idleLifetime ?? 0,
+        ...record,
+      ],
+    });
+    return rowCount === 1;
+  } catch (error) {
+    if (isStoreUnavailable(error) && (await isRecorded(pool, record[0]))) return true;
+    throw error;
+  }
+}
+
+const RECORDED = 'SELECT 1 FROM audit_records WHERE id = $1';
+
+/** Whether the statement that carried this record was committed. Unknown counts as no. */
+async function isRecorded(pool: Pool, recordId: unknown): Promise<boolean> {
+  try {
+    const { rowCount } = await pool.query(RECORDED, [recordId]);
+    return rowCount === 1;
+  } catch {
+    return false;
+  }
 }
 
 const SPEND = `

@@ -75,7 +75,8 @@ const WHOLE_SECONDS = /^\d{1,9}$/;
  * @throws InvalidRequest
  */
 export function checkAuthorizationRequest(ctx: KoaContextWithOIDC): void {
-  const { code_challenge: challenge, nonce, plain_max_age: maxAge } = ctx.oidc.params ?? {};
+  const { code_challenge: challenge, nonce, max_age, plain_max_age } = ctx.oidc.params ?? {};
+  const maxAge = max_age ?? plain_max_age;
   if (!S256_CHALLENGE.test(String(challenge))) throw malformed('code_challenge', 'pkce_malformed');
   if (nonce !== undefined && !NONCE.test(String(nonce))) throw malformed('nonce', 'nonce');
   if (maxAge !== undefined && !WHOLE_SECONDS.test(String(maxAge))) throw malformed('max_age', 'max_age');

@@ -2,7 +2,7 @@ import type { Grant, KoaContextWithOIDC } from 'oidc-provider';
 import { errors } from 'oidc-provider';
 import type { Lifetimes } from '../config/config.ts';
 import { effectiveAuthority, type TrustLevel } from '../domain/authority/index.ts';
-import { checkRedirectUri, findClient, normalizeRedirectUri } from '../domain/clients/index.ts';
+import { findClient, normalizeRedirectUri } from '../domain/clients/index.ts';
 import { permittedScopes, rememberedScopes } from '../domain/grants/index.ts';
 import type { Resource } from '../domain/resources/index.ts';
 import { newId } from '../kernel/ids.ts';
@@ -10,13 +10,17 @@ import type { Database } from '../platform/database/index.ts';
 
 import { resourceOf } from './configuration/resources.ts';
 import { setPendingGrant } from './pending-grant.ts';
-import { authorityAt, mayRemember } from './trust.ts';
+import { allowedBefore, authorityAt, maySkipPage } from './trust.ts';
 
-/** What the consent page decided, kept in the interaction's result until the library resumes. */
-export interface ConsentDecision {
+/** Whose session an interaction was answered in; kept in its result until the library resumes. */
+export interface AnsweredBy {
   readonly userId: string;
-  /** `auth_time` of the session in which it was made. NumericDate. */
+  /** NumericDate. */
   readonly authTime: number;
+}
+
+/** What the consent page decided; kept beside it. */
+export interface ConsentDecision {
   readonly resource: string;
   readonly scopes: readonly string[];
 }
@@ -53,13 +57,14 @@ export function createLoadGrant({
       tenantId: resource.tenantId,
       resourceId: resource.id,
     });
+    const by = result?.['by'] as AnsweredBy | undefined;
     const decided = result?.['consent'] as ConsentDecision | undefined;
+    // Signed out, or in as somebody else, meanwhile: whoever is here now is asked.
+    if (by && (by.userId !== userId || (session.loginTs ?? 0) < by.authTime)) return undefined;
 
-    let consented: readonly string[] | undefined;
+    let consented: readonly string[];
     if (decided) {
-      // Signed out, or in as somebody else, meanwhile: whoever is here now is asked.
-      const same = decided.userId === userId && (session.loginTs ?? 0) >= decided.authTime;
-      if (!same || decided.resource !== resource.identifier) return undefined;
+      if (decided.resource !== resource.identifier) return undefined;
       consented = decided.scopes;
     } else {
       const key = {
@@ -68,10 +73,9 @@ export function createLoadGrant({
         resourceId: resource.id,
         redirectUri: normalizeRedirectUri(redirectUri),
       };
-      consented = await silently(key, { trust, redirectUri, requested, prompts: ctx.oidc.prompts });
+      if (!maySkipPage({ trust, redirectUri, prompts: ctx.oidc.prompts })) return undefined;
+      consented = allowedBefore(trust, requested, await rememberedScopes(prisma, key));
     }
-    if (!consented) return undefined;
-
     const { scopes, dropped } = effectiveAuthority({
       ...authorityAt(resource),
       requested: requested.filter((scope) => !OIDC_SCOPES.has(scope)),
@@ -89,28 +93,6 @@ export function createLoadGrant({
       trust,
     });
   };
-
-  /**
-   * Remembered consent may stand in for the page only for a client that the installation trusts, for
-   * one of its own nothing needs to be remembered; and never where another program on the same
-   * machine could take the client's place (RFC 8252 §8.6).
-   */
-  async function silently(
-    key: Parameters<typeof rememberedScopes>[1],
-    asked: {
-      readonly trust: TrustLevel;
-      readonly redirectUri: string;
-      readonly requested: readonly string[];
-      readonly prompts: ReadonlySet<string>;
-    },
-  ): Promise<readonly string[] | undefined> {
-    const checked = checkRedirectUri(asked.redirectUri);
-    const web = checked.ok && checked.kind === 'https';
-    if (!mayRemember(asked.trust) || !web || asked.prompts.has('consent')) return undefined;
-    if (asked.trust === 'first_party') return asked.requested;
-    const scopes = await rememberedScopes(prisma, key);
-    return scopes.length > 0 ? scopes : undefined;
-  }
 
   function pending(
     ctx: KoaContextWithOIDC,

@@ -6,7 +6,7 @@ import { epochSeconds } from '../../kernel/clock.ts';
 import type { Origin } from '../../kernel/origin.ts';
 import type { Database } from '../../platform/database/index.ts';
 import { type Form, field, fields, HttpError } from '../../platform/http/index.ts';
-import type { ConsentDecision } from '../load-grant.ts';
+import type { AnsweredBy, ConsentDecision } from '../load-grant.ts';
 
 import type { Offer } from './offer.ts';
 
@@ -18,10 +18,19 @@ export type Answer =
       readonly reason: string;
       readonly recorded?: boolean;
     }
-  | { readonly login: null; readonly consent: ConsentDecision };
+  | { readonly login: null; readonly by: AnsweredBy; readonly consent?: ConsentDecision };
+
+/** Signed in, and nothing to ask: whether that is so, the library asks `load-grant` again. */
+export function signedIn(session: Session) {
+  return {
+    // The prompt is answered. Who is signed in is not taken from here but asked of our session again.
+    login: null,
+    by: { userId: session.user.id, authTime: epochSeconds(session.authTime) },
+  } as const;
+}
 
 /** What the form says: allowed is exactly what was ticked, and nothing ticked is a denial. */
-export function answerOf(offer: Offer, session: Session, form: Form): Answer {
+export function decisionOf(offer: Offer, session: Session, form: Form): Answer {
   const chosen = new Set(fields(form, 'scope'));
   const scopes = offer.scopes.filter((scope) => chosen.has(scope));
   const allowed = field(form, 'decision') === 'allow';
@@ -33,16 +42,7 @@ export function answerOf(offer: Offer, session: Session, form: Form): Answer {
       recorded: true,
     };
   }
-  return {
-    // The prompt is answered. Who is signed in is not taken from here but asked of our session again.
-    login: null,
-    consent: {
-      userId: session.user.id,
-      authTime: epochSeconds(session.authTime),
-      resource: offer.resource.identifier,
-      scopes,
-    },
-  };
+  return { ...signedIn(session), consent: { resource: offer.resource.identifier, scopes } };
 }
 
 /** Records what a person decided, with what is remembered of it. */
@@ -64,6 +64,7 @@ export async function keepAnswer(
     await recordAudit(prisma, denied, origin);
     return;
   }
+  if (!answer.consent) return;
   const { scopes } = answer.consent;
   await keepDocument(prisma, offer, origin);
   await prisma.$transaction(async (tx) => {

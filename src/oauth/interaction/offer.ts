@@ -11,7 +11,7 @@ import { findResource, type Resource } from '../../domain/resources/index.ts';
 import { rolesOf } from '../../domain/tenants/index.ts';
 import type { Database } from '../../platform/database/index.ts';
 import { UNKNOWN_RESOURCE } from '../configuration/resources.ts';
-import { authorityAt, mayRemember } from '../trust.ts';
+import { allowedBefore, authorityAt, mayRemember, maySkipPage } from '../trust.ts';
 
 /** What one person is asked to allow, with everything the page must say about it. */
 export interface Offer {
@@ -28,6 +28,8 @@ export interface Offer {
   readonly key: ConsentKey;
   /** Everything asked for was allowed before, to a client that may be remembered: one click is enough. */
   readonly mayContinue: boolean;
+  /** Not even that one click is needed. */
+  readonly maySkip: boolean;
 }
 
 /** Why there is nothing to offer. */
@@ -83,6 +85,7 @@ export async function makeOffer(
     const outsider = (await rolesOf(prisma, userId, resource.tenantId)).length === 0;
     return outsider ? UNKNOWN_RESOURCE : nothingLeft(authority);
   }
+  const allows = (allowed: readonly string[]) => scopes.every((scope) => allowed.includes(scope));
   return {
     client,
     trust,
@@ -93,10 +96,8 @@ export async function makeOffer(
     scopes,
     remembered,
     key,
-    mayContinue:
-      mayRemember(trust) &&
-      !request.prompts.has('consent') &&
-      scopes.every((scope) => remembered.includes(scope)),
+    mayContinue: mayRemember(trust) && !request.prompts.has('consent') && allows(remembered),
+    maySkip: maySkipPage({ ...request, trust }) && allows(allowedBefore(trust, scopes, remembered)),
   };
 }
 

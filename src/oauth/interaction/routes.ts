@@ -20,7 +20,7 @@ import {
 
 import { noteRefusal } from '../refusal.ts';
 
-import { type Answer, answerOf, keepAnswer } from './answer.ts';
+import { type Answer, decisionOf, keepAnswer, signedIn } from './answer.ts';
 import { nextStep } from './dispatch.ts';
 import { consentPage, continuePage } from './page.ts';
 import { ended, factsOf, offerOf, underWayOf } from './under-way.ts';
@@ -64,6 +64,10 @@ export function interactionRoutes(deps: Deps): Router {
       await finish(ctx, offer);
       return;
     }
+    if (underWay.prompt.name === 'login' && offer.maySkip) {
+      await finish(ctx, signedIn(session));
+      return;
+    }
     const frame = {
       csrf: forms.token(ctx),
       action: here,
@@ -80,7 +84,8 @@ export function interactionRoutes(deps: Deps): Router {
     const underWay = await underWayOf(provider, ctx);
     const session = await currentSession(ctx);
     const step = nextStep(session, factsOf(underWay), clock());
-    if (!session || step !== 'consent') throw refused(ctx, 403, 'not_signed_in', 'sign in first');
+    if (!session) throw refused(ctx, 403, 'not_signed_in', 'sign in first');
+    if (step !== 'consent') throw refused(ctx, 403, 'sign_in_too_old', 'sign in again first');
 
     const offer = await offerOf(deps, ctx, underWay, session);
     if ('error' in offer) {
@@ -91,7 +96,7 @@ export function interactionRoutes(deps: Deps): Router {
     if (chosen.some((scope) => !offer.scopes.includes(scope))) {
       throw refused(ctx, 400, 'scope_not_offered', 'the form does not answer what was asked');
     }
-    const answer = answerOf(offer, session, form);
+    const answer = decisionOf(offer, session, form);
     // The same answer twice, by an impatient finger, is one answer.
     if (!isDeepStrictEqual(answer, underWay.result)) {
       await keepAnswer(database.prisma, { offer, session, answer }, originOf(ctx));

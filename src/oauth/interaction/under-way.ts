@@ -16,7 +16,7 @@ import { makeOffer, type NoOffer, type Offer } from './offer.ts';
 export interface UnderWay {
   readonly uid: string;
   readonly params: Readonly<Record<string, unknown>>;
-  readonly prompt: { readonly details: PromptDetails };
+  readonly prompt: { readonly name: string; readonly details: PromptDetails };
   /** What was answered and not yet taken along by the browser. */
   readonly result?: Readonly<Record<string, unknown>> | undefined;
 }

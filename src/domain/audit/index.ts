@@ -11,4 +11,4 @@
 export { AUDIT_EVENTS, type AuditEvent, type AuditOutcome } from './events.ts';
 export { type AuditQuery, type AuditRecord, listAudit } from './list.ts';
 export type { AuditEntry } from './record.ts';
-export { AUDIT_PARAMETERS, type AuditWriter, auditInsert, auditValues, recordAudit } from './store.ts';
+export { type AuditWriter, auditInsert, auditValues, recordAudit } from './store.ts';

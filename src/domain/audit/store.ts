@@ -21,9 +21,6 @@ export async function recordAudit(db: AuditWriter, entry: AuditEntry, origin: Or
 const COLUMNS =
   'id, event, outcome, reason, tenant, subject, client, agent_chain, service, "grant", resource, scopes, request_id, network, detail';
 
-/** How many parameters `auditValues` binds. */
-export const AUDIT_PARAMETERS = 15;
-
 /**
  * The insert for statements of the token path, which append it as one more CTE.
  * `first` is the number of the first parameter; `from` limits it, for example `FROM consumed`.

@@ -21,7 +21,7 @@ export {
   MigrationRefused,
   StoreUnavailable,
 } from './errors.ts';
-export { Prisma, type PrismaClient } from './generated/client.ts';
+export type { PrismaClient } from './generated/client.ts';
 export { type MigrateOptions, migrate } from './migrate.ts';
 export { type Database, type DatabaseOptions, openDatabase } from './open-database.ts';
 export { runStatement } from './statement.ts';

@@ -2,7 +2,7 @@
  * Takes the pictures of docs/screenshots: a new installation is started, set up and used in Chromium,
  * so that every page shows what the server really says.
  *
- *     node scripts/screenshots.ts [chromium]
+ *     npm run screenshots [-- chromium]
  */
 import { createHash, randomBytes } from 'node:crypto';
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
@@ -58,6 +58,7 @@ try {
   await context.clearCookies();
   await page.goto(authorizeUrl(client));
   await shoot(page, 'sign-in');
+  await shoot(page, 'sign-in-phone-dark', { width: 360, colorScheme: 'dark' });
   await page.getByRole('button', { name: 'Sign in with a passkey' }).click();
   await page.getByRole('button', { name: 'Allow access' }).waitFor();
   await shoot(page, 'consent');
@@ -71,6 +72,7 @@ try {
 
   await page.goto(`${ISSUER}/account`);
   await shoot(page, 'connections', { width: 1000 });
+  await shoot(page, 'connections-phone', { width: 360 });
   await page
     .getByRole('link', { name: /^End the connection/ })
     .first()
@@ -78,6 +80,9 @@ try {
   await shoot(page, 'end-connection');
   await page.goto(`${ISSUER}/account/security`);
   await shoot(page, 'security', { width: 1000 });
+  await shoot(page, 'security-dark', { width: 1000, colorScheme: 'dark' });
+  await page.goto(authorizeUrl('cli_of-another-installation'));
+  await shoot(page, 'error');
 } finally {
   await browser.close();
   await server.stop();

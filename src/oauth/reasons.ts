@@ -27,6 +27,7 @@ const REASONS: readonly (readonly [pattern: RegExp, reason: string])[] = [
   [/^invalid_request .*\bprompt\b/, 'prompt'],
   [/^invalid_request .*\bmax_age\b/, 'max_age'],
   [/^invalid_scope .*invalid characters/, 'scope_malformed'],
+  [/^invalid_target resource indicator must/, 'resource_unknown'],
   [/^login_required/, 'login_required'],
   [/^consent_required/, 'consent_required'],
 ];

@@ -1,5 +1,6 @@
 import type { Config } from '../../config/config.ts';
 import type { Resource } from '../../domain/resources/index.ts';
+import { DEFAULT_TENANT } from '../../kernel/ids.ts';
 
 /** What the authorization server says about itself. */
 export type ServerMetadata = Readonly<Record<string, unknown>>;
@@ -10,9 +11,11 @@ const AUTH_METHODS = ['none', 'client_secret_basic', 'client_secret_post', 'priv
 /**
  * The scopes that may be asked for all at once: some clients ask for whatever they see announced, so
  * what is destructive, or opens a destructive tool, is left for the server's challenge to name.
+ * Everybody reads the metadata, so nothing of any tenant but the one that everybody begins with is in it.
  */
 export function blanketScopes(resources: readonly Resource[]): readonly string[] {
-  return resources.flatMap(({ scopes, tools }) => {
+  const ours = resources.filter(({ tenantId }) => tenantId === DEFAULT_TENANT);
+  return ours.flatMap(({ scopes, tools }) => {
     const dangerous = new Set(
       tools.filter(({ effect }) => effect === 'destructive').flatMap((tool) => tool.scopes),
     );

@@ -28,11 +28,12 @@ export interface ServerProcess {
   stop(): Promise<void>;
 }
 
-/** Starts a node with the environment of another, on a port of its own, and waits until it serves. */
+/** Starts a node with the environment of another, on a port of its own or a given one, and waits until it serves. */
 export async function startServerProcess(
   environment: Readonly<Record<string, string>>,
+  givenPort?: number,
 ): Promise<ServerProcess> {
-  const port = await freePort();
+  const port = givenPort ?? (await freePort());
   const host = new URL(environment['GATEHOUSE_ISSUER'] ?? '').host;
   const child = spawn(process.execPath, [BIN, 'serve'], {
     env: { PATH: process.env['PATH'], ...environment, GATEHOUSE_LISTEN: `127.0.0.1:${port}` },
@@ -94,5 +95,6 @@ function answerOf(incoming: IncomingMessage, text: string): TokenResponse {
   for (const [name, values] of Object.entries(incoming.headersDistinct)) {
     for (const value of values ?? []) headers.append(name, value);
   }
-  return { status: incoming.statusCode ?? 0, headers, body: text === '' ? {} : JSON.parse(text) };
+  const isJson = headers.get('content-type')?.startsWith('application/json') === true;
+  return { status: incoming.statusCode ?? 0, headers, body: isJson ? JSON.parse(text) : {} };
 }

@@ -63,7 +63,7 @@ function loggedPath(ctx: Context): string {
   return path.slice(0, MAX_PATH).split('/').map(withoutToken).join('/');
 }
 
-/** Long and not made of lower-case words: an identifier, a code or a link's secret. */
+/** With a part that is long and not made of lower-case words: an identifier, a code, a JWT or a link's secret. */
 function withoutToken(segment: string): string {
-  return segment.length >= 16 && /[A-Z0-9_%]/.test(segment) && !segment.includes('.') ? ':id' : segment;
+  return segment.split('.').some((part) => part.length >= 16 && /[A-Z0-9_%]/.test(part)) ? ':id' : segment;
 }

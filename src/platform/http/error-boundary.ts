@@ -15,7 +15,8 @@ interface Deps {
 }
 
 /** Only programs come here; whatever they accept, the answer is JSON. */
-const FOR_PROGRAMS = /^\/(?:token|revoke|introspect|register|jwks|healthz|readyz|\.well-known)(?:\/|$)/;
+const FOR_PROGRAMS =
+  /^\/(?:token|revoke|introspect|register|jwks|healthz|readyz)(?:\/|$)|\/\.well-known(?:\/|$)/;
 
 /**
  * Turns whatever was thrown into an answer: a page for people, `{error, error_description}` of

@@ -28,11 +28,20 @@ export function prepared(body: Buffer | string, { type, maxAge, immutable = fals
     }
     ctx.status = 200;
     ctx.set({ ETag: etag, 'Cache-Control': cacheControl });
-    if (ctx.fresh) {
+    if (holds(ctx.get('If-None-Match'), etag)) {
       ctx.status = 304;
       return;
     }
     ctx.type = type;
     ctx.body = bytes;
   };
+}
+
+/**
+ * RFC 9110 §13.1.2. Not `ctx.fresh`, which gives up on the `Cache-Control: no-cache` that `fetch`
+ * adds by itself to every conditional request: that one is for caches on the way.
+ */
+function holds(ifNoneMatch: string, etag: string): boolean {
+  const tags = ifNoneMatch.split(',').map((tag) => tag.trim().replace(/^W\//, ''));
+  return tags.includes(etag) || tags.includes('*');
 }

@@ -39,6 +39,7 @@ export interface AppDeps {
 }
 
 const VIEWS = fileURLToPath(new URL('../views', import.meta.url));
+const MINUTE = 60;
 const HOUR = 3600;
 
 /** The composition root: the one file that knows every door. Answers the public and the internal application. */
@@ -77,6 +78,10 @@ export async function createApp(deps: AppDeps): Promise<{ readonly public: Koa; 
     registrationLimiter: throttle.limiter('registration', {
       points: config.throttle.registrationPerNetwork,
       seconds: HOUR,
+    }),
+    refusalLimiter: throttle.limiter('refused-requests', {
+      points: config.throttle.tokenPerNetwork,
+      seconds: MINUTE,
     }),
     fetch: deps.fetch ?? globalThis.fetch,
   });

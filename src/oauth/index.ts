@@ -32,6 +32,7 @@ import { metadataRoutes } from './metadata/routes.ts';
 import type { VerifyOwnToken } from './own-token.ts';
 import { createProvider, type ProviderDeps } from './provider.ts';
 import { refusalOf } from './refusal.ts';
+import { boundRefusedRequests } from './refused-requests.ts';
 import { registrationRoutes } from './registration.ts';
 import { revocationRoutes } from './revocation.ts';
 
@@ -42,6 +43,8 @@ export interface OAuthDeps extends ProviderDeps {
   readonly currentSession: (ctx: Context) => Promise<Session | undefined>;
   readonly keys: { readonly jwks: () => Promise<object>; readonly verify: VerifyOwnToken };
   readonly registrationLimiter: Limiter;
+  /** Refused requests at the endpoints for programs, per network. */
+  readonly refusalLimiter: Limiter;
 }
 
 export interface OAuth {
@@ -92,6 +95,7 @@ export function createOAuth(deps: OAuthDeps): OAuth {
     }),
     endpoints: compose([
       recordRefusals(deps),
+      boundRefusedRequests({ limiter: deps.refusalLimiter }),
       ...routers.map((router) => router.routes() as Middleware),
       authorizationEndpoint(mount(provider)),
       only('/token', mount(provider)),

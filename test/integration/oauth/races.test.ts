@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -279,6 +279,37 @@ describe('two processes on one store', () => {
       [refreshToken = ''] = next;
     }
     expect(await generationsOf(grantId)).toEqual(Array.from({ length: 21 }, (_, n) => n));
+  });
+
+  it('MCP 38: processes that derive with different secrets give the same successor', async () => {
+    const first = await freshTokens(server, ada);
+    const underOne = tokensOf(await refresh(server, ada.clientId, first.refreshToken));
+    await server.database.pool.query(
+      "INSERT INTO server_secrets (purpose, version, sealed) VALUES ('refresh-derivation', 2, $1)",
+      [
+        server.installation.sealer.seal(
+          { purpose: 'server-secret refresh-derivation', owner: '2' },
+          randomBytes(32),
+        ),
+      ],
+    );
+    const newcomer = await startServerProcess(server.environment);
+    try {
+      const repeated = tokensOf(await refresh(newcomer, ada.clientId, first.refreshToken));
+      expect(repeated.refreshToken).toBe(underOne.refreshToken);
+      const underTwo = tokensOf(await refresh(newcomer, ada.clientId, underOne.refreshToken));
+      for (const target of [server, newcomer, ...processes]) {
+        const again = tokensOf(await refresh(target, ada.clientId, underOne.refreshToken));
+        expect(again.refreshToken).toBe(underTwo.refreshToken);
+      }
+      const { rows } = await server.database.pool.query(
+        'SELECT secret_version FROM refresh_tokens WHERE grant_id = $1 AND used_at IS NOT NULL ORDER BY generation',
+        [first.grantId],
+      );
+      expect(rows).toEqual([{ secret_version: 1 }, { secret_version: 2 }]);
+    } finally {
+      await newcomer.stop();
+    }
   });
 
   it('E5: a thief and the owner at once: the grant is over, and nobody can go on', async () => {

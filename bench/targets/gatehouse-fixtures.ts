@@ -1,0 +1,160 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { hash } from 'argon2';
+
+import { addClient } from '../../src/domain/clients/index.ts';
+import { addResource } from '../../src/domain/resources/index.ts';
+import type { Installation } from '../../src/installation.ts';
+import { DEFAULT_TENANT } from '../../src/kernel/ids.ts';
+import type { Database } from '../../src/platform/database/index.ts';
+import type { Person } from '../load/protocol.ts';
+
+/** What the requests of a benchmark present, put straight into the store. */
+export interface Fixtures {
+  readonly issuer: string;
+  readonly resource: { readonly id: string; readonly identifier: string; readonly secret: string };
+  /** A client of ours with a web redirect, which needs no page once its person is signed in. */
+  readonly client: { readonly id: string; readonly redirectUri: string };
+  /** A client that runs on the person's machine, which asks for consent. */
+  readonly native: { readonly id: string; readonly redirectUri: string };
+  /** PKCE, the same for every code. */
+  readonly verifier: string;
+  readonly challenge: string;
+  /** Living grants, each with an unused refresh token; answers the tokens. */
+  refreshTokens(count: number): Promise<readonly string[]>;
+  /** Grants whose code is not redeemed yet; answers the codes. */
+  codes(count: number): Promise<readonly string[]>;
+  /** Somebody who is signed in, as the value of their session cookie. */
+  session(): Promise<string>;
+  /** People with a password and a one-time code factor. */
+  people(count: number): Promise<readonly Person[]>;
+}
+
+export const SCOPE = 'files:read files:write';
+
+const ORIGIN = { requestId: 'req_bench' };
+const PASSWORD = 'correct horse battery staple';
+
+/** Makes the resource and the clients, unless another server of the same store did, and the rest when asked. */
+export async function createFixtures({
+  database,
+  installation,
+  issuer,
+}: {
+  readonly database: Database;
+  readonly installation: Installation;
+  readonly issuer: string;
+}): Promise<Fixtures> {
+  const { pool, prisma } = database;
+  const identifier = `https://files-${randomBytes(4).toString('hex')}.example/mcp`;
+  const added = await addResource(
+    prisma,
+    {
+      identifier,
+      name: 'Team Files',
+      scopes: [
+        { scope: 'files:read', description: 'Read and search your files', destructive: false },
+        { scope: 'files:write', description: 'Create and change files', destructive: false },
+        { scope: 'files:delete', description: 'Delete files', destructive: true },
+      ],
+      defaultScopes: ['files:read'],
+      withSecret: true,
+    },
+    ORIGIN,
+  );
+  const web = { redirectUri: 'https://client.example/callback', trust: 'first_party', name: 'Web' } as const;
+  const local = { redirectUri: 'http://127.0.0.1:53111/callback', trust: 'known', name: 'Native' } as const;
+  const [client, native] = await Promise.all(
+    [web, local].map(async ({ redirectUri, ...more }) => {
+      const { clientId } = await addClient(prisma, { ...more, redirectUris: [redirectUri] }, ORIGIN);
+      return { id: clientId, redirectUri };
+    }),
+  );
+  if (!client || !native) throw new Error('there is no client');
+  const user = await installation.users.add({ email: emailOf('owner'), name: 'Owner' }, ORIGIN);
+  const verifier = randomBytes(32).toString('base64url');
+  const challenge = createHash('sha256').update(verifier).digest('base64url');
+  const resourceId = added.resource.id;
+  let passwordHash: string | undefined;
+
+  const insertGrants = async (count: number, activated: boolean) => {
+    const { rows } = await pool.query<{ id: string }>(
+      `INSERT INTO grants (id, tenant_id, user_id, client_id, resource_id, scopes, oidc_scopes, redirect_uri,
+                           auth_time, acr, amr, network, activated_at, expires_at)
+       SELECT id, $2, $3, $4, $5, $6, '{}', $7, now(), 'phr', '{pop,user,mfa}', '127.0.0.1',
+              CASE WHEN $8 THEN now() END, now() + interval '30 days'
+       FROM unnest($1::text[]) AS id RETURNING id`,
+      [
+        Array.from({ length: count }, () => `grt_${randomBytes(16).toString('base64url')}`),
+        DEFAULT_TENANT,
+        user.id,
+        client.id,
+        resourceId,
+        SCOPE.split(' '),
+        client.redirectUri,
+        activated,
+      ],
+    );
+    return rows.map(({ id }) => id);
+  };
+
+  return {
+    issuer,
+    resource: { id: resourceId, identifier, secret: added.secret ?? '' },
+    client,
+    native,
+    verifier,
+    challenge,
+
+    async refreshTokens(count) {
+      const grants = await insertGrants(count, true);
+      const tokens = grants.map(() => randomBytes(32).toString('base64url'));
+      await pool.query(
+        `INSERT INTO refresh_tokens (token_hash, grant_id, client_id, generation, secret_version, expires_at)
+         SELECT hash, grant_id, $3, 0, 0, now() + interval '14 days' FROM unnest($1::bytea[], $2::text[]) AS t (hash, grant_id)`,
+        [tokens.map(sha256), grants, client.id],
+      );
+      return tokens;
+    },
+
+    async codes(count) {
+      const grants = await insertGrants(count, false);
+      const codes = grants.map(() => randomBytes(32).toString('base64url'));
+      await pool.query(
+        `INSERT INTO authorization_codes (code_hash, grant_id, client_id, redirect_uri, code_challenge, expires_at)
+         SELECT hash, grant_id, $3, $4, $5, now() + interval '10 minutes' FROM unnest($1::bytea[], $2::text[]) AS t (hash, grant_id)`,
+        [codes.map(sha256), grants, client.id, client.redirectUri, challenge],
+      );
+      return codes;
+    },
+
+    async session() {
+      const authentication = { userId: user.id, passkeyId: undefined, acr: 'phr', amr: ['pop', 'user', 'mfa'] };
+      const browser = { origin: { ...ORIGIN, network: '127.0.0.1' } };
+      const { token } = await prisma.$transaction((tx) =>
+        installation.sessions.create(tx, authentication as never, browser),
+      );
+      return token;
+    },
+
+    async people(count) {
+      // The same hash for all: it is verified at each sign-in, and made once here.
+      passwordHash ??= await hash(PASSWORD, { memoryCost: 19_456, timeCost: 2, parallelism: 1 });
+      const made: Person[] = [];
+      for (let n = 0; n < count; n += 1) {
+        const person = { email: emailOf('person'), name: 'Ada Lovelace', totp: true };
+        const { id, email, totp } = await installation.users.add(person, ORIGIN);
+        await installation.passwords.store(prisma, id, passwordHash, ORIGIN);
+        made.push({ email, password: PASSWORD, totpSecret: totp?.secret ?? '' });
+      }
+      return made;
+    },
+  };
+}
+
+function emailOf(name: string): string {
+  return `${name}-${randomBytes(8).toString('hex')}@example.com`;
+}
+
+function sha256(value: string): Buffer {
+  return createHash('sha256').update(value).digest();
+}

@@ -1,5 +1,7 @@
 import Router from '@koa/router';
+import type { Context } from 'koa';
 import type Provider from 'oidc-provider';
+import { errors } from 'oidc-provider';
 
 import type { Config } from '../config/config.ts';
 import { type ClientMetadata, normalizeRegistration, registerClient } from '../domain/clients/index.ts';
@@ -48,21 +50,17 @@ export function registrationRoutes({ provider, database, mode, limiter }: Deps):
         'Retry-After': String(retryAfter),
       });
     }
-    const normalized = normalizeRegistration(await readJson(ctx, MAX_BODY), { kind: 'dynamic' });
+    const normalized = normalizeRegistration(await readBody(ctx), { kind: 'dynamic' });
     if (!normalized.ok) {
-      noteRefusal(ctx, {
-        event: 'client.rejected',
-        outcome: 'refused',
-        reason: normalized.code ?? normalized.error,
-        detail: { why: normalized.reason },
-      });
-      throw new HttpError(400, normalized.error, normalized.reason);
+      const { error, reason, code } = normalized;
+      throw refused(ctx, { error, description: reason, reason: code ?? error });
     }
     const id = newId('cli');
     const secret = normalized.metadata.token_endpoint_auth_method.startsWith('client_secret')
       ? newSecret()
       : undefined;
-    ensureUsable(provider, { client_id: id, client_secret: secret, ...normalized.metadata });
+    const unusable = whyUnusable(provider, { client_id: id, client_secret: secret, ...normalized.metadata });
+    if (unusable) throw refused(ctx, { ...unusable, reason: unusable.error });
     await registerClient(
       database.prisma,
       { id, registration: 'dynamic', metadata: normalized.metadata, secret },
@@ -82,11 +80,43 @@ export function registrationRoutes({ provider, database, mode, limiter }: Deps):
   return router;
 }
 
+/** @throws HttpError 415, 413 or 400, of which there is a record. */
+async function readBody(ctx: Context): Promise<unknown> {
+  try {
+    return await readJson(ctx, MAX_BODY);
+  } catch (error) {
+    if (error instanceof HttpError) {
+      noteRefusal(ctx, { event: 'client.rejected', outcome: 'refused', reason: 'body_malformed' });
+    }
+    throw error;
+  }
+}
+
+/** RFC 7591 §3.2.2. */
+function refused(
+  ctx: Context,
+  why: { readonly error: string; readonly description: string; readonly reason: string },
+): HttpError {
+  noteRefusal(ctx, {
+    event: 'client.rejected',
+    outcome: 'refused',
+    reason: why.reason,
+    detail: { why: why.description },
+  });
+  return new HttpError(400, why.error, why.description);
+}
+
 /** What the library would refuse when the client is first used is better refused now. */
-function ensureUsable(
+function whyUnusable(
   provider: Provider,
   metadata: ClientMetadata & { readonly client_secret: string | undefined },
-): void {
+): { readonly error: string; readonly description: string } | undefined {
   const Client = provider.Client as unknown as new (metadata: object) => unknown;
-  new Client(JSON.parse(JSON.stringify(metadata)));
+  try {
+    new Client(JSON.parse(JSON.stringify(metadata)));
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof errors.InvalidClientMetadata)) throw error;
+    return { error: error.error, description: error.error_description ?? 'the metadata cannot be used' };
+  }
 }

@@ -94,7 +94,7 @@ const KEPT = [
 ];
 
 function toMetadata(row: ClientRow): AdapterPayload {
-  const native = row.redirect_uris.some((uri) => !uri.startsWith('https:'));
+  const native = row.metadata['application_type'] === 'native';
   const kept = Object.fromEntries(Object.entries(row.metadata).filter(([key]) => KEPT.includes(key)));
   return {
     ...kept,

@@ -2,7 +2,8 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { createAgent } from '../support/agent.ts';
@@ -12,7 +13,7 @@ import { addTestClient } from '../support/server.ts';
 import { type Stack, startStack } from '../support/stack.ts';
 import { walk } from '../support/walk.ts';
 
-const SUITE = resolve(import.meta.dirname, '../../node_modules/.bin/conformance');
+const SUITE = fileURLToPath(import.meta.resolve('@modelcontextprotocol/conformance/dist/index.js'));
 
 interface Check {
   readonly id: string;
@@ -64,9 +65,10 @@ async function runSuite({ server, resource }: Stack): Promise<Run> {
   const results = await mkdtemp(join(tmpdir(), 'gatehouse-conformance-'));
   try {
     const suite = spawn(
-      SUITE,
+      process.execPath,
       // Without --scenario: the code scenario alone has no metadata and always fails. The port is given, since the default would win over any other.
       [
+        SUITE,
         'authorization',
         '--url',
         server.issuer,

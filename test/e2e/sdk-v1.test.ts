@@ -174,10 +174,11 @@ describe('a program made with @modelcontextprotocol/sdk 1.x', () => {
     await program.close();
   });
 
-  it('MCP 20: gets no code when the person denies', async () => {
+  it('MCP 22: gets no code when the person denies, but a refusal that names the issuer', async () => {
     const { program } = await newProgram({}, () => ({ deny: true }));
 
-    await expect(program.connect()).rejects.toThrow('error=access_denied');
+    const refusal = `error=access_denied.*iss=${encodeURIComponent(stack.server.issuer)}`;
+    await expect(program.connect()).rejects.toThrow(new RegExp(refusal));
     expect(program.memory.tokens).toBeUndefined();
   });
 });

@@ -177,7 +177,7 @@ describe('a code that is redeemed wrongly', () => {
 });
 
 describe('a code that comes too late, too often, or from somebody else', () => {
-  it('D1: a replay is invalid_grant, and everything the first redemption produced ends', async () => {
+  it('D1, MCP 33: a replay is invalid_grant, and everything the first redemption produced ends', async () => {
     const good = await codeOf();
     const { grantId, refreshToken, accessToken } = tokensOf(await redeem(server, ada.clientId, good));
 

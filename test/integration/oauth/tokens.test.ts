@@ -345,6 +345,23 @@ describe('what is not a token request', () => {
     expect((await redeem(server, ada.clientId, good)).status).toBe(200);
   });
 
+  it('MCP 40: a parameter twice is invalid_request at the other endpoints too', async () => {
+    const { accessToken } = await freshTokens(server, ada);
+    for (const path of ['/introspect', '/revoke']) {
+      for (const name of ['token', 'token_type_hint', 'client_id']) {
+        const body = new URLSearchParams({ token: accessToken, client_id: ada.clientId });
+        body.append(name, accessToken);
+        body.append(name, accessToken);
+        const response = await fetch(`${server.issuer}${path}`, { method: 'POST', body });
+        expect(response.status, `${path} ${name}`).toBe(400);
+        expect(await response.json()).toMatchObject({ error: 'invalid_request' });
+        expect(response.headers.get('cache-control')).toContain('no-store');
+        expect(await recordsOf(server, response)).toHaveLength(1);
+      }
+    }
+    expect(await verifierOf(FILES).verify(accessToken)).toBeDefined();
+  });
+
   it('J9: a grant type that we do not serve is unsupported_grant_type', async () => {
     const types = ['password', 'client_credentials', 'implicit', '__proto__', 'constructor', 'toString', ' '];
     for (const grant_type of [...types, 'urn:ietf:params:oauth:grant-type:token-exchange']) {

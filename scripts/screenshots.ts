@@ -5,7 +5,7 @@
  *     npm run screenshots [-- chromium]
  */
 import { createHash, randomBytes } from 'node:crypto';
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -27,6 +27,8 @@ const origin = { requestId: 'req_screenshots' };
 const verifier = randomBytes(32).toString('base64url');
 
 const dataDir = mkdtempSync(join(tmpdir(), 'gatehouse-'));
+// Started by root, PostgreSQL runs as somebody else, who has to come in here.
+chmodSync(dataDir, 0o755);
 const server = await startServer(
   loadConfig({
     GATEHOUSE_ISSUER: ISSUER,

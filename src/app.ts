@@ -66,12 +66,12 @@ export async function createApp(deps: AppDeps): Promise<{ readonly public: Koa; 
     views,
     forms,
     currentSession: (ctx) => sessionCookie.current(ctx),
+    clock,
     keys: installation.keys,
     grants: {
       pool: database.pool,
       issuer,
       lifetimes: config.lifetimes,
-      clock,
       sign: installation.keys.sign,
       derivation: installation.secrets('refresh-derivation'),
     },

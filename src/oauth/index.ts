@@ -19,6 +19,7 @@ import mount from 'koa-mount';
 import { recordAudit } from '../domain/audit/index.ts';
 import { listResources } from '../domain/resources/index.ts';
 import type { Session } from '../domain/sessions/index.ts';
+import type { Clock } from '../kernel/clock.ts';
 import { type Forms, originOf, type Purpose } from '../platform/http/index.ts';
 import type { Limiter } from '../platform/throttle/index.ts';
 
@@ -39,6 +40,7 @@ import { revocationRoutes } from './revocation.ts';
 export { cors } from './cors.ts';
 
 export interface OAuthDeps extends ProviderDeps {
+  readonly clock: Clock;
   readonly forms: Forms;
   readonly currentSession: (ctx: Context) => Promise<Session | undefined>;
   readonly keys: { readonly jwks: () => Promise<object>; readonly verify: VerifyOwnToken };
@@ -71,7 +73,7 @@ export function createOAuth(deps: OAuthDeps): OAuth {
       database,
       forms,
       views,
-      clock: grants.clock,
+      clock: deps.clock,
       lifetimes,
       basePath,
       currentSession,

@@ -2,14 +2,12 @@ import type { Pool } from 'pg';
 
 import type { Lifetimes } from '../../config/config.ts';
 import type { DerivationSecret } from '../../domain/grants/index.ts';
-import type { Clock } from '../../kernel/clock.ts';
 
 /** What both grants stand on. */
 export interface GrantDeps {
   readonly pool: Pool;
   readonly issuer: string;
   readonly lifetimes: Lifetimes;
-  readonly clock: Clock;
   /** Signs a JWT with the current key under the given `typ`. */
   readonly sign: (claims: object, header: { readonly typ: string }) => Promise<string>;
   /** The secret that refresh successors are derived with. */

@@ -59,7 +59,7 @@ export interface OAuth {
 }
 
 export function createOAuth(deps: OAuthDeps): OAuth {
-  const { config, database, forms, views, keys, grants, currentSession } = deps;
+  const { config, database, forms, views, keys, currentSession } = deps;
   const { pool } = database;
   const { issuer, lifetimes } = config;
   const { pathname } = new URL(issuer);

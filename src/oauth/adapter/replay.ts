@@ -23,7 +23,8 @@ export function replayAdapter({ pool }: { readonly pool: Pool }): Adapter {
       return undefined;
     },
     async upsert(id, _payload, expiresIn) {
-      if (!(expiresIn <= MAX_LIFETIME)) throw new errors.InvalidClientAuth('client assertion lives too long');
+      if (!((expiresIn ?? Number.NaN) <= MAX_LIFETIME))
+        throw new errors.InvalidClientAuth('client assertion lives too long');
       const hash = createHash('sha256').update(id).digest();
       const { rowCount } = await runStatement(pool, {
         name: 'use-identifier',

@@ -23,6 +23,9 @@ const RESOURCE = 'https://files.acme.example/mcp';
 const CALLBACK = 'http://127.0.0.1:53111/callback';
 /** A client that nobody registered: its identity is the address of its document. */
 const STRANGER = 'https://notes.example/oauth/client.json';
+/** The widths at which a page is looked at: a narrow column has no use for more. */
+const WIDTHS = { desktop: 720, phone: 360 } as const;
+const WIDE: ReadonlySet<string> = new Set(['connections', 'security']);
 const origin = { requestId: 'req_screenshots' };
 const verifier = randomBytes(32).toString('base64url');
 
@@ -60,12 +63,9 @@ try {
   await context.clearCookies();
   await page.goto(authorizeUrl(client));
   await shoot(page, 'sign-in');
-  await shoot(page, 'sign-in-phone-dark', { width: 360, colorScheme: 'dark' });
   await page.getByRole('button', { name: 'Sign in with a passkey' }).click();
   await page.getByRole('button', { name: 'Allow access' }).waitFor();
   await shoot(page, 'consent');
-  await shoot(page, 'consent-dark', { colorScheme: 'dark' });
-  await shoot(page, 'consent-phone', { width: 360 });
   await connect(page, client);
   await connect(page, client);
 
@@ -73,16 +73,14 @@ try {
   await shoot(page, 'consent-untrusted');
 
   await page.goto(`${ISSUER}/account`);
-  await shoot(page, 'connections', { width: 1000 });
-  await shoot(page, 'connections-phone', { width: 360 });
+  await shoot(page, 'connections');
   await page
     .getByRole('link', { name: /^End the connection/ })
     .first()
     .click();
   await shoot(page, 'end-connection');
   await page.goto(`${ISSUER}/account/security`);
-  await shoot(page, 'security', { width: 1000 });
-  await shoot(page, 'security-dark', { width: 1000, colorScheme: 'dark' });
+  await shoot(page, 'security');
   await page.goto(authorizeUrl('cli_of-another-installation'));
   await shoot(page, 'error');
 } finally {
@@ -194,13 +192,16 @@ async function addAuthenticator(context: BrowserContext, page: Page): Promise<vo
   await context.addInitScript('PublicKeyCredential.isConditionalMediationAvailable = async () => false');
 }
 
-async function shoot(
-  page: Page,
-  name: string,
-  how: { readonly width?: number; readonly colorScheme?: 'dark' } = {},
-): Promise<void> {
-  await page.emulateMedia({ colorScheme: how.colorScheme ?? 'light' });
-  await page.setViewportSize({ width: how.width ?? 720, height: 600 });
-  await page.screenshot({ path: join(FOLDER, `${name}.png`), fullPage: true });
-  console.log(`docs/screenshots/${name}.png`);
+/** One page four times: desktop and phone, light and dark. */
+async function shoot(page: Page, name: string): Promise<void> {
+  for (const [device, narrow] of Object.entries(WIDTHS)) {
+    const width = device === 'desktop' && WIDE.has(name) ? 1000 : narrow;
+    await page.setViewportSize({ width, height: 600 });
+    for (const colorScheme of ['light', 'dark'] as const) {
+      await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
+      const file = `${name}-${device}-${colorScheme}.png`;
+      await page.screenshot({ path: join(FOLDER, file), fullPage: true });
+      console.log(`docs/screenshots/${file}`);
+    }
+  }
 }

@@ -47,12 +47,17 @@ function noteError(ctx: KoaContextWithOIDC, event: AuditEvent, error: ProviderEr
   const { result } = ctx.oidc.entities.Interaction ?? {};
   const answered = result?.['error'] === error.error ? result : undefined;
   if (answered?.['recorded']) return;
+  const reason = typeof answered?.['reason'] === 'string' ? answered['reason'] : reasonOf(error);
   note(ctx, {
     event: eventOf(event, error),
     outcome: 'refused',
-    reason: typeof answered?.['reason'] === 'string' ? answered['reason'] : reasonOf(error),
+    reason,
     client: clientOf(ctx),
     subject: ctx.oidc.session?.accountId,
+    // Many things can be wrong with a document, and whoever runs the server has to tell its makers which.
+    ...(reason === 'client_document'
+      ? { detail: { why: error.error_detail ?? error.error_description } }
+      : {}),
   });
 }
 

@@ -11,7 +11,7 @@ import type { Cookies, Views } from '../platform/http/index.ts';
 
 import { createAdapters } from './adapter/index.ts';
 import { checkAuthorizationRequest } from './authorization-request.ts';
-import { fetchClientDocument } from './client-document.ts';
+import { fetchClientDocument, isDocumentUrl, MAX_DOCUMENT } from './client-document.ts';
 import { createInteractionPolicy } from './configuration/policy.ts';
 import { resourceIndicators } from './configuration/resources.ts';
 import { type CurrentSession, deriveSessions } from './configuration/session.ts';
@@ -100,9 +100,18 @@ function configurationOf(deps: ProviderDeps): Configuration {
         defaultResource: config.defaultResource,
         accessTokenLifetime: config.lifetimes.accessToken,
       }),
-      clientIdMetadataDocument: { enabled: documents, ...(documents ? { ack: 'draft-02' } : {}) },
+      clientIdMetadataDocument: {
+        enabled: documents,
+        ...(documents ? { ack: 'draft-02' } : {}),
+        allowFetch: async (_ctx, clientId) => isDocumentUrl(clientId),
+      },
     },
     fetch: fetchClientDocument(deps.fetch),
+    fetchResponseBodyLimits: {
+      'client_id metadata document': MAX_DOCUMENT,
+      jwks_uri: MAX_DOCUMENT,
+      sector_identifier_uri: 0,
+    },
     interactions: {
       policy: createInteractionPolicy(deps.currentSession),
       url: (_ctx, interaction) => `${basePath}/interaction/${interaction.uid}`,

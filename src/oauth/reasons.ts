@@ -13,6 +13,8 @@ const REASONS: readonly (readonly [pattern: RegExp, reason: string])[] = [
   [/client not found$/, 'unknown_client'],
   [/client is blocked$/, 'client_blocked'],
   [/client was removed$/, 'client_removed'],
+  [/metadata document fetch not allowed/, 'client_document_url'],
+  [/metadata document/, 'client_document'],
   [/provided twice/, 'duplicate_param'],
   [/missing required parameter/, 'missing_param'],
   [/code_challenge must be provided|requires PKCE/, 'pkce_missing'],

@@ -95,11 +95,20 @@ describe('fetchClientDocument', () => {
   });
 
   it.each([
+    ['text/html', () => new Response(JSON.stringify(DOCUMENT), { headers: { 'content-type': 'text/html' } })],
+    ['K2, MCP 47: a trailing slash in client_id', () => json({ ...DOCUMENT, client_id: `${URL_OF_IT}/` })],
     [
-      'K1: text/html',
-      () => new Response(JSON.stringify(DOCUMENT), { headers: { 'content-type': 'text/html' } }),
+      'K2: another case in client_id',
+      () => json({ ...DOCUMENT, client_id: URL_OF_IT.replace('app', 'App') }),
     ],
-    ['K2, MCP 47: another client_id', () => json({ ...DOCUMENT, client_id: `${URL_OF_IT}/` })],
+    [
+      'K2: the default port in client_id',
+      () => json({ ...DOCUMENT, client_id: URL_OF_IT.replace('.example', '.example:443') }),
+    ],
+    [
+      'K2: percent-encoding in client_id',
+      () => json({ ...DOCUMENT, client_id: URL_OF_IT.replace('oauth', '%6Fauth') }),
+    ],
     ['MCP 48: no name', () => json({ ...DOCUMENT, client_name: undefined })],
     ['MCP 48: no redirects', () => json({ ...DOCUMENT, redirect_uris: [] })],
     ['MCP 52, K5: a secret', () => json({ ...DOCUMENT, client_secret: 'x' })],

@@ -170,7 +170,7 @@ describe('a document', () => {
       expect(headers.has(name)).toBe(false);
   });
 
-  it('K10: a hundred requests for one document fetch it once', async () => {
+  it('a hundred requests for one document fetch it once', async () => {
     const clientId = newDocument();
     await Promise.all(
       Array.from({ length: 100 }, () =>
@@ -191,6 +191,18 @@ describe('a document', () => {
     ['MCP 48: no redirects', { redirect_uris: undefined }],
     ['MCP 52: a method with a secret', { token_endpoint_auth_method: 'client_secret_basic' }],
     ['MCP 52: a secret', { client_secret: 'x' }],
+    [
+      'K5: a symmetric algorithm',
+      {
+        token_endpoint_auth_method: 'private_key_jwt',
+        token_endpoint_auth_signing_alg: 'HS256',
+        jwks_uri: 'https://app.example/jwks',
+      },
+    ],
+    [
+      'K5: a symmetric key',
+      { token_endpoint_auth_method: 'private_key_jwt', jwks: { keys: [{ kty: 'oct', k: 'AAAA' }] } },
+    ],
     [
       'K5: a private key',
       { token_endpoint_auth_method: 'private_key_jwt', jwks: { keys: [{ kty: 'EC', d: 'd' }] } },
@@ -226,7 +238,7 @@ describe('a document', () => {
           headers: { 'content-type': 'application/json' },
         }),
     ],
-  ] as const)('MCP 51, K1: what is %s is refused on a page', async (_what, response) => {
+  ] as const)('MCP 51: what is %s is refused on a page', async (_what, response) => {
     const clientId = newDocument();
     web.set(clientId, response);
     expectRefusedOnPage(await askFor(server, step, clientId), { reason: 'client_document' });

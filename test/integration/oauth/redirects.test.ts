@@ -77,7 +77,7 @@ describe('a redirect that is nearly the registered one', () => {
     'https://ok.example/cb,https://evil.com',
     'https://ok.example/cb https://evil.com',
     'javascript:https://ok.example/cb',
-  ])('B1: %j is refused on a page', async (redirectUri) => {
+  ])('B1, MCP 20: %j is refused on a page', async (redirectUri) => {
     const clientId = await clientWith(REGISTERED);
     expectRefusedOnPage(await askFor(server, ada, clientId, { redirect_uri: redirectUri }), {
       reason: 'redirect_uri',

@@ -172,7 +172,7 @@ describe('a registration', () => {
     expect(row.trust).toBe('untrusted');
   });
 
-  it('L2: cannot choose its identifier, its secret, its trust or its tenant', async () => {
+  it('cannot choose its identifier, its secret, its trust or its tenant', async () => {
     const { status, body } = await register({
       ...NATIVE,
       client_id: 'cli_mine',

@@ -32,7 +32,9 @@ export async function startDriver(): Promise<Driver> {
     async run(mode) {
       const { outcome } = await ask({ type: 'run', mode }, 'ran');
       if (outcome.failures > 0) {
-        throw new Error(`${outcome.failures} of ${outcome.operations} operations failed: ${outcome.firstFailure}`);
+        throw new Error(
+          `${outcome.failures} of ${outcome.operations} operations failed: ${outcome.firstFailure}`,
+        );
       }
       return outcome;
     },

@@ -52,7 +52,8 @@ function refreshes(address: Address, { path, form, tokens }: Extract<Work, { kin
     close: () => client.close(),
     async run() {
       const token = free.shift();
-      if (token === undefined) throw new Error('every refresh token is in use: the load is more than it can carry');
+      if (token === undefined)
+        throw new Error('every refresh token is in use: the load is more than it can carry');
       const template = { method: 'POST', path, headers, body: prefix + encodeURIComponent(token) } as const;
       const { status, body } = await client.send(bytesOf(address, template));
       const next = /"refresh_token": ?"([^"]+)"/.exec(body)?.[1];

@@ -22,7 +22,13 @@ interface Connection {
  * HTTP/1.1 on bare sockets. The client of `node:http` takes as much time as the servers that are
  * measured here, and would be what limits them.
  */
-export function createHttpClient({ host, port }: { readonly host: string; readonly port: number }): HttpClient {
+export function createHttpClient({
+  host,
+  port,
+}: {
+  readonly host: string;
+  readonly port: number;
+}): HttpClient {
   const idle: Connection[] = [];
   const all = new Set<Connection>();
 
@@ -99,7 +105,10 @@ function readAnswer(text: string): { readonly answer: Answer; readonly length: n
   return chunked && { answer: { status, head, body: chunked.body }, length: chunked.stop };
 }
 
-function readChunks(text: string, start: number): { readonly body: string; readonly stop: number } | undefined {
+function readChunks(
+  text: string,
+  start: number,
+): { readonly body: string; readonly stop: number } | undefined {
   let body = '';
   for (let at = start; ; ) {
     const line = text.indexOf('\r\n', at);

@@ -44,9 +44,18 @@ serve(
     const body =
       row === undefined
         ? { error: 'invalid_grant' }
-        : { access_token: jwt(row), token_type: 'Bearer', expires_in: 300, scope: row.scope, refresh_token: successor };
+        : {
+            access_token: jwt(row),
+            token_type: 'Bearer',
+            expires_in: 300,
+            scope: row.scope,
+            refresh_token: successor,
+          };
     response
-      .writeHead(row === undefined ? 400 : 200, { 'Content-Type': 'application/json', 'Cache-Control': 'no-store' })
+      .writeHead(row === undefined ? 400 : 200, {
+        'Content-Type': 'application/json',
+        'Cache-Control': 'no-store',
+      })
       .end(JSON.stringify(body));
   },
   port,

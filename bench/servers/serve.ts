@@ -3,7 +3,11 @@ import { createServer, type RequestListener } from 'node:http';
 import type { Supplies } from '../targets/target.ts';
 
 /** The port that the process was told to listen on, and what else it was told. */
-export function settings(): { readonly port: number; readonly issuer: string; readonly more: readonly string[] } {
+export function settings(): {
+  readonly port: number;
+  readonly issuer: string;
+  readonly more: readonly string[];
+} {
   const [port = '0', ...more] = process.argv.slice(2);
   return { port: Number(port), issuer: `http://localhost:${port}`, more };
 }

@@ -50,7 +50,10 @@ export async function startPostgres(directory: string): Promise<PostgresCluster>
   if (made.status !== 0) throw new Error(`initdb: ${made.error?.message ?? made.stderr}`);
 
   const port = await freePort();
-  const settings = Object.entries({ ...SETTINGS, port }).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
+  const settings = Object.entries({ ...SETTINGS, port }).flatMap(([name, value]) => [
+    '-c',
+    `${name}=${value}`,
+  ]);
   const log = openSync(`${directory}.log`, 'a');
   const child = spawn(postgres, ['-D', directory, ...settings], { ...as, stdio: ['ignore', log, log] });
   const urlOf = (database: string) => `postgresql://postgres@127.0.0.1:${port}/${database}`;

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { openSync } from 'node:fs';
+import { openSync, readFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 
@@ -72,7 +72,9 @@ async function untilAnswers(
   logFile: string,
 ): Promise<void> {
   const deadline = performance.now() + START_TIMEOUT_MS;
-  const request = Buffer.from(`GET ${path} HTTP/1.1\r\nhost: ${address.authority}\r\nconnection: close\r\n\r\n`);
+  const request = Buffer.from(
+    `GET ${path} HTTP/1.1\r\nhost: ${address.authority}\r\nconnection: close\r\n\r\n`,
+  );
   while (performance.now() < deadline && child.exitCode === null) {
     if (await listens(address)) {
       const client = createHttpClient(address);
@@ -83,7 +85,8 @@ async function untilAnswers(
     await delay(5);
   }
   child.kill('SIGKILL');
-  throw new Error(`the server does not answer; see ${logFile}`);
+  const said = readFileSync(logFile, 'utf8').trim().split('\n').slice(-5).join('\n');
+  throw new Error(`the server does not answer:\n${said}`);
 }
 
 async function listens({ host, port }: Address): Promise<boolean> {

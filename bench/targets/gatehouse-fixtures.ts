@@ -128,7 +128,12 @@ export async function createFixtures({
     },
 
     async session() {
-      const authentication = { userId: user.id, passkeyId: undefined, acr: 'phr', amr: ['pop', 'user', 'mfa'] };
+      const authentication = {
+        userId: user.id,
+        passkeyId: undefined,
+        acr: 'phr',
+        amr: ['pop', 'user', 'mfa'],
+      };
       const browser = { origin: { ...ORIGIN, network: '127.0.0.1' } };
       const { token } = await prisma.$transaction((tx) =>
         installation.sessions.create(tx, authentication as never, browser),

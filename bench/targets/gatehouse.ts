@@ -90,7 +90,14 @@ async function start(
     ...env,
   };
   const path = '/.well-known/oauth-authorization-server';
-  const child = await startChild(lab, { name, script: BIN, args: ['serve'], env: environment, address, path });
+  const child = await startChild(lab, {
+    name,
+    script: BIN,
+    args: ['serve'],
+    env: environment,
+    address,
+    path,
+  });
   const { postmaster, redis } = find(child.pid);
 
   const config = loadConfig({ ...environment, ...(databaseUrl ? { DATABASE_URL: databaseUrl } : {}) });

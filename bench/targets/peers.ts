@@ -1,10 +1,9 @@
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
-
+import { freePort } from '../../test/support/free-port.ts';
 import type { Lab } from '../lab.ts';
 import { cpuOf, cpuOfFamily, memoryOfFamily, residentOf } from '../os/processes.ts';
 import { SCENARIOS } from '../scenarios.ts';
-import { freePort } from '../../test/support/free-port.ts';
 
 import { startChild } from './child.ts';
 import type { Running, Supplies, Target, TargetName } from './target.ts';
@@ -22,7 +21,15 @@ const ABILITIES = {
     introspection: {},
     revocation: { batch: 150 },
   },
-  'better-auth': { jwks: {}, metadata: {}, authorize: {}, code: {}, refresh: {}, introspection: {}, revocation: {} },
+  'better-auth': {
+    jwks: { most: 2000 },
+    metadata: { most: 2000 },
+    authorize: { most: 200 },
+    code: { most: 100 },
+    refresh: { most: 100 },
+    introspection: { most: 400 },
+    revocation: { most: 100 },
+  },
 } as const;
 
 export const bare: Target = {
@@ -79,7 +86,8 @@ async function startPeer(
   const address = { host: '127.0.0.1', port, authority: `localhost:${port}` };
   const script = fileURLToPath(new URL(`../servers/${name}.ts`, import.meta.url));
   const child = await startChild(lab, { name, script, args: [`${port}`, ...more], address, path });
-  const abilities: Readonly<Record<string, { readonly batch?: number }>> = ABILITIES[name];
+  const abilities: Readonly<Record<string, { readonly batch?: number; readonly most?: number }>> =
+    ABILITIES[name];
   const supplies = Object.fromEntries(
     SCENARIOS.filter((scenario) => scenario.name in abilities).map((scenario) => [
       scenario.name,

@@ -56,6 +56,8 @@ export type Supplies = Partial<Readonly<Record<ScenarioName, Supply>>>;
 export interface Supply {
   /** Operations that one work may consist of at the most, where the server's memory has a bound. */
   readonly batch?: number;
+  /** Operations of a stretch at the most, for a server so slow that more would only take longer. */
+  readonly most?: number;
   /** Puts what the requests will present straight into the server's store; the requests themselves go over HTTP. */
   make(operations: number): Promise<Work>;
 }

@@ -47,6 +47,7 @@ export const AUDIT_EVENTS = [
   'resource.removed',
   'key.created',
   'key.rotated',
+  'key.revoked',
   'request.throttled',
 ] as const;
 

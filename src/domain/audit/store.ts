@@ -1,3 +1,5 @@
+import type { Pool, QueryConfig } from 'pg';
+
 import type { Origin } from '../../kernel/origin.ts';
 import type { Prisma, PrismaClient } from '../../platform/database/generated/client.ts';
 
@@ -31,9 +33,39 @@ export function auditInsert(first: number, from = ''): string {
   return `INSERT INTO audit_records (${COLUMNS}) SELECT ${values} ${from}`;
 }
 
-/** The parameters of `auditInsert`, in its order. */
-export function auditValues(entry: AuditEntry, origin: Origin): readonly unknown[] {
-  const row: AuditRow = toRow(entry, origin);
+/** A statement that writes one record, and answers a row exactly when it did. */
+export interface AuditedStatement extends QueryConfig {
+  /** The record; whoever observes the trail is told of it by this member. */
+  readonly record: AuditRow;
+}
+
+/** A statement of the token path, whose last parameters are those of `auditInsert`; `values` are the ones before. */
+export function auditedStatement(
+  statement: { readonly name: string; readonly text: string; readonly values: readonly unknown[] },
+  entry: AuditEntry,
+  origin: Origin,
+): AuditedStatement {
+  const record = toRow(entry, origin);
+  return { ...statement, values: [...statement.values, ...valuesOf(record)], record };
+}
+
+const RECORDED = 'SELECT 1 FROM audit_records WHERE id = $1';
+
+/**
+ * Whether a statement whose reply was lost was committed: then its record is there. Unknown counts as no.
+ */
+export async function wasCommitted(pool: Pool, { record }: AuditedStatement): Promise<boolean> {
+  const question: AuditedStatement = { text: RECORDED, values: [record.id], record };
+  try {
+    const { rowCount } = await pool.query(question);
+    return rowCount === 1;
+  } catch {
+    return false;
+  }
+}
+
+/** In the order of `COLUMNS`. */
+function valuesOf(row: AuditRow): readonly unknown[] {
   return [
     row.id,
     row.event,

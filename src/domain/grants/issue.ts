@@ -3,7 +3,7 @@ import type { Pool } from 'pg';
 import { hashSecret } from '../../kernel/ids.ts';
 import type { Origin } from '../../kernel/origin.ts';
 import { runStatement } from '../../platform/database/index.ts';
-import { auditInsert, auditValues } from '../audit/index.ts';
+import { type AuditEntry, auditedStatement, auditInsert } from '../audit/index.ts';
 
 /** A completed authorization: the grant it makes and the code that will activate it. */
 export interface NewGrant {
@@ -56,42 +56,36 @@ const ISSUE = `
  * Answers false when the person, the client or the resource ceased to be meanwhile.
  */
 export async function issueGrant(pool: Pool, grant: NewGrant, origin: Origin): Promise<boolean> {
-  const audit = auditValues(
-    {
-      event: 'grant.issued',
-      outcome: 'success',
-      tenant: grant.tenantId,
-      subject: grant.userId,
-      client: grant.clientId,
-      grant: grant.id,
-      resource: grant.resource,
-      scopes: grant.scopes,
-    },
-    origin,
-  );
-  const { rowCount } = await runStatement(pool, {
-    name: 'issue-grant',
-    text: ISSUE,
-    values: [
-      grant.id,
-      grant.tenantId,
-      grant.userId,
-      grant.clientId,
-      grant.resource,
-      grant.scopes,
-      grant.oidcScopes,
-      grant.redirectUri,
-      grant.authTime,
-      grant.acr,
-      grant.amr,
-      origin.network ?? null,
-      grant.lifetime,
-      hashSecret(grant.code.value),
-      grant.code.codeChallenge,
-      grant.code.nonce ?? null,
-      grant.code.lifetime,
-      ...audit,
-    ],
-  });
+  const audit: AuditEntry = {
+    event: 'grant.issued',
+    outcome: 'success',
+    tenant: grant.tenantId,
+    subject: grant.userId,
+    client: grant.clientId,
+    grant: grant.id,
+    resource: grant.resource,
+    scopes: grant.scopes,
+  };
+  const values = [
+    grant.id,
+    grant.tenantId,
+    grant.userId,
+    grant.clientId,
+    grant.resource,
+    grant.scopes,
+    grant.oidcScopes,
+    grant.redirectUri,
+    grant.authTime,
+    grant.acr,
+    grant.amr,
+    origin.network ?? null,
+    grant.lifetime,
+    hashSecret(grant.code.value),
+    grant.code.codeChallenge,
+    grant.code.nonce ?? null,
+    grant.code.lifetime,
+  ];
+  const statement = auditedStatement({ name: 'issue-grant', text: ISSUE, values }, audit, origin);
+  const { rowCount } = await runStatement(pool, statement);
   return rowCount === 1;
 }

@@ -3,7 +3,7 @@ import type { Pool } from 'pg';
 import { hashSecret } from '../../kernel/ids.ts';
 import type { Origin } from '../../kernel/origin.ts';
 import { isStoreUnavailable, runStatement } from '../../platform/database/index.ts';
-import { type AuditEntry, auditInsert, auditValues } from '../audit/index.ts';
+import { type AuditEntry, auditedStatement, auditInsert, wasCommitted } from '../audit/index.ts';
 
 import { LOCK_LIVING_GRANT } from './living.ts';
 import type { PresentedCode } from './presented.ts';
@@ -47,35 +47,19 @@ export async function redeemCode(
   audit: AuditEntry,
   origin: Origin,
 ): Promise<boolean> {
-  const record = auditValues(audit, origin);
+  const values = [
+    code.hash,
+    code.grant.id,
+    refresh ? hashSecret(refresh.value) : null,
+    refresh?.idleLifetime ?? 0,
+  ];
+  const statement = auditedStatement({ name: 'redeem-code', text: REDEEM, values }, audit, origin);
   try {
-    const { rowCount } = await runStatement(pool, {
-      name: 'redeem-code',
-      text: REDEEM,
-      values: [
-        code.hash,
-        code.grant.id,
-        refresh ? hashSecret(refresh.value) : null,
-        refresh?.idleLifetime ?? 0,
-        ...record,
-      ],
-    });
+    const { rowCount } = await runStatement(pool, statement);
     return rowCount === 1;
   } catch (error) {
-    if (isStoreUnavailable(error) && (await isRecorded(pool, record[0]))) return true;
+    if (isStoreUnavailable(error) && (await wasCommitted(pool, statement))) return true;
     throw error;
-  }
-}
-
-const RECORDED = 'SELECT 1 FROM audit_records WHERE id = $1';
-
-/** Whether the statement that carried this record was committed. Unknown counts as no. */
-async function isRecorded(pool: Pool, recordId: unknown): Promise<boolean> {
-  try {
-    const { rowCount } = await pool.query(RECORDED, [recordId]);
-    return rowCount === 1;
-  } catch {
-    return false;
   }
 }
 
@@ -98,10 +82,7 @@ export async function spendCode(
   audit: AuditEntry,
   origin: Origin,
 ): Promise<boolean> {
-  const { rowCount } = await runStatement(pool, {
-    name: 'spend-code',
-    text: SPEND,
-    values: [hash, ...auditValues(audit, origin)],
-  });
+  const statement = auditedStatement({ name: 'spend-code', text: SPEND, values: [hash] }, audit, origin);
+  const { rowCount } = await runStatement(pool, statement);
   return rowCount === 1;
 }

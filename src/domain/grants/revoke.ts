@@ -2,7 +2,7 @@ import type { Pool } from 'pg';
 import type { Origin } from '../../kernel/origin.ts';
 import type { Prisma } from '../../platform/database/generated/client.ts';
 import { runStatement } from '../../platform/database/index.ts';
-import { type AuditEntry, auditInsert, auditValues, recordAudit } from '../audit/index.ts';
+import { type AuditEntry, auditedStatement, auditInsert, recordAudit } from '../audit/index.ts';
 
 /** Why a grant ended; also the `reason` of its audit record. */
 export type RevocationReason =
@@ -34,11 +34,9 @@ export async function revokeGrant(
   origin: Origin,
 ): Promise<boolean> {
   const audit: AuditEntry = { event: 'grant.revoked', outcome: 'success', ...entry, reason, grant: grantId };
-  const { rowCount } = await runStatement(pool, {
-    name: 'revoke-grant',
-    text: REVOKE,
-    values: [grantId, reason, ...auditValues(audit, origin)],
-  });
+  const values = [grantId, reason];
+  const statement = auditedStatement({ name: 'revoke-grant', text: REVOKE, values }, audit, origin);
+  const { rowCount } = await runStatement(pool, statement);
   return rowCount === 1;
 }
 

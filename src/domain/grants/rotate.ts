@@ -4,7 +4,7 @@ import { hashSecret } from '../../kernel/ids.ts';
 import type { Origin } from '../../kernel/origin.ts';
 import { hmac } from '../../platform/crypto/seal.ts';
 import { runStatement } from '../../platform/database/index.ts';
-import { type AuditEntry, auditInsert, auditValues } from '../audit/index.ts';
+import { type AuditEntry, auditedStatement, auditInsert } from '../audit/index.ts';
 
 import { LOCK_LIVING_GRANT } from './living.ts';
 import type { PresentedRefreshToken } from './presented.ts';
@@ -55,18 +55,11 @@ export async function rotateRefreshToken(
   audit: AuditEntry,
   origin: Origin,
 ): Promise<boolean> {
-  const { rowCount } = await runStatement(pool, {
-    name: 'rotate-refresh-token',
-    text: ROTATE,
-    values: [
-      token.hash,
-      token.grant.id,
-      hashSecret(successor.value),
-      successor.idleLifetime,
-      successor.secretVersion,
-      ...auditValues(audit, origin),
-    ],
-  });
+  const { id: grantId } = token.grant;
+  const { value, idleLifetime, secretVersion } = successor;
+  const values = [token.hash, grantId, hashSecret(value), idleLifetime, secretVersion];
+  const statement = auditedStatement({ name: 'rotate-refresh-token', text: ROTATE, values }, audit, origin);
+  const { rowCount } = await runStatement(pool, statement);
   return rowCount === 1;
 }
 
@@ -94,10 +87,8 @@ export async function replayRefreshToken(
   audit: AuditEntry,
   origin: Origin,
 ): Promise<boolean> {
-  const { rowCount } = await runStatement(pool, {
-    name: 'replay-refresh-token',
-    text: REPLAY,
-    values: [token.hash, token.grant.id, grace, ...auditValues(audit, origin)],
-  });
+  const values = [token.hash, token.grant.id, grace];
+  const statement = auditedStatement({ name: 'replay-refresh-token', text: REPLAY, values }, audit, origin);
+  const { rowCount } = await runStatement(pool, statement);
   return rowCount === 1;
 }

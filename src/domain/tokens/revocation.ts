@@ -2,7 +2,7 @@ import type { Pool } from 'pg';
 
 import type { Origin } from '../../kernel/origin.ts';
 import { runStatement } from '../../platform/database/index.ts';
-import { type AuditEntry, auditInsert, auditValues } from '../audit/index.ts';
+import { type AuditEntry, auditedStatement, auditInsert } from '../audit/index.ts';
 
 const ALIVE = `
   SELECT 1 FROM grants g
@@ -33,7 +33,7 @@ const REVOKE_ACCESS_TOKEN = `
     INSERT INTO revoked_access_tokens (jti, expires_at) VALUES ($1, to_timestamp($2))
     ON CONFLICT (jti) DO NOTHING RETURNING jti
   ), audited AS (${auditInsert(3, 'FROM revoked')})
-  SELECT count(*) FROM revoked`;
+  SELECT jti FROM revoked`;
 
 /**
  * Revokes one access token, which is kept in mind until it would have expired (RFC 7009 §2.1).
@@ -45,9 +45,9 @@ export async function revokeAccessToken(
   audit: AuditEntry,
   origin: Origin,
 ): Promise<void> {
-  await runStatement(pool, {
-    name: 'revoke-access-token',
-    text: REVOKE_ACCESS_TOKEN,
-    values: [token.jti, token.exp, ...auditValues(audit, origin)],
-  });
+  const values = [token.jti, token.exp];
+  await runStatement(
+    pool,
+    auditedStatement({ name: 'revoke-access-token', text: REVOKE_ACCESS_TOKEN, values }, audit, origin),
+  );
 }

@@ -7,15 +7,7 @@ import { canonicalizeResource } from '../domain/resources/index.ts';
  * What OpenID Connect adds to a request and what means nothing without `openid`. Clients that send
  * one anyway (a `nonce` out of habit) are not refused for it.
  */
-const OPENID_ONLY = [
-  'nonce',
-  'claims',
-  'claims_locales',
-  'acr_values',
-  'id_token_hint',
-  'ui_locales',
-  'display',
-];
+const OPENID_ONLY = ['nonce', 'claims', 'claims_locales', 'acr_values', 'ui_locales', 'display'];
 
 /**
  * Puts an authorization request into the form in which the library reads it as we mean it:
@@ -23,6 +15,7 @@ const OPENID_ONLY = [
  * - every spelling of a resource becomes the registered one (RFC 8707 §2);
  * - surplus spaces in `scope` go, and an empty one counts as omitted (RFC 6749 §3.3);
  * - `max_age` works without `openid`; what else OpenID Connect defines is dropped without it;
+ * - `id_token_hint` is not used and therefore not read;
  * - a `response_mode` other than `query`, and a `response_type` other than `code`, become values that
  *   the library refuses with an answer in the query, never in a fragment or a form.
  *
@@ -51,6 +44,7 @@ export function normalizeAuthorizationRequest(query: URLSearchParams): URLSearch
   const responseMode = once('response_mode');
   if (responseMode !== undefined && responseMode !== 'query') params.set('response_mode', 'unsupported');
 
+  if (once('id_token_hint') !== undefined) params.delete('id_token_hint');
   params.delete('plain_max_age');
   if (!scope?.split(' ').includes('openid')) {
     const maxAge = once('max_age');

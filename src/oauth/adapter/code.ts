@@ -38,7 +38,10 @@ export function codeAdapter({
         },
         originOf(ctx),
       );
-      if (!issued) throw new errors.AccessDenied('the account, the client or the server is no longer active');
+      if (!issued) {
+        const gone = 'the account, the client or the server is no longer active';
+        throw new errors.AccessDenied(gone, 'party_inactive');
+      }
     },
 
     find: unused,

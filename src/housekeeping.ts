@@ -10,28 +10,47 @@ const INTERVAL = 60_000;
 const LOCK = 4_610_100;
 
 /**
- * Removes, once a minute, what has expired and can be of no more use. Of several processes one does
- * it at a time; the others skip their round. Answers the function that ends it.
+ * Does, once a minute, what only time asks for: signing keys that are due, and the removal of what has
+ * expired and can be of no more use. Of several processes one does it at a time; the others skip their
+ * round. Answers the function that ends it.
  */
 export function startHousekeeping({
   database,
   installation,
   log,
+  interval = INTERVAL,
 }: {
   readonly database: Database;
-  readonly installation: Pick<Installation, 'sessions' | 'attempts'>;
+  readonly installation: Pick<Installation, 'keys' | 'sessions' | 'attempts'>;
   readonly log: Logger;
+  /** Milliseconds between two rounds. */
+  readonly interval?: number;
 }): () => Promise<void> {
   let round: Promise<void> = Promise.resolve();
   const timer = setInterval(() => {
-    round = sweep().catch((error: unknown) => {
-      if (isStoreUnavailable(error)) log.debug({ err: error }, 'housekeeping skipped: the store is away');
-      else log.error({ err: error }, 'housekeeping failed');
-    });
-  }, INTERVAL);
+    round = attempt(doRound);
+  }, interval);
   timer.unref();
 
+  /** One failure does not keep the rest of a round, or the next round, from happening. */
+  async function attempt(work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      if (isStoreUnavailable(error)) log.debug({ err: error }, 'housekeeping skipped: the store is away');
+      else log.error({ err: error }, 'housekeeping failed');
+    }
+  }
+
   async function sweep(): Promise<void> {
+    const swept =
+      (await sweepGrants(database.pool)) +
+      (await installation.sessions.sweep()) +
+      (await installation.attempts.sweep());
+    if (swept > 0) log.debug({ swept }, 'housekeeping');
+  }
+
+  async function doRound(): Promise<void> {
     const client = await database.pool.connect();
     try {
       const { rows } = await client.query<{ mine: boolean }>('SELECT pg_try_advisory_lock($1) AS mine', [
@@ -39,11 +58,8 @@ export function startHousekeeping({
       ]);
       if (!rows[0]?.mine) return;
       try {
-        const swept =
-          (await sweepGrants(database.pool)) +
-          (await installation.sessions.sweep()) +
-          (await installation.attempts.sweep());
-        if (swept > 0) log.debug({ swept }, 'housekeeping');
+        await attempt(installation.keys.maintain);
+        await attempt(sweep);
       } finally {
         await client.query('SELECT pg_advisory_unlock($1)', [LOCK]);
       }

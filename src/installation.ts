@@ -33,6 +33,7 @@ export function createInstallation({
     algorithm: config.signingAlgorithm,
     clock,
     tokenLifetime: lifetimes.accessToken,
+    ...config.keys,
   });
 
   const attempts = createAttempts({ prisma, lifetime: lifetimes.interaction });

@@ -6,7 +6,9 @@ export const keysList: Register = (keys, cli) => {
   keys
     .command('list')
     .summary('list signing keys')
-    .description('Lists signing keys, newest first.')
+    .description(
+      'Lists signing keys, newest first. A next key signs when its time is over; a retired one is published until then; a revoked one verifies nothing.',
+    )
     .action(() =>
       cli.withStore(async ({ installation }) => {
         const found = await installation.keys.list();
@@ -15,9 +17,10 @@ export const keysList: Register = (keys, cli) => {
             kid: key.kid,
             algorithm: key.algorithm,
             state: key.state,
+            since: key.since,
+            until: key.until,
             published: key.published,
             created_at: key.createdAt,
-            retired_at: key.retiredAt,
           })),
           text: table(
             found,
@@ -25,9 +28,9 @@ export const keysList: Register = (keys, cli) => {
               ['kid', (key) => key.kid],
               ['algorithm', (key) => key.algorithm],
               ['state', (key) => key.state],
+              ['since', (key) => minute(key.since)],
+              ['until', (key) => minute(key.until)],
               ['published', (key) => (key.published ? 'yes' : 'no')],
-              ['made', (key) => minute(key.createdAt)],
-              ['retired', (key) => minute(key.retiredAt)],
             ],
             'There is no signing key.',
           ),

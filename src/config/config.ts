@@ -42,6 +42,15 @@ export interface Config {
   /** Resource identifier for requests that name none. */
   readonly defaultResource: string | undefined;
   readonly signingAlgorithm: 'ES256' | 'EdDSA' | 'RS256';
+  /** Whole seconds. */
+  readonly keys: {
+    /** How long a verifier may keep the JWKS. */
+    readonly jwksLifetime: number;
+    /** What is added to every time that a key is published. */
+    readonly skew: number;
+    /** How old a signing key gets; 0: it is replaced by people only. */
+    readonly rotateAfter: number;
+  };
   readonly lifetimes: Lifetimes;
   readonly throttle: {
     readonly enabled: boolean;

@@ -17,6 +17,9 @@ export class ConfigError extends Error {
   }
 }
 
+/** Seconds that our own verifier keeps the JWKS, however short its lifetime. */
+const MIN_JWKS_LIFETIME = 30;
+
 /**
  * Turns the environment into one frozen Config, or reports every fault at once.
  *
@@ -48,6 +51,9 @@ export function loadConfig(
   if (production) {
     if (issuer.protocol === 'http:') faults.push('GATEHOUSE_ISSUER: production needs an https issuer');
     if (settings.GATEHOUSE_THROTTLE === 'off') faults.push('GATEHOUSE_THROTTLE: must be `on` in production');
+    if (settings.GATEHOUSE_JWKS_LIFETIME < MIN_JWKS_LIFETIME) {
+      faults.push(`GATEHOUSE_JWKS_LIFETIME: verifiers keep keys for at least ${MIN_JWKS_LIFETIME} seconds`);
+    }
     if (settings.GATEHOUSE_METADATA_DOCUMENTS === 'open') {
       faults.push('GATEHOUSE_METADATA_DOCUMENTS: `open` is for development; use `allowlist` or `review`');
     }
@@ -85,6 +91,11 @@ export function loadConfig(
       settings.GATEHOUSE_DYNAMIC_REGISTRATION || (loopback && !production ? 'open' : 'off'),
     defaultResource: settings.GATEHOUSE_DEFAULT_RESOURCE || undefined,
     signingAlgorithm: settings.GATEHOUSE_SIGNING_ALGORITHM,
+    keys: {
+      jwksLifetime: settings.GATEHOUSE_JWKS_LIFETIME,
+      skew: settings.GATEHOUSE_KEY_SKEW,
+      rotateAfter: settings.GATEHOUSE_KEY_ROTATION,
+    },
     lifetimes: {
       accessToken: settings.GATEHOUSE_ACCESS_TOKEN_LIFETIME,
       code: settings.GATEHOUSE_CODE_LIFETIME,
@@ -109,9 +120,9 @@ export function loadConfig(
   });
 }
 
-/** An empty value in a shell or a `.env` file means "not set", so that defaults apply; the two that mean "off" keep it. */
+/** An empty value in a shell or a `.env` file means "not set", so that defaults apply; those that mean "off" keep it. */
 function withoutEmpty(env: Readonly<Record<string, string | undefined>>): Record<string, string> {
-  const emptyMeansOff = new Set(['GATEHOUSE_EXAMPLE_LISTEN']);
+  const emptyMeansOff = new Set(['GATEHOUSE_EXAMPLE_LISTEN', 'GATEHOUSE_KEY_ROTATION']);
   return Object.fromEntries(
     Object.entries(env).filter(
       (entry): entry is [string, string] =>

@@ -68,6 +68,15 @@ export const Settings = z.object({
   GATEHOUSE_SIGNING_ALGORITHM: oneOf('ES256', 'EdDSA', 'RS256')
     .default('ES256')
     .describe('Algorithm of new signing keys'),
+  GATEHOUSE_JWKS_LIFETIME: seconds(300, { max: 86_400 }).describe(
+    'How long verifiers may keep the keys; a new key is published that long before it signs',
+  ),
+  GATEHOUSE_KEY_SKEW: seconds(120, { min: 2, max: 3600 }).describe(
+    'Added to the times that keys are published, for clocks that differ and slow fetches',
+  ),
+  GATEHOUSE_KEY_ROTATION: seconds(7_776_000, { min: 0 }).describe(
+    'Age at which a signing key is replaced (90 days); 0 or empty: by `keys rotate` only',
+  ),
   GATEHOUSE_ACCESS_TOKEN_LIFETIME: seconds(300, { min: 30, max: 3600 }).describe('Access tokens'),
   GATEHOUSE_CODE_LIFETIME: seconds(60, { min: 10, max: 600 }).describe('Authorization codes'),
   GATEHOUSE_REFRESH_IDLE_LIFETIME: seconds(1_209_600).describe('Refresh tokens without use (14 days)'),

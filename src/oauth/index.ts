@@ -16,13 +16,16 @@ import type { Context, Middleware } from 'koa';
 import compose from 'koa-compose';
 import mount from 'koa-mount';
 
-import { recordAudit } from '../domain/audit/index.ts';
+import { type AuditEntry, recordAudit } from '../domain/audit/index.ts';
+import { findClient } from '../domain/clients/index.ts';
 import { listResources } from '../domain/resources/index.ts';
 import type { Session } from '../domain/sessions/index.ts';
 import type { Clock } from '../kernel/clock.ts';
+import type { Database } from '../platform/database/index.ts';
 import { type Forms, originOf, type Purpose } from '../platform/http/index.ts';
 import type { Limiter } from '../platform/throttle/index.ts';
 
+import { CLIENT_ID } from './adapter/client.ts';
 import { authorizationEndpoint } from './authorization-endpoint.ts';
 import { failureOf } from './events.ts';
 import { describePurpose } from './interaction/purpose.ts';
@@ -43,7 +46,10 @@ export interface OAuthDeps extends ProviderDeps {
   readonly clock: Clock;
   readonly forms: Forms;
   readonly currentSession: (ctx: Context) => Promise<Session | undefined>;
-  readonly keys: { readonly jwks: () => Promise<object>; readonly verify: VerifyOwnToken };
+  readonly keys: {
+    readonly jwks: () => Promise<{ readonly keys: readonly { readonly alg: string }[] }>;
+    readonly verify: VerifyOwnToken;
+  };
   readonly registrationLimiter: Limiter;
   /** Refused requests at the endpoints for programs, per network. */
   readonly refusalLimiter: Limiter;
@@ -92,8 +98,10 @@ export function createOAuth(deps: OAuthDeps): OAuth {
     purposeOf: describePurpose({ provider, pool }),
     metadata: metadataRoutes({
       issuer,
+      jwksLifetime: config.keys.jwksLifetime,
       jwks: keys.jwks,
-      metadata: async () => serverMetadata(config, blanketScopes(await listResources(pool))),
+      metadata: async () =>
+        serverMetadata(config, blanketScopes(await listResources(pool)), (await keys.jwks()).keys),
     }),
     endpoints: compose([
       recordRefusals(deps),
@@ -116,9 +124,16 @@ function recordRefusals({ database }: Pick<OAuthDeps, 'database'>): Middleware {
     }
     thrown ??= failureOf(ctx);
     const refusal = refusalOf(ctx);
-    if (refusal) await recordAudit(database.prisma, refusal, originOf(ctx));
+    if (refusal) await recordAudit(database.prisma, await withTenant(database, refusal), originOf(ctx));
     if (thrown) throw thrown;
   };
+}
+
+/** A refusal belongs to the tenant of the client that it concerns, where there is such a client. */
+async function withTenant({ pool }: Database, refusal: AuditEntry): Promise<AuditEntry> {
+  const { client, tenant } = refusal;
+  if (tenant !== undefined || client === undefined || !CLIENT_ID.test(client)) return refusal;
+  return { ...refusal, tenant: (await findClient(pool, client))?.tenantId };
 }
 
 /** The library answers at this path; it would answer at others, which are for the doors, or nobody. */

@@ -5,7 +5,12 @@
  * verifying of our own JWTs, and versioned server secrets, for example the one that refresh tokens are
  * derived with.
  *
- *     (next) ──▶ current ──rotate──▶ retired ──token lifetime + skew──▶ no longer published
+ *     rotate ──▶ next ──JWKS lifetime + skew──▶ current ──next one──▶ retired ──token lifetime + skew──▶ gone
+ *                                    compromised: any of them ──▶ revoked
+ *
+ * A key is published before it signs for as long as a verifier may keep the JWKS, and afterwards for as long
+ * as its tokens live, so a rotation refuses no token. The times stand in the rows and are judged by the
+ * database, so all processes agree.
  *
  * Does not own: what a token says (`tokens`), clients' keys (`clients`), or the master key (`platform/crypto`).
  *
@@ -15,9 +20,11 @@
 
 export type { KeyInfo, KeyState, PublicJwk, SigningAlgorithm } from './key.ts';
 export { type CurrentKey, createKeys, type Keys, type KeysDeps } from './keys.ts';
+export type { EmergencyRotation } from './rotation.ts';
 export {
   createServerSecrets,
   type SecretPurpose,
   type ServerSecret,
   type VersionedSecret,
 } from './secrets.ts';
+export type { KeyInTurn } from './transitions.ts';

@@ -4,8 +4,11 @@ import { calculateJwkThumbprint, type JWK } from 'jose';
 
 export type SigningAlgorithm = 'ES256' | 'EdDSA' | 'RS256';
 
-/** `next` is published and does not sign yet; `current` signs; `retired` only verifies, and only for a while. */
-export type KeyState = 'next' | 'current' | 'retired';
+/**
+ * `next` is published and does not sign yet; `current` signs; `retired` only verifies, and only for a
+ * while; `revoked` was compromised, or lay beside a key that was, and verifies nothing.
+ */
+export type KeyState = 'next' | 'current' | 'retired' | 'revoked';
 
 /** A public key as the JWKS shows it (RFC 7517 §4). Nothing private has a place in this type. */
 export interface PublicJwk {
@@ -26,8 +29,11 @@ export interface KeyInfo {
   readonly kid: string;
   readonly algorithm: string;
   readonly state: KeyState;
+  /** When it came into this state. */
+  readonly since: Date;
+  /** When it leaves this state by itself: a next key to sign, a retired one to be no longer published. */
+  readonly until: Date | undefined;
   readonly createdAt: Date;
-  readonly retiredAt: Date | undefined;
   /** Whether verifiers still find it in the JWKS. */
   readonly published: boolean;
 }

@@ -3,30 +3,16 @@ import { errors, type JWTPayload, jwtVerify, SignJWT } from 'jose';
 import type { Pool } from 'pg';
 import type { Clock } from '../../kernel/clock.ts';
 import type { Origin } from '../../kernel/origin.ts';
-import type { Sealer } from '../../platform/crypto/seal.ts';
-import type { Prisma, PrismaClient } from '../../platform/database/generated/client.ts';
-import { recordAudit } from '../audit/index.ts';
 
 import { createFresh } from './fresh.ts';
-import { generateKey, type KeyInfo, type PublicJwk, readPrivateKey, type SigningAlgorithm } from './key.ts';
-import {
-  findCurrentKid,
-  insertCurrentKey,
-  listKeys,
-  loadPublishedKeys,
-  lockKeys,
-  retireKey,
-} from './store.ts';
+import { type KeyInfo, type PublicJwk, readPrivateKey, type SigningAlgorithm } from './key.ts';
+import { createRotation, type EmergencyRotation, type RotationDeps, sealContext } from './rotation.ts';
+import { listKeys, loadPublishedKeys, raiseTokenLifetime } from './store.ts';
+import type { KeyInTurn } from './transitions.ts';
 
-export interface KeysDeps {
-  readonly prisma: PrismaClient;
+export interface KeysDeps extends RotationDeps {
   readonly pool: Pool;
-  readonly sealer: Sealer;
-  /** Of keys that are made from now on. */
-  readonly algorithm: SigningAlgorithm;
   readonly clock: Clock;
-  /** Seconds that the longest-lived token lives: how long a retired key is still needed. */
-  readonly tokenLifetime: number;
 }
 
 export interface CurrentKey {
@@ -51,11 +37,21 @@ export interface Keys {
   ): Promise<JWTPayload | undefined>;
   /** Every key there ever was, newest first. */
   list(): Promise<readonly KeyInfo[]>;
-  /** Makes a new current key and retires the old one, which stays published while its tokens may live. */
-  rotate(origin: Origin): Promise<{ readonly kid: string; readonly retired: string | undefined }>;
+  /**
+   * Publishes a new key, which signs once every verifier can have seen it; the old one is then retired and
+   * stays published while its tokens may live. While a new key waits already, answers that one.
+   */
+  rotate(origin: Origin): Promise<KeyInTurn>;
+  /**
+   * Makes a new key that signs now, and drops all others: whoever could read one could read those that lay
+   * beside it. Their tokens verify no more, here at once and in other processes within a second.
+   */
+  replaceCompromised(origin: Origin): Promise<EmergencyRotation>;
+  /** Does what is due by time: lets the next key sign, begins the rotation that is scheduled. For one process at a time. */
+  maintain(): Promise<void>;
 }
 
-/** A rotation elsewhere is followed within this time. */
+/** A change elsewhere is followed within this time. */
 const MAX_AGE_MS = 1_000;
 /** Tokens with an unknown kid make us look again, at most this often. */
 const MIN_RELOAD_AGE_MS = 250;
@@ -64,32 +60,50 @@ const MIN_RELOAD_AGE_MS = 250;
  * The signing keys of this installation.
  *
  * They live in the database, the private part sealed under the master key, and every process reads them
- * again once a second at most while it is asked for them. A process that has not seen a rotation yet signs
- * with a key that is retired and still published, so its tokens verify.
+ * again once a second at most while it is asked for them. Whichever sees that it is time lets the next key
+ * sign. One that has not seen it yet signs with a key that is retired and still published, so its tokens
+ * verify.
  *
  * @throws SealBroken from `current` and `sign` when the master key is not the one they were sealed under.
  */
 export function createKeys(deps: KeysDeps): Keys {
-  const { prisma, pool, sealer, algorithm, clock, tokenLifetime } = deps;
-  const privateKeys = new Map<string, KeyObject>();
-  const published = createFresh(() => loadPublishedKeys(pool, tokenLifetime), {
-    clock,
-    maxAge: MAX_AGE_MS,
-    minAge: MIN_RELOAD_AGE_MS,
-  });
+  const { pool, sealer, clock, tokenLifetime } = deps;
+  const rotation = createRotation(deps);
+  let signer: CurrentKey | undefined;
+
+  const published = createFresh(
+    async () => {
+      const keys = await loadPublishedKeys(pool);
+      if (keys.some(({ due }) => due)) promoteBehind();
+      return keys;
+    },
+    { clock, maxAge: MAX_AGE_MS, minAge: MIN_RELOAD_AGE_MS },
+  );
+
+  /**
+   * Nobody waits for it: until it is done the old key signs, and is good. What fails is tried again by
+   * whoever looks next, and `maintain` says why.
+   */
+  function promoteBehind(): void {
+    rotation.promote().then(
+      (done) => {
+        if (done) published.forget();
+      },
+      () => undefined,
+    );
+  }
 
   async function current(): Promise<CurrentKey> {
     const isCurrent = ({ state }: { state: string }) => state === 'current';
     const key = (await published.get()).find(isCurrent) ?? (await published.reload()).find(isCurrent);
-    if (!key) throw new Error('there is no current signing key: ensure() makes the first one');
+    if (!key?.privateSealed) throw new Error('there is no current signing key: ensure() makes the first one');
     const { kid, alg } = key.publicJwk;
-    let privateKey = privateKeys.get(kid);
-    if (!privateKey) {
-      privateKey = readPrivateKey(sealer.open(sealContext(kid), key.privateSealed));
-      privateKeys.clear();
-      privateKeys.set(kid, privateKey);
-    }
-    return { kid, algorithm: alg, privateKey };
+    if (signer?.kid === kid) return signer;
+    // Before the first signature, so that the key stays published for as long as any of its tokens lives.
+    if (key.tokenLifetime < tokenLifetime) await raiseTokenLifetime(pool, kid, tokenLifetime);
+    const privateKey = readPrivateKey(sealer.open(sealContext(kid), key.privateSealed));
+    signer = { kid, algorithm: alg, privateKey };
+    return signer;
   }
 
   async function publicKey(kid: string | undefined): Promise<PublicJwk | undefined> {
@@ -98,27 +112,18 @@ export function createKeys(deps: KeysDeps): Keys {
     return key?.publicJwk;
   }
 
-  async function makeCurrent(tx: Prisma.TransactionClient): Promise<string> {
-    const { publicJwk, pkcs8 } = await generateKey(algorithm);
-    await insertCurrentKey(tx, publicJwk, sealer.seal(sealContext(publicJwk.kid), pkcs8));
-    return publicJwk.kid;
+  /** Sees its own changes at once. */
+  async function changing<T>(work: Promise<T>): Promise<T> {
+    const result = await work;
+    published.forget();
+    return result;
   }
 
   return {
-    async ensure(origin) {
-      await prisma.$transaction(async (tx) => {
-        await lockKeys(tx);
-        if ((await findCurrentKid(tx)) !== undefined) return;
-        const kid = await makeCurrent(tx);
-        await recordAudit(
-          tx,
-          { event: 'key.created', outcome: 'success', detail: { kid, algorithm } },
-          origin,
-        );
-      });
-      published.forget();
-    },
-
+    ensure: (origin) => changing(rotation.ensure(origin)),
+    rotate: (origin) => changing(rotation.begin(origin)),
+    replaceCompromised: (origin) => changing(rotation.replaceCompromised(origin)),
+    maintain: () => changing(rotation.maintain()),
     current,
 
     async jwks() {
@@ -149,25 +154,11 @@ export function createKeys(deps: KeysDeps): Keys {
       }
     },
 
-    list: () => listKeys(pool, tokenLifetime),
-
-    async rotate(origin) {
-      const rotated = await prisma.$transaction(async (tx) => {
-        await lockKeys(tx);
-        const retired = await findCurrentKid(tx);
-        if (retired !== undefined) await retireKey(tx, retired);
-        const kid = await makeCurrent(tx);
-        await recordAudit(
-          tx,
-          { event: 'key.rotated', outcome: 'success', detail: { kid, algorithm, retired: retired ?? null } },
-          origin,
-        );
-        return { kid, retired };
-      });
-      published.forget();
-      return rotated;
+    async list() {
+      const found = await listKeys(pool);
+      if (!found.some(({ due }) => due)) return found;
+      await changing(rotation.promote());
+      return listKeys(pool);
     },
   };
 }
-
-const sealContext = (kid: string) => ({ purpose: 'signing-key', owner: kid });

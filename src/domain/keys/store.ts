@@ -1,91 +1,79 @@
 import type { Pool } from 'pg';
-import type { Prisma } from '../../platform/database/generated/client.ts';
 
 import { type KeyInfo, type KeyState, type PublicJwk, toPublicJwk } from './key.ts';
 
-/** How long a retired key is published beyond the life of its last token: clocks, and caches of the JWKS. */
-const SKEW_SECONDS = 300;
-
-/** Serializes everything that makes or moves a signing key, in all processes. */
-const KEYS_LOCK = 4_610_101;
-
-/** A published key, its private part still sealed. */
+/** A published key. */
 export interface StoredKey {
   readonly publicJwk: PublicJwk;
   readonly state: KeyState;
-  readonly privateSealed: Buffer;
+  /** The private part, sealed; of the current key only. */
+  readonly privateSealed: Buffer | undefined;
+  /** Seconds that the longest-lived of its tokens lives, as far as the row has been told. */
+  readonly tokenLifetime: number;
+  /** Whether it is time that it signs. */
+  readonly due: boolean;
 }
 
-const PUBLISHED = `(state <> 'retired' OR retired_at > now() - make_interval(secs => $1::int + ${SKEW_SECONDS}))`;
+const PUBLISHED = `(state IN ('next', 'current') OR state = 'retired' AND published_until > now())`;
+const DUE = `(state = 'next' AND promote_at <= now())`;
 
 const LOAD = `
-  SELECT public_jwk, private_sealed, state FROM signing_keys WHERE ${PUBLISHED}
+  SELECT public_jwk, state, token_lifetime, ${DUE} AS due,
+    CASE state WHEN 'current' THEN private_sealed END AS private_sealed
+  FROM signing_keys WHERE ${PUBLISHED}
   ORDER BY created_at DESC, kid`;
 
 const LIST = `
-  SELECT kid, algorithm, state, created_at, retired_at, ${PUBLISHED} AS published
+  SELECT kid, algorithm, state, created_at, ${PUBLISHED} AS published, ${DUE} AS due,
+    CASE state WHEN 'current' THEN promoted_at WHEN 'retired' THEN retired_at
+      WHEN 'revoked' THEN revoked_at ELSE created_at END AS since,
+    CASE state WHEN 'next' THEN promote_at WHEN 'retired' THEN published_until END AS until
   FROM signing_keys ORDER BY created_at DESC, kid`;
 
-/** Every key that a verifier may still need: next, current, and retired ones whose tokens may live. */
-export async function loadPublishedKeys(pool: Pool, tokenLifetime: number): Promise<readonly StoredKey[]> {
+/** What of a retired key's tokens was still unknown when it was retired prolongs its publication. */
+const RAISE = `
+  UPDATE signing_keys SET token_lifetime = $2::int,
+    published_until = published_until + make_interval(secs => $2::int - token_lifetime)
+  WHERE kid = $1 AND token_lifetime < $2::int`;
+
+/** Every key that a verifier may need: next, current, and retired ones whose tokens may live. */
+export async function loadPublishedKeys(pool: Pool): Promise<readonly StoredKey[]> {
   const { rows } = await pool.query<{
     public_jwk: Record<string, unknown>;
-    private_sealed: Buffer;
     state: KeyState;
-  }>({ name: 'keys-published', text: LOAD, values: [tokenLifetime] });
+    private_sealed: Buffer | null;
+    token_lifetime: number;
+    due: boolean;
+  }>({ name: 'keys-published', text: LOAD });
   return rows.map((row) => ({
     publicJwk: toPublicJwk(row.public_jwk),
     state: row.state,
-    privateSealed: row.private_sealed,
+    privateSealed: row.private_sealed ?? undefined,
+    tokenLifetime: row.token_lifetime,
+    due: row.due,
   }));
 }
 
 /** Every key there ever was, newest first. */
-export async function listKeys(pool: Pool, tokenLifetime: number): Promise<readonly KeyInfo[]> {
+export async function listKeys(pool: Pool): Promise<readonly (KeyInfo & { readonly due: boolean })[]> {
   const { rows } = await pool.query<{
     kid: string;
     algorithm: string;
     state: KeyState;
+    since: Date;
+    until: Date | null;
     created_at: Date;
-    retired_at: Date | null;
     published: boolean;
-  }>({ name: 'keys-list', text: LIST, values: [tokenLifetime] });
-  return rows.map((row) => ({
-    kid: row.kid,
-    algorithm: row.algorithm,
-    state: row.state,
-    createdAt: row.created_at,
-    retiredAt: row.retired_at ?? undefined,
-    published: row.published,
+    due: boolean;
+  }>({ name: 'keys-list', text: LIST });
+  return rows.map(({ created_at: createdAt, until, ...key }) => ({
+    ...key,
+    until: until ?? undefined,
+    createdAt,
   }));
 }
 
-/** Waits for its turn among all processes; held to the end of the transaction. */
-export async function lockKeys(tx: Prisma.TransactionClient): Promise<void> {
-  await tx.$executeRaw`SELECT pg_advisory_xact_lock(${KEYS_LOCK})`;
-}
-
-export async function findCurrentKid(tx: Prisma.TransactionClient): Promise<string | undefined> {
-  return (await tx.signingKey.findFirst({ where: { state: 'current' }, select: { kid: true } }))?.kid;
-}
-
-export async function retireKey(tx: Prisma.TransactionClient, kid: string): Promise<void> {
-  // The database's own time, which also judges how long the key stays published.
-  await tx.$executeRaw`UPDATE signing_keys SET state = 'retired', retired_at = now() WHERE kid = ${kid}`;
-}
-
-export async function insertCurrentKey(
-  tx: Prisma.TransactionClient,
-  publicJwk: PublicJwk,
-  privateSealed: Buffer,
-): Promise<void> {
-  await tx.signingKey.create({
-    data: {
-      kid: publicJwk.kid,
-      algorithm: publicJwk.alg,
-      publicJwk: { ...publicJwk },
-      privateSealed: new Uint8Array(privateSealed),
-      state: 'current',
-    },
-  });
+/** Tells the row how long tokens live that this process is about to sign with the key, in seconds. */
+export async function raiseTokenLifetime(pool: Pool, kid: string, seconds: number): Promise<void> {
+  await pool.query({ text: RAISE, values: [kid, seconds] });
 }

@@ -27,11 +27,13 @@ export function blanketScopes(resources: readonly Resource[]): readonly string[]
 
 /**
  * Authorization server metadata (RFC 8414 §2), which is also the OpenID Provider configuration: one
- * document for both, so that they cannot disagree. It lists what works here and nothing else.
+ * document for both, so that they cannot disagree. It lists what works here and nothing else; of
+ * signatures, what the published `keys` make, those that are about to sign included.
  */
 export function serverMetadata(
-  { issuer, dynamicRegistration, metadataDocuments, signingAlgorithm }: Config,
+  { issuer, dynamicRegistration, metadataDocuments }: Config,
   scopes: readonly string[],
+  keys: readonly { readonly alg: string }[],
 ): ServerMetadata {
   const at = (path: string) => `${issuer}${path}`;
   return {
@@ -57,7 +59,7 @@ export function serverMetadata(
     client_id_metadata_document_supported: metadataDocuments === 'open',
     prompt_values_supported: ['none', 'login', 'consent'],
     subject_types_supported: ['public'],
-    id_token_signing_alg_values_supported: [signingAlgorithm],
+    id_token_signing_alg_values_supported: [...new Set(keys.map(({ alg }) => alg))],
     claims_supported: ['sub', 'iss', 'aud', 'exp', 'iat', 'auth_time', 'acr', 'amr', 'nonce'],
     acr_values_supported: ['phr', 'mfa'],
     request_parameter_supported: false,

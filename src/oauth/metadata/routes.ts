@@ -5,6 +5,8 @@ import { prepared } from '../../platform/http/index.ts';
 interface Deps {
   /** Issuer identifier. */
   readonly issuer: string;
+  /** Seconds that a verifier may keep the keys; a new key is published at least this long before it signs. */
+  readonly jwksLifetime: number;
   /** Makes the metadata document. */
   readonly metadata: () => Promise<object>;
   readonly jwks: () => Promise<object>;
@@ -12,9 +14,7 @@ interface Deps {
 
 /** Seconds that a client may keep the metadata. */
 const METADATA_MAX_AGE = 300;
-/** Seconds that a verifier may keep the keys; a new key is published at least this long before it signs. */
-export const JWKS_MAX_AGE = 300;
-/** Milliseconds that this process serves a prepared buffer before it looks whether it changed. */
+/** Milliseconds that this process serves the prepared metadata before it looks whether they changed. */
 const REFRESH = 1000;
 
 /**
@@ -24,16 +24,18 @@ const REFRESH = 1000;
  * and the same for OpenID put `/.well-known/…` before the path, OpenID Connect Discovery §4 after
  * it. Any other well-known path is a 404 in JSON, which makes a client go on to its next guess.
  */
-export function metadataRoutes({ issuer, metadata, jwks }: Deps): Middleware {
+export function metadataRoutes({ issuer, jwksLifetime, metadata, jwks }: Deps): Middleware {
   const { pathname } = new URL(issuer);
   const path = pathname === '/' ? '' : pathname;
-  const document = refreshed(metadata, METADATA_MAX_AGE);
+  // Not longer than the keys: the document names the algorithms of keys that are about to sign.
+  const maxAge = Math.min(METADATA_MAX_AGE, jwksLifetime);
+  const document = refreshed(metadata, { maxAge, refresh: REFRESH });
   const routes = new Map([
     [`/.well-known/oauth-authorization-server${path}`, document],
     [`/.well-known/openid-configuration${path}`, document],
     [`${path}/.well-known/openid-configuration`, document],
     [`${path}/.well-known/oauth-authorization-server`, document],
-    [`${path}/jwks`, refreshed(jwks, JWKS_MAX_AGE)],
+    [`${path}/jwks`, refreshed(jwks, { maxAge: jwksLifetime, refresh: 0 })],
   ]);
 
   return async (ctx, next) => {
@@ -43,8 +45,11 @@ export function metadataRoutes({ issuer, metadata, jwks }: Deps): Middleware {
   };
 }
 
-/** A prepared response whose content is looked at again at most once a second, by one request at a time. */
-function refreshed(make: () => Promise<object>, maxAge: number): Middleware {
+/** A prepared response whose content is looked at again after `refresh` milliseconds, by one request at a time. */
+function refreshed(
+  make: () => Promise<object>,
+  { maxAge, refresh }: { readonly maxAge: number; readonly refresh: number },
+): Middleware {
   let current: { readonly text: string; readonly serve: Middleware } | undefined;
   let checkedAt = Number.NEGATIVE_INFINITY;
   let checking: Promise<void> | undefined;
@@ -57,13 +62,15 @@ function refreshed(make: () => Promise<object>, maxAge: number): Middleware {
   };
 
   return async (ctx, next) => {
-    if (performance.now() - checkedAt > REFRESH) {
+    if (performance.now() - checkedAt >= refresh) {
       checking ??= check().finally(() => {
         checking = undefined;
       });
-      // While the store is away the last good copy answers; only the very first needs it.
+      // While the store is away the last good copy answers; only the very first needs it. Its age keeps
+      // whoever takes it from holding on to it for longer than to one that was looked at (RFC 9111 §5.1).
       await checking.catch((error: unknown) => {
         if (!current) throw error;
+        ctx.set('Age', String(Math.ceil((performance.now() - checkedAt) / 1000)));
       });
     }
     return current?.serve(ctx, next);

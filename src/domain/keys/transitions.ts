@@ -1,0 +1,116 @@
+import type { Prisma } from '../../platform/database/generated/client.ts';
+
+import type { PublicJwk } from './key.ts';
+
+/** What moves keys from state to state works inside the transaction of its audit record. */
+type Tx = Prisma.TransactionClient;
+
+/** Serializes everything that makes or moves a signing key, in all processes. */
+const KEYS_LOCK = 4_610_101;
+
+/** Waits for its turn among all processes; held to the end of the transaction. */
+export async function lockKeys(tx: Tx): Promise<void> {
+  await tx.$executeRaw`SELECT pg_advisory_xact_lock(${KEYS_LOCK})`;
+}
+
+/** Takes the turn if it is free, and answers whether it was. */
+export async function tryLockKeys(tx: Tx): Promise<boolean> {
+  const [row] = await tx.$queryRaw<{ mine: boolean }[]>`
+    SELECT pg_try_advisory_xact_lock(${KEYS_LOCK}) AS mine`;
+  return row?.mine === true;
+}
+
+/** The key that signs next, or now. */
+export interface KeyInTurn {
+  readonly kid: string;
+  readonly algorithm: string;
+  readonly state: 'next' | 'current';
+  /** Since when it signs, or from when on. */
+  readonly effectiveAt: Date;
+}
+
+/** The one key in this state, of which there is never a second. */
+export async function findKey(
+  tx: Pick<Tx, 'signingKey'>,
+  state: 'next' | 'current',
+): Promise<KeyInTurn | undefined> {
+  const found = await tx.signingKey.findFirst({ where: { state } });
+  const effectiveAt = state === 'next' ? found?.promoteAt : found?.promotedAt;
+  return found && effectiveAt
+    ? { kid: found.kid, algorithm: found.algorithm, state, effectiveAt }
+    : undefined;
+}
+
+/** The keys that were revoked in the last `seconds`. */
+export async function findRevokedWithin(tx: Tx, seconds: number): Promise<readonly string[]> {
+  const rows = await tx.$queryRaw<{ kid: string }[]>`
+    SELECT kid FROM signing_keys WHERE revoked_at > clock_timestamp() - make_interval(secs => ${seconds}::int)`;
+  return rows.map(({ kid }) => kid);
+}
+
+/** Whether the key has been current for this many seconds. */
+export async function hasSignedFor(tx: Tx, kid: string, seconds: number): Promise<boolean> {
+  const rows = await tx.$queryRaw<unknown[]>`
+    SELECT 1 FROM signing_keys
+    WHERE kid = ${kid} AND promoted_at <= clock_timestamp() - make_interval(secs => ${seconds}::int)`;
+  return rows.length > 0;
+}
+
+/** Keeps a new key as `next`, to sign in `publication` seconds; answers when that is. */
+export async function insertNextKey(
+  tx: Tx,
+  publicJwk: PublicJwk,
+  privateSealed: Buffer,
+  { publication, tokenLifetime }: { readonly publication: number; readonly tokenLifetime: number },
+): Promise<Date> {
+  // Times are the database's own, which also judges them, and taken after any wait for the lock.
+  const [row] = await tx.$queryRaw<{ promote_at: Date }[]>`
+    INSERT INTO signing_keys
+      (kid, algorithm, public_jwk, private_sealed, state, token_lifetime, created_at, promote_at)
+    SELECT ${publicJwk.kid}, ${publicJwk.alg}, ${JSON.stringify(publicJwk)}::jsonb,
+      ${new Uint8Array(privateSealed)}, 'next', ${tokenLifetime}::int,
+      now, now + make_interval(secs => ${publication}::int)
+    FROM (SELECT clock_timestamp() AS now) AS time
+    RETURNING promote_at`;
+  if (!row) throw new Error('the new key was not kept');
+  return row.promote_at;
+}
+
+/** The next key, if it is time that it signs. */
+export async function findDueKey(tx: Tx): Promise<{ readonly kid: string } | undefined> {
+  const [row] = await tx.$queryRaw<{ kid: string }[]>`
+    SELECT kid FROM signing_keys WHERE state = 'next' AND promote_at <= clock_timestamp()`;
+  return row;
+}
+
+/** Makes a next key the one that signs; the one before is no longer current by then. */
+export async function promoteKey(tx: Tx, kid: string): Promise<void> {
+  await tx.$executeRaw`
+    UPDATE signing_keys SET state = 'current', promoted_at = clock_timestamp() WHERE kid = ${kid}`;
+}
+
+/**
+ * Lets the current key sign no more: published for as long as its tokens may live and `skew` seconds, its
+ * private part destroyed, since nothing needs it again. Answers its kid.
+ */
+export async function retireCurrentKey(
+  tx: Tx,
+  { tokenLifetime, skew }: { readonly tokenLifetime: number; readonly skew: number },
+): Promise<string | undefined> {
+  const [row] = await tx.$queryRaw<{ kid: string }[]>`
+    UPDATE signing_keys SET state = 'retired', private_sealed = NULL, retired_at = clock_timestamp(),
+      token_lifetime = greatest(token_lifetime, ${tokenLifetime}::int),
+      published_until = clock_timestamp()
+        + make_interval(secs => greatest(token_lifetime, ${tokenLifetime}::int) + ${skew}::int)
+    WHERE state = 'current' RETURNING kid`;
+  return row?.kid;
+}
+
+/** Drops every key that is published, and destroys its private part. Answers their kids. */
+export async function revokePublishedKeys(tx: Tx): Promise<readonly string[]> {
+  const rows = await tx.$queryRaw<{ kid: string }[]>`
+    UPDATE signing_keys SET state = 'revoked', private_sealed = NULL, revoked_at = clock_timestamp()
+    WHERE state IN ('next', 'current') OR state = 'retired' AND published_until > now()
+    RETURNING kid`;
+  return rows.map(({ kid }) => kid);
+}

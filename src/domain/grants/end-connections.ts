@@ -2,6 +2,7 @@ import { NotFound } from '../../kernel/errors.ts';
 import type { Origin } from '../../kernel/origin.ts';
 import type { PrismaClient } from '../../platform/database/generated/client.ts';
 
+import { notEnded } from './living.ts';
 import { revokeGrantsOf } from './revoke.ts';
 
 /** Which of a person's connections are to end: one, all of a client, or all. */
@@ -26,7 +27,7 @@ export async function endConnections(
     const theirs = await tx.grant.findMany({
       where: {
         userId,
-        revokedAt: null,
+        ...(await notEnded(tx)),
         ...(grantId === undefined ? {} : { id: grantId }),
         ...(clientId === undefined ? {} : { clientId }),
       },

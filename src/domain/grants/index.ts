@@ -7,7 +7,8 @@
  *                                               │
  *                                    rotateRefreshToken ──▶ generation n + 1
  *                                               │
- *                         revokeGrant, revokeGrantsOf ──▶ the end of all of it
+ *                         revokeGrant, revokeGrantsOf ──▶ the end of it
+ *                                     raiseGrantEpoch ──▶ the end of all
  *
  * Each completed authorization makes its own grant with one refresh family, so that one connection
  * can be cut off without disturbing the others. Every statement that mints or consumes locks the
@@ -20,8 +21,10 @@
 
 export { type ConsentKey, rememberConsent, rememberedScopes } from './consent.ts';
 export { type ConnectionSelector, endConnections } from './end-connections.ts';
+export { raiseGrantEpoch } from './epoch.ts';
 export { issueGrant, type NewGrant } from './issue.ts';
 export { type Connection, listConnections } from './list.ts';
+export { livingGrant } from './living.ts';
 export { permittedScopes } from './permitted.ts';
 export {
   type ClientRow,

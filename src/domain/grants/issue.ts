@@ -35,9 +35,9 @@ const ISSUE = `
     SELECT u.id FROM users u WHERE u.id = $3 AND u.disabled_at IS NULL FOR SHARE
   ), made AS (
     INSERT INTO grants (id, tenant_id, user_id, client_id, resource_id, scopes, oidc_scopes, redirect_uri,
-                        auth_time, acr, amr, network, expires_at)
+                        auth_time, acr, amr, network, expires_at, epoch)
     SELECT $1, $2, asker.id, c.id, r.id, $6::text[], $7::text[], $8, $9, $10, $11::text[], $12,
-           now() + make_interval(secs => $13)
+           now() + make_interval(secs => $13), (SELECT grant_epoch FROM installation)
     FROM asker, clients c, resources r
     WHERE c.id = $4 AND c.removed_at IS NULL AND c.trust <> 'blocked'
       AND r.identifier = $5 AND r.tenant_id = $2 AND r.removed_at IS NULL

@@ -1,5 +1,7 @@
 import type { PrismaClient } from '../../platform/database/generated/client.ts';
 
+import { notEnded } from './living.ts';
+
 /** A living grant as its owner and an administrator see it. */
 export interface Connection {
   readonly id: string;
@@ -30,7 +32,7 @@ export async function listConnections(prisma: PrismaClient, userId?: string): Pr
     where: {
       ...(userId ? { userId } : {}),
       activatedAt: { not: null },
-      revokedAt: null,
+      ...(await notEnded(prisma)),
       expiresAt: { gt: new Date() },
     },
     include: {

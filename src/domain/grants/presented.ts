@@ -3,6 +3,8 @@ import type { Pool } from 'pg';
 import { hashSecret } from '../../kernel/ids.ts';
 import type { TrustLevel } from '../authority/index.ts';
 
+import { GRANT_ENDED } from './living.ts';
+
 /** What the token request names: a code or a refresh token, by value. */
 export interface Presentation {
   readonly kind: 'authorization_code' | 'refresh_token';
@@ -33,6 +35,7 @@ export interface GrantFacts {
   readonly acr: string;
   readonly amr: readonly string[];
   readonly expiresAt: Date;
+  /** By itself, or with all others of its epoch. */
   readonly revoked: boolean;
   /** Whether `expiresAt` has passed, by the database's clock. */
   readonly expired: boolean;
@@ -87,7 +90,7 @@ export interface ClientRow {
 const GRANT_COLUMNS = `
   g.id AS grant_id, g.tenant_id AS grant_tenant, g.user_id, g.client_id AS grant_client,
   g.scopes, g.oidc_scopes, g.auth_time, g.acr, g.amr, g.expires_at AS grant_expires_at,
-  g.revoked_at IS NOT NULL AS grant_revoked, g.expires_at <= now() AS grant_expired, now() AS as_of,
+  ${GRANT_ENDED} AS grant_revoked, g.expires_at <= now() AS grant_expired, now() AS as_of,
   gc.trust AS grant_client_trust, gc.removed_at IS NULL AND gc.trust <> 'blocked' AS client_active,
   u.disabled_at IS NULL AS user_active,
   res.identifier AS resource, res.removed_at IS NULL AS resource_active,

@@ -4,6 +4,8 @@ import type { Prisma } from '../../platform/database/generated/client.ts';
 import { runStatement } from '../../platform/database/index.ts';
 import { type AuditEntry, auditedStatement, auditInsert, recordAudit } from '../audit/index.ts';
 
+import { NOT_ENDED, notEnded } from './living.ts';
+
 /** Why a grant ended; also the `reason` of its audit record. */
 export type RevocationReason =
   | 'ended_by_user'
@@ -17,7 +19,7 @@ export type RevocationReason =
 
 const REVOKE = `
   WITH ended AS (
-    UPDATE grants SET revoked_at = now(), revoked_reason = $2 WHERE id = $1 AND revoked_at IS NULL RETURNING id
+    UPDATE grants g SET revoked_at = now(), revoked_reason = $2 WHERE g.id = $1 AND ${NOT_ENDED} RETURNING g.id
   ), audited AS (${auditInsert(3, 'FROM ended')})
   SELECT id FROM ended`;
 
@@ -60,7 +62,7 @@ export async function revokeGrantsOf(
   if (!userId && !clientId && !grantIds) return 0;
   const ended = await tx.grant.updateManyAndReturn({
     where: {
-      revokedAt: null,
+      ...(await notEnded(tx)),
       ...(userId ? { userId } : {}),
       ...(clientId ? { clientId } : {}),
       ...(grantIds ? { id: { in: [...grantIds] } } : {}),

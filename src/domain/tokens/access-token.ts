@@ -1,4 +1,4 @@
-import { newSecret } from '../../kernel/ids.ts';
+import { newUnique } from '../../kernel/ids.ts';
 import type { GrantFacts } from '../grants/index.ts';
 
 /** The claims of a delegated access token (RFC 9068 §2.2); times are NumericDate. */
@@ -40,7 +40,7 @@ export function accessTokenClaims(
     client_trust: grant.clientTrust,
     iat: now,
     exp: Math.min(now + lifetime, Math.floor(grant.expiresAt.getTime() / 1000)),
-    jti: newSecret().slice(0, 22),
+    jti: newUnique(),
     scope: scopes.join(' '),
     auth_time: Math.floor(grant.authTime.getTime() / 1000),
     acr: grant.acr,

@@ -3,13 +3,10 @@ import type { Pool } from 'pg';
 import type { Origin } from '../../kernel/origin.ts';
 import { runStatement } from '../../platform/database/index.ts';
 import { type AuditEntry, auditedStatement, auditInsert } from '../audit/index.ts';
+import { livingGrant } from '../grants/index.ts';
 
 const ALIVE = `
-  SELECT 1 FROM grants g
-  JOIN users u ON u.id = g.user_id AND u.disabled_at IS NULL
-  JOIN clients c ON c.id = g.client_id AND c.removed_at IS NULL AND c.trust <> 'blocked'
-  JOIN resources r ON r.id = g.resource_id AND r.removed_at IS NULL
-  WHERE g.id = $1 AND g.revoked_at IS NULL AND g.expires_at > now()
+  SELECT 1 ${livingGrant(1)}
     AND NOT EXISTS (SELECT 1 FROM revoked_access_tokens x WHERE x.jti = $2)`;
 
 /**

@@ -56,9 +56,7 @@ describe('createDrain', () => {
     });
     await sleep(10);
 
-    const started = performance.now();
     await drain.drain();
-    expect(performance.now() - started).toBeLessThan(1_000);
     agent.destroy();
   });
 

@@ -45,13 +45,11 @@ describe('limits', () => {
     ['what is not JSON', 400, () => app.ask('/json', json('{"a":'))],
     ['a form where JSON is due', 415, () => app.ask('/json', formBody({ a: '1' }))],
     ['JSON where a form is due', 415, () => app.ask('/form', json('{}'))],
-  ] as const)('X1: %s is answered with %i, in JSON, within 100 ms', async (_, status, send) => {
-    const started = performance.now();
+  ] as const)('X1: %s is answered with %i, in JSON', async (_, status, send) => {
     const answer = await send();
 
     expect(answer.status).toBe(status);
     expect(JSON.parse(answer.text)).toMatchObject({ error: 'invalid_request' });
-    expect(performance.now() - started).toBeLessThan(100);
   });
 
   it('X7: a compressed or multipart body is refused and not unpacked', async () => {

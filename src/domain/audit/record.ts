@@ -64,8 +64,12 @@ export function toRow(entry: AuditEntry, origin: Origin): AuditRow {
   };
 }
 
+/** What nearly every value is made of, and needs no cleaning. */
+const CLEAN = /^[\x20-\x7e]{0,512}$/;
+
 function clean(value: string | undefined): string | null {
   if (value === undefined) return null;
+  if (CLEAN.test(value)) return value;
   return [...value.slice(0, MAX_TEXT)].filter((char) => !isControl(char)).join('');
 }
 

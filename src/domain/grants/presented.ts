@@ -156,8 +156,19 @@ export async function loadPresented(
 }
 
 function clientOf(row: Record<string, unknown>): ClientRow {
-  const entries = Object.entries(row).filter(([key]) => key.startsWith('c_'));
-  return Object.fromEntries(entries.map(([key, value]) => [key.slice(2), value])) as unknown as ClientRow;
+  return {
+    id: row['c_id'] as string,
+    tenant_id: row['c_tenant_id'] as string,
+    registration: row['c_registration'] as string,
+    name: row['c_name'] as string,
+    auth_method: row['c_auth_method'] as string,
+    secret_hash: row['c_secret_hash'] as Buffer | null,
+    redirect_uris: row['c_redirect_uris'] as string[],
+    grant_types: row['c_grant_types'] as string[],
+    trust: row['c_trust'] as string,
+    metadata: row['c_metadata'] as Record<string, unknown>,
+    removed_at: row['c_removed_at'] as Date | null,
+  };
 }
 
 function presentedOf(kind: Presentation['kind'], row: Record<string, unknown>): Presented {

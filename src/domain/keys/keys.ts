@@ -1,5 +1,5 @@
 import type { KeyObject } from 'node:crypto';
-import { errors, type JWTPayload, jwtVerify, SignJWT } from 'jose';
+import { errors, type JWTPayload, jwtVerify } from 'jose';
 import type { Pool } from 'pg';
 import type { Clock } from '../../kernel/clock.ts';
 import type { Origin } from '../../kernel/origin.ts';
@@ -7,6 +7,7 @@ import type { Origin } from '../../kernel/origin.ts';
 import { createFresh } from './fresh.ts';
 import { type KeyInfo, type PublicJwk, readPrivateKey, type SigningAlgorithm } from './key.ts';
 import { createRotation, type EmergencyRotation, type RotationDeps, sealContext } from './rotation.ts';
+import { signJwt } from './sign-jwt.ts';
 import { listKeys, loadPublishedKeys, raiseTokenLifetime } from './store.ts';
 import type { KeyInTurn } from './transitions.ts';
 
@@ -132,7 +133,7 @@ export function createKeys(deps: KeysDeps): Keys {
 
     async sign(claims, { typ }) {
       const { kid, algorithm: alg, privateKey } = await current();
-      return new SignJWT({ ...claims }).setProtectedHeader({ alg, kid, typ }).sign(privateKey);
+      return signJwt(claims, { alg, kid, typ }, privateKey);
     },
 
     async verify(token, { typ, issuer }) {

@@ -35,7 +35,9 @@ describe('an access token', () => {
   it('MCP 34, MCP 36: is a JWT of RFC 9068 for one resource, and lives for minutes', async () => {
     const { accessToken, grantId } = await freshTokens(server, ada, { scope: 'files:read files:write' });
     const { keys } = (await (await fetch(`${server.issuer}/jwks`)).json()) as { keys: { kid: string }[] };
-    expect(decodeProtectedHeader(accessToken)).toEqual({ alg: 'ES256', typ: 'at+jwt', kid: keys[0]?.kid });
+    const { kid, ...header } = decodeProtectedHeader(accessToken);
+    expect(header).toEqual({ alg: 'ES256', typ: 'at+jwt' });
+    expect(keys.map((key) => key.kid)).toContain(kid);
     const claims = claimsOf(accessToken);
     expect(claims).toEqual({
       iss: server.issuer,
@@ -160,8 +162,9 @@ describe('the keys', () => {
     await freshTokens(server, ada);
     const response = await fetch(`${server.issuer}/jwks`);
     const { keys } = (await response.json()) as { keys: Record<string, unknown>[] };
-    expect(keys).toEqual([
-      {
+    expect(keys.length).toBeGreaterThan(0);
+    for (const key of keys) {
+      expect(key).toEqual({
         kty: 'EC',
         crv: 'P-256',
         alg: 'ES256',
@@ -169,8 +172,8 @@ describe('the keys', () => {
         kid: expect.any(String),
         x: expect.any(String),
         y: expect.any(String),
-      },
-    ]);
+      });
+    }
     for (const path of ['/.well-known/oauth-authorization-server', '/.well-known/openid-configuration']) {
       const metadata = await (await fetch(`${server.issuer}${path}`)).json();
       expect(metadata).toMatchObject({ jwks_uri: `${server.issuer}/jwks` });
@@ -180,7 +183,7 @@ describe('the keys', () => {
 
 describe('what a token request costs', () => {
   /** Kept for a second or more by each process, and excluded: they are not of the request. */
-  const CACHED = ['keys-published', 'server-secrets-newest'];
+  const CACHED = /^(?:keys|server-secrets)-/;
 
   /** The statements that reach the database while one request runs. */
   async function statementsOf(request: () => Promise<{ readonly status: number }>): Promise<string[]> {
@@ -192,7 +195,7 @@ describe('what a token request costs', () => {
     ) {
       const [statement] = args as [string | { name?: string; text?: string }];
       const name = typeof statement === 'string' ? statement : (statement.name ?? statement.text ?? '?');
-      if (!CACHED.includes(name)) seen.push(name);
+      if (!CACHED.test(name)) seen.push(name);
       return Reflect.apply(original, this, args) as never;
     });
     const { status } = await request();

@@ -79,17 +79,19 @@ describe('a process that is killed in the middle of refreshes', () => {
 describe('a PostgreSQL that goes away under load', () => {
   let parent: string;
   let server: TestServer;
+  let stop = async () => {};
   let ada: Connected;
 
   beforeAll(async () => {
     parent = mkdtempSync(join(tmpdir(), 'gatehouse-kills-'));
     chmodSync(parent, 0o755);
     server = await startEmbedded(join(parent, 'data'));
+    stop = () => server.stop();
     ada = await connected(server);
   }, 60_000);
 
   afterAll(async () => {
-    await server.stop();
+    await stop();
     rmSync(parent, { recursive: true, force: true });
   });
 

@@ -262,14 +262,54 @@ describe('gatehouse', () => {
     expect(await findResource(test.database.pool, 'https://docs.example/mcp')).toBeUndefined();
   });
 
-  it('keys rotate makes a new current key and keeps the old one published', async () => {
+  it('G7: keys rotate publishes a key and says when it signs; again, it answers the same', async () => {
     const [before] = (await cli(['keys', 'list', '--json'])).json<{ kid: string }[]>();
-    const rotated = (await cli(['keys', 'rotate', '--json'])).json<{ kid: string; retired: string }>();
-    expect(rotated.retired).toBe(before?.kid);
-    expect((await cli(['keys', 'list', '--json'])).json()).toMatchObject([
-      { kid: rotated.kid, state: 'current', published: true },
-      { kid: before?.kid, state: 'retired', published: true },
+    const run = await cli(['keys', 'rotate', '--json']);
+    const next = run.json<{ kid: string; effective_at: string }>();
+    expect(run).toMatchObject({ code: 0, stderr: '' });
+    expect(next).toEqual({
+      kid: expect.any(String),
+      algorithm: 'ES256',
+      state: 'next',
+      effective_at: expect.any(String),
+    });
+    const wait = (Date.parse(next.effective_at) - Date.now()) / 1000;
+    expect(wait).toBeGreaterThan(390);
+    expect(wait).toBeLessThan(421);
+    expect((await cli(['keys', 'rotate', '--json'])).json()).toEqual(next);
+    const at = { since: expect.any(String), created_at: expect.any(String) };
+    expect((await cli(['keys', 'list', '--json'])).json()).toEqual([
+      { kid: next.kid, algorithm: 'ES256', state: 'next', published: true, until: next.effective_at, ...at },
+      { kid: before?.kid, algorithm: 'ES256', state: 'current', published: true, ...at },
     ]);
+    expect((await cli(['keys', 'list'])).stdout).toMatch(/KID +ALGORITHM +STATE +SINCE +UNTIL +PUBLISHED/);
+    expect((await cli(['keys', 'rotate'])).stdout).toContain('signs from');
+  });
+
+  it('G8: keys rotate --compromised makes a key that signs now, and names what it dropped', async () => {
+    const before = (await cli(['keys', 'list', '--json'])).json<{ kid: string }[]>().map(({ kid }) => kid);
+    const run = await cli(['keys', 'rotate', '--compromised', '--json']);
+    const { kid, revoked } = run.json<{ kid: string; revoked: string[] }>();
+    expect(run.json()).toMatchObject({ state: 'current', effective_at: expect.any(String) });
+    expect(revoked.sort()).toEqual(before.sort());
+    expect((await cli(['keys', 'list', '--json'])).json()).toMatchObject([
+      { kid, state: 'current', published: true },
+      ...before.map(() => ({ state: 'revoked', published: false })),
+    ]);
+    expect((await cli(['keys', 'rotate', '--compromised', '--wait', '--json'])).code).toBe(2);
+  });
+
+  it('G7: keys rotate --wait answers when the key signs, and shows how long that is on standard error', async () => {
+    const quick = { ...env, GATEHOUSE_JWKS_LIFETIME: '1', GATEHOUSE_KEY_SKEW: '2' };
+    const run = await runCli(['keys', 'rotate', '--wait', '--json'], { cwd, env: quick });
+    expect(run.code).toBe(0);
+    expect(run.stderr).toMatch(/signs in \d+ s/);
+    const { kid, state } = run.json<{ kid: string; state: string }>();
+    expect(state).toBe('current');
+    expect((await cli(['keys', 'list', '--json'])).json<object[]>()[0]).toMatchObject({
+      kid,
+      state: 'current',
+    });
   });
 
   it('setup-link prints one link, of which only a hash is kept', async () => {

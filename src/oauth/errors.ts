@@ -2,16 +2,44 @@ import type { KoaContextWithOIDC } from 'oidc-provider';
 
 import { originOf, type Views } from '../platform/http/index.ts';
 
+import { reasonOf } from './reasons.ts';
+
 /** What the library would say outside. */
 interface Out {
   readonly error: string;
   readonly error_description?: string | undefined;
 }
 
-/** What a person reads when a client sent them here with a request that cannot be answered to the client. */
-const WORDS: Readonly<
-  Record<string, { readonly title: string; readonly explanation: string; readonly advice: string }>
-> = {
+interface Words {
+  readonly title: string;
+  readonly explanation: string;
+  readonly advice: string;
+}
+
+/** What a person reads when a client sent them here with a request that cannot be answered to the client: by reason. */
+const BY_REASON: Readonly<Record<string, Words>> = {
+  interaction_ended: {
+    title: 'This authorization has ended',
+    explanation: 'It was answered already, took too long, or was started in another browser.',
+    advice: 'Go back to the program that sent you here and start again.',
+  },
+  client_blocked: {
+    title: 'This program is blocked here',
+    explanation:
+      'Whoever runs this server does not let this program connect to anything. Nothing was granted.',
+    advice: 'If you need it, ask whoever runs this server.',
+  },
+  client_document: {
+    title: 'This program could not be identified',
+    explanation:
+      'It says who it is in a document at a web address, and that document could not be read or is not valid.',
+    advice:
+      'Try again in a few seconds. If it keeps happening, tell the makers of the program what it says here.',
+  },
+};
+
+/** The same by error code. */
+const BY_ERROR: Readonly<Record<string, Words>> = {
   invalid_client: {
     title: 'This program is not known here',
     explanation:
@@ -28,7 +56,7 @@ const WORDS: Readonly<
   },
 };
 
-const OTHERWISE = {
+const OTHERWISE: Words = {
   title: 'This request cannot be answered',
   explanation: 'The program that sent you here made a request that is not valid.',
   advice:
@@ -51,19 +79,12 @@ export async function renderProviderError(
     ctx.body = out;
     return;
   }
-  const words = WORDS[out.error] ?? OTHERWISE;
-  const expired = error.name === 'SessionNotFound';
+  const words = BY_REASON[reasonOf(error)] ?? BY_ERROR[out.error] ?? OTHERWISE;
   await views.render(
     ctx,
     'error',
     {
-      ...(expired
-        ? {
-            title: 'This authorization has ended',
-            explanation: 'It was answered already, took too long, or was started in another browser.',
-            advice: 'Go back to the program that sent you here and start again.',
-          }
-        : words),
+      ...words,
       requestId: originOf(ctx).requestId,
       code: [out.error, out.error_description].filter(Boolean).join(': '),
     },

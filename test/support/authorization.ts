@@ -85,6 +85,7 @@ export function expectRefusedToClient(
       event: expected.event ?? 'authorization.rejected',
       outcome: 'refused',
       reason: expected.reason,
+      tenant: 'ten_default',
     }),
   ]);
   expect({ grants, codes }).toEqual({ grants: 0, codes: 0 });

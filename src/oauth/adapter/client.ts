@@ -20,7 +20,7 @@ export function presentedOf(ctx: KoaContextWithOIDC): Presented | undefined {
 }
 
 /** client_id, RFC 6749 appendix A.1, without space. Anything else is nobody's, and some of it no column can hold. */
-const CLIENT_ID = /^[\x21-\x7e]{1,2048}$/;
+export const CLIENT_ID = /^[\x21-\x7e]{1,2048}$/;
 
 const FIND = `
   SELECT id, tenant_id, registration, name, auth_method, secret_hash, redirect_uris, grant_types, trust, metadata, removed_at

@@ -217,6 +217,7 @@ describe('a document', () => {
     const refused = await askFor(server, step, clientId, { redirect_uri: 'https://app.example/cb' });
     expectRefusedOnPage(refused, { reason: 'client_document' });
     expect(refused.records[0]?.detail).toEqual({ why: expect.stringMatching(/\w/) });
+    expect(refused.value.html).toContain('This program could not be identified');
     expect(refused.clients).toBe(0);
   });
 

@@ -342,6 +342,7 @@ describe('clients that are not served', () => {
     const { clientId } = await addTestClient(server, { trust: 'blocked' });
     const refused = await askFor(server, ada, clientId);
     expectRefusedOnPage(refused, { reason: 'client_blocked', code: 'invalid_client' });
+    expect(refused.value.html).toContain('This program is blocked here');
   });
 
   it('MCP 63: a client ID that is known no more gets a page that says how to mend it', async () => {

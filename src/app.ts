@@ -15,22 +15,29 @@ import {
   createCookies,
   createForms,
   createInternalApp,
+  createRouteNames,
   createViews,
   errorBoundary,
   health,
   hostGuard,
   limits,
+  observeRequests,
   requestContext,
   securityHeaders,
 } from './platform/http/index.ts';
+import type { Tracing } from './platform/observability/index.ts';
 import type { Throttle } from './platform/throttle/index.ts';
 import { signInRoutes } from './sign-in/index.ts';
+import type { Telemetry } from './telemetry/index.ts';
 
 export interface AppDeps {
   readonly config: Config;
   readonly database: Database;
   readonly installation: Installation;
   readonly throttle: Throttle;
+  readonly telemetry: Telemetry;
+  /** Absent where nothing is traced. */
+  readonly tracing: Tracing | undefined;
   readonly clock: Clock;
   readonly log: Logger;
   readonly draining: () => boolean;
@@ -39,12 +46,24 @@ export interface AppDeps {
 }
 
 const VIEWS = fileURLToPath(new URL('../views', import.meta.url));
+/** What is answered without a router of ours, as metrics and traces call it. */
+const ROUTES = [
+  '/healthz',
+  '/authorize',
+  '/authorize/:uid',
+  '/token',
+  '/jwks',
+  '/.well-known/oauth-authorization-server',
+  '/.well-known/openid-configuration',
+  '/assets/:file',
+];
 const MINUTE = 60;
 const HOUR = 3600;
 
 /** The composition root: the one file that knows every door. Answers the public and the internal application. */
 export async function createApp(deps: AppDeps): Promise<{ readonly public: Koa; readonly internal: Koa }> {
-  const { config, database, installation, throttle, clock, log } = deps;
+  const { config, database, installation, throttle, telemetry, tracing, clock, log } = deps;
+  const { fetch = globalThis.fetch } = deps;
   const { issuer } = config;
   const { pathname } = new URL(issuer);
   const basePath = pathname === '/' ? '' : pathname;
@@ -83,7 +102,8 @@ export async function createApp(deps: AppDeps): Promise<{ readonly public: Koa; 
       points: config.throttle.tokenPerNetwork,
       seconds: MINUTE,
     }),
-    fetch: deps.fetch ?? globalThis.fetch,
+    fetch: tracing ? (...args) => tracing.trace('fetch client document', () => fetch(...args)) : fetch,
+    documentAsked: telemetry.documentAsked,
   });
 
   const doors = new Koa();
@@ -110,6 +130,13 @@ export async function createApp(deps: AppDeps): Promise<{ readonly public: Koa; 
   app.proxy = true;
   app.keys = [cookieKey.toString('base64url')];
   app.use(requestContext({ log, trustedProxies: config.trustedProxies }));
+  app.use(
+    observeRequests({
+      observer: telemetry.requests,
+      routeOf: createRouteNames(ROUTES, basePath),
+      traces: tracing,
+    }),
+  );
   app.use(securityHeaders({ issuer }));
   app.use(errorBoundary({ views, log, basePath }));
   app.use(health(basePath));
@@ -124,6 +151,7 @@ export async function createApp(deps: AppDeps): Promise<{ readonly public: Koa; 
     log,
     draining: deps.draining,
     checks: [{ name: 'database', check: () => database.pool.query('SELECT 1') }],
+    metrics: telemetry.scrape,
   });
   return { public: app, internal };
 }

@@ -4,15 +4,18 @@ import type { AddressInfo } from 'node:net';
 
 import { createApp } from './app.ts';
 import type { Config, Listen } from './config/config.ts';
+import { observeAudit } from './domain/audit/index.ts';
 import { startHousekeeping } from './housekeeping.ts';
 import { createInstallation, type Installation } from './installation.ts';
 import { systemClock } from './kernel/clock.ts';
 import { newId } from './kernel/ids.ts';
 import { type Database, migrate, openDatabase } from './platform/database/index.ts';
 import { createDrain, createHttpServer } from './platform/http/index.ts';
-import { createLogger, type Logger } from './platform/observability/index.ts';
+import { createLogger, type Logger, openTracing } from './platform/observability/index.ts';
 import { openRedis } from './platform/redis/index.ts';
 import { createThrottle } from './platform/throttle/index.ts';
+import { createTelemetry } from './telemetry/index.ts';
+import { version } from './version.ts';
 
 /** A server that runs. */
 export interface RunningServer {
@@ -21,7 +24,7 @@ export interface RunningServer {
   readonly log: Logger;
   /** Where the public listener really listens. */
   readonly address: AddressInfo;
-  /** Where the internal listener really listens: probes, never exposed. */
+  /** Where the internal listener really listens: probes and metrics, never exposed. */
   readonly internalAddress: AddressInfo;
   /** Answers what is in flight (at most 10 s), closes everything, and resolves when all is gone. Safe to call twice. */
   stop(): Promise<void>;
@@ -41,21 +44,45 @@ export async function startServer(
     for (const step of undo.splice(0).reverse()) await step();
   };
   try {
-    const database = await openDatabase({
+    const telemetry = createTelemetry({ version: version() });
+    const { endpoint, sample } = config.traces;
+    const tracing =
+      endpoint === undefined ? undefined : await openTracing({ endpoint, sample, version: version() }, log);
+    if (tracing) undo.push(() => tracing.close());
+
+    const opened = await openDatabase({
       url: config.databaseUrl,
       dataDir: config.dataDir,
       poolSize: config.databasePoolSize,
       log,
       mode: 'own',
+      ...(tracing ? { trace: tracing.trace } : {}),
     });
-    undo.push(() => database.close());
+    undo.push(() => opened.close());
+    const database = observeAudit(opened, telemetry.actions);
     await migrate(database.pool, { log });
     const installation = createInstallation({ config, database, clock: systemClock });
     await installation.prepare({ requestId: newId('req') });
 
     const redis = await openRedis(config.redisUrl, log);
     if (redis) undo.push(() => redis.close());
-    const throttle = createThrottle({ redis, enabled: config.throttle.enabled, log });
+    const throttle = createThrottle({
+      redis,
+      enabled: config.throttle.enabled,
+      log,
+      onDegraded: telemetry.throttleDegraded,
+    });
+    telemetry.watch({
+      pool: opened.pool,
+      poolSize: config.databasePoolSize,
+      checkStore: () => opened.pool.query('SELECT 1'),
+      listKeys: installation.keys.list,
+      passwordHashes: installation.passwords.load,
+      redisReady: redis?.isReady,
+      clock: systemClock,
+      accessTokenLifetime: config.lifetimes.accessToken,
+      keyRotation: config.keys.rotateAfter,
+    });
 
     let draining = () => false;
     const app = await createApp({
@@ -63,6 +90,8 @@ export async function startServer(
       database,
       installation,
       throttle,
+      telemetry,
+      tracing,
       clock: systemClock,
       log,
       draining: () => draining(),

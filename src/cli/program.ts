@@ -1,5 +1,6 @@
-import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
+
+import { version } from '../version.ts';
 
 import { auditList } from './audit-list.ts';
 import type { Cli, Register } from './cli.ts';
@@ -77,11 +78,6 @@ function needsCommand(group: Command): void {
 
 function withDescendants(command: Command): readonly Command[] {
   return [command, ...command.commands.flatMap(withDescendants)];
-}
-
-function version(): string {
-  const manifest: unknown = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
-  return (manifest as { version: string }).version;
 }
 
 function capital(text: string): string {

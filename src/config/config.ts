@@ -33,6 +33,12 @@ export interface Config {
   /** 32 bytes. */
   readonly masterKey: Buffer;
   readonly logLevel: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'silent';
+  readonly traces: {
+    /** URL; `undefined` when nothing is traced. */
+    readonly endpoint: string | undefined;
+    /** 0 to 1. */
+    readonly sample: number;
+  };
   readonly databaseUrl: string | undefined;
   readonly databasePoolSize: number;
   readonly redisUrl: string | undefined;

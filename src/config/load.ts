@@ -79,6 +79,10 @@ export function loadConfig(
     dataDir: resolve(cwd, settings.GATEHOUSE_DATA_DIR),
     masterKey,
     logLevel: settings.GATEHOUSE_LOG_LEVEL,
+    traces: {
+      endpoint: settings.GATEHOUSE_TRACES_ENDPOINT || undefined,
+      sample: settings.GATEHOUSE_TRACES_SAMPLE,
+    },
     databaseUrl: settings.DATABASE_URL || undefined,
     databasePoolSize: settings.DATABASE_POOL_SIZE,
     redisUrl: settings.REDIS_URL || undefined,

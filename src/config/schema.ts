@@ -15,6 +15,7 @@ const listen = text.regex(
   'must be host:port',
 );
 const listenOrNone = z.literal('').or(listen);
+const urlOrNone = z.literal('').or(z.url({ protocol: /^https?$/ }));
 
 /**
  * Every setting, in the order and with the words of `.env.example` (a test compares them).
@@ -48,6 +49,17 @@ export const Settings = z.object({
   GATEHOUSE_LOG_LEVEL: oneOf('trace', 'debug', 'info', 'warn', 'error', 'silent')
     .default('info')
     .describe('Logs are JSON lines on standard error'),
+  GATEHOUSE_TRACES_ENDPOINT: urlOrNone
+    .default('')
+    .describe(
+      'Where traces go, by OTLP over HTTP, for example http://localhost:4318/v1/traces; empty: nowhere',
+    ),
+  GATEHOUSE_TRACES_SAMPLE: z.coerce
+    .number()
+    .min(0)
+    .max(1)
+    .default(1)
+    .describe('Part of the traces that is kept, 0 to 1'),
   DATABASE_URL: optional.describe('PostgreSQL 15 or later; empty: an embedded one'),
   DATABASE_POOL_SIZE: count(10, { max: 500 }).describe('Connections per process'),
   REDIS_URL: optional.describe('Redis 7 or later, for throttles shared by processes; empty: none'),

@@ -22,7 +22,7 @@ function setUp(...answers: readonly (() => Response | Promise<Response>)[]) {
     if (!answer) throw new Error('no answer');
     return answer();
   });
-  const fetch = fetchClientDocument(web, () => time);
+  const fetch = fetchClientDocument(web, { now: () => time });
   return {
     web,
     ask: async () =>

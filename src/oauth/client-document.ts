@@ -24,6 +24,16 @@ export function isDocumentUrl(clientId: string): boolean {
   return url.pathname !== '/' && !/%2e|%2f|%5c|%00/i.test(url.pathname);
 }
 
+/** How a document or a key set was had: from its address, from the last good copy, or not at all. */
+export type DocumentOutcome = 'fetched' | 'stale' | 'failed';
+
+interface Observed {
+  /** Milliseconds on a clock that never goes back. */
+  readonly now?: () => number;
+  /** Is told of each that was asked for. */
+  readonly asked?: (outcome: DocumentOutcome) => void;
+}
+
 /**
  * Fetches for the library, and hands it client metadata documents in the form that it accepts: what
  * a client lists and we do not serve is left out, what MCP requires must be there (client ID
@@ -32,7 +42,10 @@ export function isDocumentUrl(clientId: string): boolean {
  * A failure is nobody's answer: for a moment the URL is not asked again, and meanwhile the last good
  * copy stands, if there is one. Key sets pass as they came.
  */
-export function fetchClientDocument(fetch: typeof globalThis.fetch, now = () => performance.now()) {
+export function fetchClientDocument(
+  fetch: typeof globalThis.fetch,
+  { now = () => performance.now(), asked = () => undefined }: Observed = {},
+) {
   const good = new LRUCache<string, { readonly document: string; readonly at: number }>({ max: MAX_ENTRIES });
   const failedAt = new LRUCache<string, number>({ max: MAX_ENTRIES });
 
@@ -40,9 +53,13 @@ export function fetchClientDocument(fetch: typeof globalThis.fetch, now = () => 
     const url = String(input);
     const kept = good.get(url);
     const stale = kept && now() - kept.at < STALE ? kept.document : undefined;
-    if (now() - (failedAt.get(url) ?? Number.NEGATIVE_INFINITY) < COOLDOWN) {
-      if (stale === undefined) throw new Error('the document could not be fetched a moment ago');
+    const makeDo = (error: unknown): Response => {
+      asked(stale === undefined ? 'failed' : 'stale');
+      if (stale === undefined) throw error;
       return answer(stale);
+    };
+    if (now() - (failedAt.get(url) ?? Number.NEGATIVE_INFINITY) < COOLDOWN) {
+      return makeDo(new Error('the document could not be fetched a moment ago'));
     }
     try {
       const response = await fetch(input, { ...options, redirect: 'manual' });
@@ -51,14 +68,14 @@ export function fetchClientDocument(fetch: typeof globalThis.fetch, now = () => 
       const caching = pick(response.headers, ['cache-control', 'expires']);
       failedAt.delete(url);
       // The library follows redirects for a key set, and for a document it does not: that tells them apart.
-      if (options?.redirect !== 'manual') return answer(text, caching);
-      const document = read(url, text, response.headers);
-      good.set(url, { document, at: now() });
+      const isDocument = options?.redirect === 'manual';
+      const document = isDocument ? read(url, text, response.headers) : text;
+      if (isDocument) good.set(url, { document, at: now() });
+      asked('fetched');
       return answer(document, caching);
     } catch (error) {
       failedAt.set(url, now());
-      if (stale === undefined) throw error;
-      return answer(stale);
+      return makeDo(error);
     }
   };
 }

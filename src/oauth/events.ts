@@ -1,6 +1,6 @@
 import type Provider from 'oidc-provider';
 import type { KoaContextWithOIDC } from 'oidc-provider';
-import type { AuditEvent } from '../domain/audit/index.ts';
+import type { AuditEntry, AuditEvent } from '../domain/audit/index.ts';
 import { isStoreUnavailable } from '../platform/database/index.ts';
 
 import { type ProviderError, reasonOf } from './reasons.ts';
@@ -21,6 +21,9 @@ const EVENTS: readonly (readonly [name: string, event: AuditEvent])[] = [
   ['introspection.error', 'introspection.rejected'],
   ['revocation.error', 'revocation.rejected'],
 ];
+
+/** Those that we serve; what else was sent as one may be anything. */
+const GRANT_TYPES: ReadonlySet<unknown> = new Set(['authorization_code', 'refresh_token']);
 
 /** What a person decided or must do first is a denial, not a malformed request. */
 const DENIALS = new Set(['access_denied', 'login_required', 'consent_required', 'interaction_required']);
@@ -54,11 +57,21 @@ function noteError(ctx: KoaContextWithOIDC, event: AuditEvent, error: ProviderEr
     reason,
     client: clientOf(ctx),
     subject: ctx.oidc.session?.accountId,
-    // Many things can be wrong with a document, and whoever runs the server has to tell its makers which.
-    ...(reason === 'client_document'
-      ? { detail: { why: error.error_detail ?? error.error_description } }
-      : {}),
+    detail: detailOf(ctx, event, { reason, error }),
   });
+}
+
+function detailOf(
+  ctx: KoaContextWithOIDC,
+  event: AuditEvent,
+  { reason, error }: { readonly reason: string; readonly error: ProviderError },
+): AuditEntry['detail'] {
+  // Many things can be wrong with a document, and whoever runs the server has to tell its makers which.
+  const why = reason === 'client_document' && (error.error_detail ?? error.error_description);
+  const type = event === 'token.rejected' && ctx.oidc.params?.['grant_type'];
+  const grantType = type && (GRANT_TYPES.has(type) ? type : 'other');
+  if (!why && !grantType) return undefined;
+  return { ...(why ? { why } : {}), ...(grantType ? { grant_type: grantType } : {}) };
 }
 
 function eventOf(event: AuditEvent, error: ProviderError): AuditEvent {

@@ -11,7 +11,7 @@ import type { Cookies, Views } from '../platform/http/index.ts';
 
 import { createAdapters } from './adapter/index.ts';
 import { checkAuthorizationRequest } from './authorization-request.ts';
-import { fetchClientDocument, isDocumentUrl, MAX_DOCUMENT } from './client-document.ts';
+import { type DocumentOutcome, fetchClientDocument, isDocumentUrl, MAX_DOCUMENT } from './client-document.ts';
 import { createInteractionPolicy } from './configuration/policy.ts';
 import { resourceIndicators } from './configuration/resources.ts';
 import { type CurrentSession, deriveSessions } from './configuration/session.ts';
@@ -33,6 +33,8 @@ export interface ProviderDeps {
   readonly grants: GrantDeps;
   /** For client metadata documents. */
   readonly fetch: typeof globalThis.fetch;
+  /** Is told how each of them was had. */
+  readonly documentAsked: (outcome: DocumentOutcome) => void;
 }
 
 /**
@@ -106,7 +108,7 @@ function configurationOf(deps: ProviderDeps): Configuration {
         allowFetch: async (_ctx, clientId) => isDocumentUrl(clientId),
       },
     },
-    fetch: fetchClientDocument(deps.fetch),
+    fetch: fetchClientDocument(deps.fetch, { asked: deps.documentAsked }),
     fetchResponseBodyLimits: {
       'client_id metadata document': MAX_DOCUMENT,
       jwks_uri: MAX_DOCUMENT,

@@ -4,6 +4,13 @@ import { HashingBusy } from './errors.ts';
 export interface Gate {
   /** @throws HashingBusy at once, when the queue is full. */
   run<T>(job: () => Promise<T>): Promise<T>;
+  /** How many run and wait now. */
+  load(): GateLoad;
+}
+
+export interface GateLoad {
+  readonly running: number;
+  readonly waiting: number;
 }
 
 /**
@@ -36,5 +43,6 @@ export function createGate({
         else running -= 1;
       }
     },
+    load: () => ({ running, waiting: waiting.length }),
   };
 }

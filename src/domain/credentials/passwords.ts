@@ -4,7 +4,7 @@ import type { Origin } from '../../kernel/origin.ts';
 import { recordAudit } from '../audit/index.ts';
 
 import { FieldRefused } from './errors.ts';
-import { createGate } from './gate.ts';
+import { createGate, type GateLoad } from './gate.ts';
 import type { Db } from './store.ts';
 
 /** OWASP's first choice for argon2id: 19 MiB, two passes, one lane. */
@@ -31,6 +31,8 @@ export interface Passwords {
    * @throws HashingBusy
    */
   verify(userId: string | undefined, password: string): Promise<boolean>;
+  /** How many hashes are computed, and wait for it, in this process now. */
+  load(): GateLoad;
 }
 
 /**
@@ -75,6 +77,8 @@ export function createPasswords({
       const matches = await gate.run(() => verify(digest, given));
       return known !== null && matches;
     },
+
+    load: () => gate.load(),
   };
 }
 

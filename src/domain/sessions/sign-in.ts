@@ -109,12 +109,13 @@ export function createSignIn({
       event: AuditEvent;
       reason?: string | undefined;
       subject?: string | undefined;
+      method?: SignInMethod;
       passkey?: string | undefined;
     },
     origin: Origin,
   ) => {
-    const { event, reason, subject, passkey } = entry;
-    const detail = passkey === undefined ? undefined : { passkey };
+    const { event, reason, subject, method, passkey } = entry;
+    const detail = method && { method, ...(passkey === undefined ? {} : { passkey }) };
     return recordAudit(db, { event, outcome: 'refused', reason, subject, detail }, origin);
   };
 
@@ -124,7 +125,7 @@ export function createSignIn({
       ? await sessions.renew(tx, current, authentication, browser)
       : await sessions.create(tx, authentication, browser);
     const { userId: subject, acr, amr } = authentication;
-    const detail = { session: opened.session.id, acr, amr };
+    const detail = { session: opened.session.id, method: methodOf(authentication), acr, amr };
     await recordAudit(tx, { event: 'signin.succeeded', outcome: 'success', subject, detail }, browser.origin);
     return opened;
   };
@@ -149,7 +150,12 @@ export function createSignIn({
       if (reason === undefined) throw error;
       await record(
         prisma,
-        { event: 'signin.failed', reason, subject: authentication.userId },
+        {
+          event: 'signin.failed',
+          reason,
+          subject: authentication.userId,
+          method: methodOf(authentication),
+        },
         browser.origin,
       );
       return { outcome: 'refused' };
@@ -183,7 +189,11 @@ export function createSignIn({
 
       if (userId === undefined || !attempt.passwordOk || step === undefined) {
         const reason = refusalOf(attempt, enrolled);
-        await record(prisma, { event: 'signin.failed', reason, subject: userId }, browser.origin);
+        await record(
+          prisma,
+          { event: 'signin.failed', reason, subject: userId, method: 'password' },
+          browser.origin,
+        );
         return { outcome: 'refused' };
       }
       return open(token, byPasswordAndCode(userId), browser, async (tx) => {
@@ -205,7 +215,7 @@ export function createSignIn({
         if (!(error instanceof PasskeyRefused)) throw error;
         const { reason, userId: subject, passkeyId: passkey } = error;
         const event = reason === 'counter_regressed' ? 'passkey.clone_suspected' : 'signin.failed';
-        await record(prisma, { event, reason, subject, passkey }, browser.origin);
+        await record(prisma, { event, reason, subject, method: 'passkey', passkey }, browser.origin);
         return { outcome: 'refused' };
       }
     },
@@ -214,6 +224,13 @@ export function createSignIn({
 
     recordRefusal: (event, reason, origin) => record(prisma, { event, reason }, origin),
   };
+}
+
+/** For the audit record: how somebody signs in. */
+type SignInMethod = 'passkey' | 'password';
+
+function methodOf({ passkeyId }: Authentication): SignInMethod {
+  return passkeyId === undefined ? 'password' : 'passkey';
 }
 
 /** For the audit record: what was wrong first. */

@@ -20,6 +20,9 @@ import { entryFor, mintTokens, respond } from './response.ts';
 
 export const CODE_PARAMETERS = ['code', 'code_verifier', 'redirect_uri', 'resource'];
 
+/** What the record of a refusal says of the request. */
+const GRANT_TYPE = { grant_type: 'authorization_code' };
+
 /** RFC 7636 §4.1. */
 const VERIFIER = /^[A-Za-z0-9\-._~]{43,128}$/;
 
@@ -67,6 +70,7 @@ export function authorizationCodeGrant(deps: GrantDeps) {
       outcome: 'refused',
       reason: 'unknown_code',
       client: ctx.oidc.client?.clientId,
+      detail: GRANT_TYPE,
     });
     return new errors.InvalidGrant('authorization code not found');
   }
@@ -81,6 +85,7 @@ export function authorizationCodeGrant(deps: GrantDeps) {
       outcome: 'refused',
       reason,
       client: ctx.oidc.client?.clientId,
+      detail: GRANT_TYPE,
     });
     if (!(await spendCode(pool, code.hash, audit, originOf(ctx)))) return reused(ctx, code);
     markRecorded(ctx);

@@ -7,6 +7,7 @@ import { startEmbeddedPostgres } from './embedded/start.ts';
 import { PrismaClient } from './generated/client.ts';
 import type { Log } from './log.ts';
 import { createPool, type Target } from './pool.ts';
+import { type Trace, traceStatements } from './trace.ts';
 
 export interface DatabaseOptions {
   /** A PostgreSQL that somebody else runs; without it, one of our own in `dataDir`. */
@@ -21,6 +22,8 @@ export interface DatabaseOptions {
   readonly connectTimeoutMs?: number;
   /** How long one statement may run; 10 s by default. */
   readonly statementTimeoutMs?: number;
+  /** Makes each statement a part of the trace of the request that it belongs to. */
+  readonly trace?: Trace | undefined;
 }
 
 /** The store: one pool of connections and two ways to use it. */
@@ -57,8 +60,9 @@ function connect(
   options: DatabaseOptions,
   closeServer: () => Promise<void>,
 ): Database {
-  const { log } = options;
+  const { log, trace } = options;
   const pool = createPool(target, options);
+  if (trace) traceStatements(pool, trace);
   const adapter = new PrismaPg(pool, {
     onConnectionError: (error) => log.debug({ err: error }, 'a database connection in use was lost'),
   });

@@ -15,6 +15,14 @@ interface Deps {
   readonly checks: readonly ReadinessCheck[];
   /** True once the process is on its way out. */
   readonly draining: () => boolean;
+  /** What is told at `/metrics`; without it there is no such path. */
+  readonly metrics?: (() => Promise<Exposition>) | undefined;
+}
+
+/** Metrics in the words of whoever collects them. */
+export interface Exposition {
+  readonly contentType: string;
+  readonly text: string;
 }
 
 /** A check that has not answered after so many milliseconds has failed. */
@@ -31,15 +39,22 @@ export function health(basePath = ''): Middleware {
 
 /**
  * The app of the internal listener: `/healthz`, and `/readyz`, which is 503 while a check fails or
- * the process drains, so that a load balancer looks elsewhere. Never exposed to the public.
+ * the process drains, so that a load balancer looks elsewhere, and `/metrics`. Never exposed to the
+ * public.
  */
-export function createInternalApp({ log, checks, draining }: Deps): Koa {
+export function createInternalApp({ log, checks, draining, metrics }: Deps): Koa {
   const app = new Koa();
   app.use(requestContext({ log: log.child({}, { level: 'warn' }), trustedProxies: [] }));
   app.use(securityHeaders({ issuer: 'http://localhost' }));
   app.use(health());
   app.use(async (ctx) => {
     ctx.set('Cache-Control', 'no-store');
+    if (metrics && ctx.path === '/metrics') {
+      const { contentType, text } = await metrics();
+      ctx.set('Content-Type', contentType);
+      ctx.body = text;
+      return;
+    }
     if (ctx.path !== '/readyz') {
       ctx.status = 404;
       ctx.body = { error: 'not_found' };

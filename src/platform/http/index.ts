@@ -3,7 +3,8 @@
  *
  * The public listener is put together in this order:
  *
- *     requestContext ─▶ securityHeaders ─▶ errorBoundary ─▶ health ─▶ hostGuard ─▶ limits ─▶ assets ─▶ doors
+ *     requestContext ─▶ observeRequests ─▶ securityHeaders ─▶ errorBoundary
+ *                                 ─▶ health ─▶ hostGuard ─▶ limits ─▶ assets ─▶ doors
  *
  * so that every response, refusals included, has an id, a log line and the security headers, and so
  * that nothing after `hostGuard` can see a scheme or a host other than the issuer's.
@@ -20,12 +21,14 @@ export { createDrain, type Drain } from './drain.ts';
 export { errorBoundary } from './error-boundary.ts';
 export { FormForged, HttpError } from './errors.ts';
 export { createForms, type Forms } from './forms.ts';
-export { createInternalApp, health, type ReadinessCheck } from './health.ts';
+export { createInternalApp, type Exposition, health, type ReadinessCheck } from './health.ts';
 export { hostGuard } from './host-guard.ts';
 export { limits } from './limits.ts';
+export { type EndedRequest, observeRequests, type RequestObserver } from './observe-requests.ts';
 export type * from './pages.ts';
 export { prepared } from './prepared.ts';
 export { requestContext } from './request-context.ts';
+export { createRouteNames, type RouteOf } from './route-names.ts';
 export { securityHeaders } from './security-headers.ts';
 export { createHttpServer, serverOptions } from './server.ts';
 export { createViews, type Views } from './views.ts';

@@ -13,6 +13,8 @@ interface Deps {
   /** `false` allows everything; the configuration refuses that anywhere but on loopback. */
   readonly enabled: boolean;
   readonly log?: Logger | undefined;
+  /** Is told whenever a limiter of that name counts in this process alone, because Redis did not answer. */
+  readonly onDegraded?: ((limiter: string) => void) | undefined;
 }
 
 export interface Limit {
@@ -51,7 +53,7 @@ const ALLOWED: Verdict = { allowed: true, retryAfter: 0 };
  * Keys are hashed: what somebody typed as an e-mail address does not end up in Redis, and a long key
  * costs no more than a short one.
  */
-export function createThrottle({ redis, enabled, log }: Deps): Throttle {
+export function createThrottle({ redis, enabled, log, onDegraded }: Deps): Throttle {
   if (!enabled) {
     const unlimited: Limiter = {
       take: async () => ALLOWED,
@@ -64,9 +66,10 @@ export function createThrottle({ redis, enabled, log }: Deps): Throttle {
     limiter(name, { points: limit, seconds }) {
       const memory = createMemoryCounter(seconds);
       const counter: Counter = redis
-        ? withInsurance(createRedisCounter(redis, name, seconds), memory, () =>
-            log?.warn({ limiter: name }, 'throttling in this process alone'),
-          )
+        ? withInsurance(createRedisCounter(redis, name, seconds), memory, () => {
+            log?.warn({ limiter: name }, 'throttling in this process alone');
+            onDegraded?.(name);
+          })
         : memory;
 
       return {

@@ -197,7 +197,7 @@ describe('/sign-in/passkey', () => {
     }
     const alarms = await harness.audit('passkey.clone_suspected');
     expect(alarms.map(({ subject, detail }) => [subject, detail])).toEqual(
-      Array(3).fill([user.id, { passkey: user.passkeyId }]),
+      Array(3).fill([user.id, { method: 'passkey', passkey: user.passkeyId }]),
     );
   });
 

@@ -2,9 +2,15 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 
 import { type Agent, createAgent } from '../../support/agent.ts';
 import { observe } from '../../support/audit.ts';
-import { askFor, expectRefusedToClient, type RequestParams } from '../../support/authorization.ts';
+import {
+  askFor,
+  expectRefusedToClient,
+  type RequestParams,
+  requestQuery,
+} from '../../support/authorization.ts';
 import { addPerson, CALLBACK, claimsOf, type Person, pkce, post, signedIn } from '../../support/flow.ts';
 import { addTestClient, cause, startTestServer, type TestServer } from '../../support/server.ts';
+import { walk } from '../../support/walk.ts';
 
 let server: TestServer;
 let clientId: string;
@@ -270,4 +276,48 @@ it('a sign-out of another tab sends the person to the sign-in and back to the sa
   expect(await stepOf(interaction)).toBe('sign-in');
   await signedIn(server, ada, person);
   expect(await stepOf(interaction)).toBe('consent');
+});
+
+describe('through the sign-in for people', () => {
+  const begun = (params: RequestParams) => `${server.issuer}/authorize?${requestQuery(clientId, params)}`;
+
+  it('somebody without a session signs in, allows, and is back at the client with a code', async () => {
+    const back = await walk(createAgent(), begun({ state: 'a b&c' }), person);
+    expect(back.searchParams.get('code')).toMatch(/^[\w-]{43}$/);
+    expect(back.searchParams.get('state')).toBe('a b&c');
+  });
+
+  it('M12: prompt=login asks for password and code of somebody who is signed in, and the token says when', async () => {
+    const agent = createAgent();
+    await signedIn(server, agent, person);
+    await signedInAgo(600);
+    const { verifier, challenge } = pkce();
+    const start = begun({ prompt: 'login', code_challenge: challenge });
+    expect((await agent.get(start)).form?.step).toBe('identify');
+    const back = await walk(agent, start, person);
+    const { body } = await post(server, '/token', {
+      grant_type: 'authorization_code',
+      client_id: clientId,
+      code: back.searchParams.get('code') ?? '',
+      code_verifier: verifier,
+    });
+    const claims = claimsOf(body.access_token);
+    expect(Date.now() / 1000 - Number(claims['auth_time'])).toBeLessThan(60);
+    expect(claims['acr']).toBe('mfa');
+  });
+
+  it('M12: a sign-in that is given up half-way leaves the old session, and no code', async () => {
+    const agent = createAgent();
+    await signedIn(server, agent, person);
+    const { value: page, grants } = await observe(server, async () => {
+      const identify = await agent.get(begun({ prompt: 'login' }));
+      const password = await agent.submit(identify, { email: person.email });
+      const code = await agent.submit(password, { password: person.password });
+      expect(code.form?.step).toBe('totp');
+      const interaction = new URL(identify.url).searchParams.get('continue') ?? '';
+      return agent.get(`${server.issuer}${interaction}`);
+    });
+    expect(page.form?.step).toBe('identify');
+    expect(grants).toBe(0);
+  });
 });

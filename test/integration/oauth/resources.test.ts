@@ -356,7 +356,7 @@ describe('scope', () => {
   });
 });
 
-it('MCP 16: a public client, one with a secret and one with a key each complete a flow', async () => {
+it('MCP 10, MCP 16: a public client, one with a secret and one with a key each complete a flow', async () => {
   const { generateKeyPair, exportJWK, SignJWT } = await import('jose');
   const { publicKey, privateKey } = await generateKeyPair('ES256');
   const jwks = { keys: [{ ...(await exportJWK(publicKey)), kid: 'k1', alg: 'ES256' }] };

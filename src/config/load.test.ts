@@ -81,12 +81,19 @@ describe('loadConfig', () => {
 
   it('takes an empty value for an absent one, except where empty means off', () => {
     const config = loadConfig(
-      { GATEHOUSE_ISSUER: '', GATEHOUSE_METADATA_DOCUMENTS: ' ', GATEHOUSE_EXAMPLE_LISTEN: '' },
+      {
+        GATEHOUSE_ISSUER: '',
+        GATEHOUSE_METADATA_DOCUMENTS: ' ',
+        GATEHOUSE_EXAMPLE_LISTEN: '',
+        GATEHOUSE_KEY_ROTATION: '',
+      },
       cwd,
     );
     expect(config.issuer).toBe('http://localhost:4000');
     expect(config.metadataDocuments).toBe('open');
     expect(config.example.listen).toBeUndefined();
+    expect(config.keys).toEqual({ jwksLifetime: 300, skew: 120, rotateAfter: 0 });
+    expect(loadConfig({}, cwd).keys.rotateAfter).toBe(90 * 86_400);
   });
 
   it.each([
@@ -145,6 +152,7 @@ describe('loadConfig', () => {
     ['GATEHOUSE_THROTTLE', 'off'],
     ['GATEHOUSE_METADATA_DOCUMENTS', 'open'],
     ['GATEHOUSE_DYNAMIC_REGISTRATION', 'open'],
+    ['GATEHOUSE_JWKS_LIFETIME', '29'],
   ])('G6: production refuses %s=%s', (name, value) => {
     expect(faultsOf({ ...production, [name]: value }).join()).toContain(name);
   });

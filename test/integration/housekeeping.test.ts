@@ -1,6 +1,9 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 
+import { listAudit } from '../../src/domain/audit/index.ts';
 import { sweepGrants } from '../../src/domain/grants/index.ts';
+import { startHousekeeping } from '../../src/housekeeping.ts';
+import { createLogger } from '../../src/platform/observability/index.ts';
 import { createAgent } from '../support/agent.ts';
 import { addPerson, connect, obtainCode, post, signedIn } from '../support/flow.ts';
 import { addTestClient, startTestServer, type TestServer } from '../support/server.ts';
@@ -37,4 +40,24 @@ it('housekeeping removes promises and state that nobody can use, and leaves livi
     refresh_token: alive.refresh_token ?? '',
   });
   expect(refreshed.status).toBe(200);
+});
+
+it('housekeeping in several processes replaces a signing key at its age, once', async () => {
+  const { database, installation } = server;
+  const states = async () => (await installation.keys.list()).map(({ state }) => state);
+  const start = () =>
+    startHousekeeping({ database, installation, log: createLogger({ level: 'silent' }), interval: 20 });
+  await database.pool.query(`UPDATE signing_keys SET promoted_at = now() - interval '89 days'`);
+  const stops = Array.from({ length: 3 }, start);
+  try {
+    await installation.keys.maintain();
+    expect(await states()).toEqual(['current']);
+    await database.pool.query(`UPDATE signing_keys SET promoted_at = now() - interval '90 days'`);
+    await expect.poll(states).toEqual(['next', 'current']);
+    await database.pool.query(`UPDATE signing_keys SET promote_at = now() WHERE state = 'next'`);
+    await expect.poll(() => listAudit(database.prisma, { event: 'key.rotated' })).toHaveLength(1);
+    expect(await states()).toEqual(['current', 'retired']);
+  } finally {
+    for (const stop of stops) await stop();
+  }
 });

@@ -86,10 +86,8 @@ describe('a process that is killed in the middle of a step', () => {
 
     expect(await keys()).toEqual(before);
     expect(kidOf(await sign())).toBe(old);
-    const { keys: installed } = server.installation;
-    const { kid } = await (command.length > 2
-      ? installed.replaceCompromised(cause)
-      : installed.rotate(cause));
+    const { replaceCompromised, rotate } = server.installation.keys;
+    const { kid, state } = await (options.length > 0 ? replaceCompromised : rotate)(cause);
     const after = await keys();
     expect(after).toHaveLength(before.length + 1);
     expect(after.at(-1)).toEqual({ kid, state });

@@ -1,4 +1,5 @@
 import type Provider from 'oidc-provider';
+import { errors } from 'oidc-provider';
 import type { Pool } from 'pg';
 
 import { findResource } from '../../domain/resources/index.ts';
@@ -14,7 +15,11 @@ export function describePurpose({ provider, pool }: { readonly provider: Provide
     if (!interaction) return undefined;
     const { client_id: clientId, resource: identifier } = interaction.params;
     const [client, resource] = await Promise.all([
-      provider.Client.find(String(clientId)),
+      // A client that was removed meanwhile is refused afterwards, and does not stand in the way of a sign-in.
+      provider.Client.find(String(clientId)).catch((error: unknown) => {
+        if (error instanceof errors.OIDCProviderError && error.expose) return undefined;
+        throw error;
+      }),
       findResource(pool, String(identifier)),
     ]);
     return client && resource && { client: client.clientName ?? client.clientId, resource: resource.name };

@@ -61,12 +61,13 @@ export function missingRoute(ctx: Context): HttpError | undefined {
   if (ctx.respond === false || ctx.headerSent) return undefined;
   if (ctx.status === 404) return new HttpError(404, 'not_found', 'there is nothing here');
   if (ctx.status === 405 || ctx.status === 501) {
-    const allow = ctx.response.get('Allow');
+    // Not a string when the header is not set, whatever the types of Koa say.
+    const allow: unknown = ctx.response.get('Allow');
     return new HttpError(
       405,
       'invalid_request',
       'the method is not allowed here',
-      allow === '' ? {} : { Allow: allow },
+      typeof allow === 'string' && allow !== '' ? { Allow: allow } : {},
     );
   }
   return undefined;

@@ -10,6 +10,7 @@ import {
 } from '../../support/authorization.ts';
 import { addPerson, CALLBACK, claimsOf, type Person, pkce, post, signedIn } from '../../support/flow.ts';
 import { addTestClient, cause, startTestServer, type TestServer } from '../../support/server.ts';
+import { totpCode } from '../../support/totp.ts';
 import { walk } from '../../support/walk.ts';
 
 let server: TestServer;
@@ -285,6 +286,21 @@ describe('through the sign-in for people', () => {
     const back = await walk(createAgent(), begun({ state: 'a b&c' }), person);
     expect(back.searchParams.get('code')).toMatch(/^[\w-]{43}$/);
     expect(back.searchParams.get('state')).toBe('a b&c');
+  });
+
+  it('a client that is removed meanwhile does not stand in the way of the sign-in, and is refused after it', async () => {
+    const { clientId: goes } = await addTestClient(server);
+    const agent = createAgent();
+    const identify = await agent.get(`${server.issuer}/authorize?${requestQuery(goes)}`);
+    expect(identify.html).toContain('Test Client');
+    await server.database.prisma.client.update({ where: { id: goes }, data: { removedAt: new Date() } });
+    const again = await agent.get(identify.url);
+    expect(again.status).toBe(200);
+    const password = await agent.submit(again, { email: person.email });
+    const code = await agent.submit(password, { password: person.password });
+    const refused = await agent.submit(code, { code: totpCode(person.totpSecret) });
+    expect(refused.status).toBe(400);
+    expect(refused.location).toBeUndefined();
   });
 
   it('M12: prompt=login asks for password and code of somebody who is signed in, and the token says when', async () => {

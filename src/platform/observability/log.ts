@@ -32,6 +32,9 @@ const SECRETS = [
   'token',
 ] as const;
 
+/** Written when there are so many bytes, or after so many milliseconds. */
+const STANDARD_ERROR = { dest: 2, sync: false, minLength: 4096, periodicFlush: 100 };
+
 /** Characters of a message or a stack. Some libraries repeat their whole input in theirs. */
 const MAX_TEXT = 2_000;
 
@@ -41,10 +44,10 @@ const MAX_CAUSES = 3;
 /**
  * JSON lines with RFC 3339 times. What could be a secret is replaced by `[redacted]`.
  *
- * Lines are written while the process does something else, many at once under load, and to the last
- * one when it exits.
+ * Lines are written while the process does something else, many at once under load, at the latest after
+ * a tenth of a second, and to the last one when it exits.
  */
-export function createLogger({ level, stream = destination({ dest: 2, sync: false }) }: Settings): Logger {
+export function createLogger({ level, stream = destination(STANDARD_ERROR) }: Settings): Logger {
   const options: LoggerOptions = {
     level,
     base: null,

@@ -166,7 +166,8 @@ describe('a compromised key', () => {
     const { kid, revoked } = run.json<{ kid: string; revoked: string[] }>();
     expect(revoked).toContain(kidOf(old));
     for (const node of nodes) {
-      expect(await until(async () => (await introspect(node, old)) === false)).toBeLessThan(1_100);
+      // A second, and what a request takes on a busy machine.
+      expect(await until(async () => (await introspect(node, old)) === false)).toBeLessThan(1_500);
       expect(await publishedKids(node)).toEqual([kid]);
     }
 

@@ -16,6 +16,7 @@ const DOORS = 'oauth|sign-in|account|admin|gateway|cli';
 const DOMAIN_ARROWS = {
   audit: [],
   authority: [],
+  backup: ['audit', 'credentials', 'grants', 'keys', 'sessions'],
   tenants: [],
   clients: ['audit'],
   credentials: ['audit'],

@@ -51,13 +51,15 @@ function readSchema(): { path: string; content: string }[] {
 
 /**
  * Prisma's adapter has no name for PostgreSQL's internal one-byte type `"char"`, which the catalogue is full of
- * and which the engine reads as text: so text it is.
+ * and which the engine reads as text: so text it is. One question it asks otherwise, the one for check and
+ * exclusion constraints, which Prisma's schema cannot say anyway: its answer is that there are none.
  */
 function withReadableCatalogue(pool: Pool): Pool {
   const query = async (statement: QueryArrayConfig) => {
     const result = await pool.query(statement);
     for (const field of result.fields) {
       if (field.dataTypeID === pg.types.builtins.CHAR) field.dataTypeID = pg.types.builtins.TEXT;
+      if (field.name === 'constraint_type') result.rows = [];
     }
     return result;
   };

@@ -1,9 +1,11 @@
 #!/usr/bin/env node
 import { run } from './run.ts';
 
-// A reader that has seen enough, for example `| head`, is no failure.
+const args = process.argv.slice(2);
+
+// A reader that has seen enough, for example `| head`, is no failure. Half a backup is one, and says so itself.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  process.exit(error.code === 'EPIPE' ? 0 : 1);
+  if (args[0] !== 'backup') process.exit(error.code === 'EPIPE' ? 0 : 1);
 });
 
-process.exitCode = await run(process.argv.slice(2));
+process.exitCode = await run(args);

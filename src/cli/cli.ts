@@ -16,10 +16,18 @@ export interface Store {
   readonly origin: Origin;
 }
 
+/** The store as it was found: not migrated, and nothing made in it. */
+export type BareStore = Pick<Store, 'config' | 'database' | 'origin'>;
+
 /** What the commands are given. */
 export interface Cli {
   /** Opens the store, does the work, prints its result, and leaves the store as it was found. */
   withStore(work: (store: Store) => Promise<Result>): Promise<void>;
+  /**
+   * The same without migrating first: `join` beside a running server; `own` for what no server may run beside,
+   * where the store is the embedded one.
+   */
+  withBareStore(mode: 'join' | 'own', work: (store: BareStore) => Promise<Result>): Promise<void>;
   /** All of standard input, without the line end that `echo` adds. Never waits for a person. */
   readSecret(): Promise<string>;
   readConfig(): Promise<Config>;

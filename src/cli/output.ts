@@ -2,6 +2,8 @@
 export interface Result {
   readonly json: unknown;
   readonly text: string;
+  /** For a command whose standard output is something else: the result goes to standard error. */
+  readonly aside?: boolean;
 }
 
 /** A column of a table: its heading, and what stands there. */

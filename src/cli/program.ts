@@ -3,17 +3,20 @@ import { Command } from 'commander';
 import { version } from '../version.ts';
 
 import { auditList } from './audit-list.ts';
+import { backup } from './backup.ts';
 import type { Cli, Register } from './cli.ts';
 import { clientAdd } from './client-add.ts';
 import { clientList } from './client-list.ts';
 import { clientRemove } from './client-remove.ts';
 import { grantList } from './grant-list.ts';
 import { grantRevoke } from './grant-revoke.ts';
+import { grantRevokeAll } from './grant-revoke-all.ts';
 import { keysList } from './keys-list.ts';
 import { keysRotate } from './keys-rotate.ts';
 import { resourceAdd } from './resource-add.ts';
 import { resourceList } from './resource-list.ts';
 import { resourceRemove } from './resource-remove.ts';
+import { restore } from './restore.ts';
 import { serve } from './serve.ts';
 import { setupLink } from './setup-link.ts';
 import { userAdd } from './user-add.ts';
@@ -25,7 +28,7 @@ const GROUPS: readonly (readonly [name: string, summary: string, commands: reado
   ['user', 'people who sign in', [userAdd, userList, userDisable, userEnable]],
   ['client', 'programs that connect', [clientAdd, clientList, clientRemove]],
   ['resource', 'MCP servers that tokens are issued for', [resourceAdd, resourceList, resourceRemove]],
-  ['grant', 'what people allowed to clients', [grantList, grantRevoke]],
+  ['grant', 'what people allowed to clients', [grantList, grantRevoke, grantRevokeAll]],
   ['keys', 'the keys that sign tokens', [keysList, keysRotate]],
   ['audit', 'what happened', [auditList]],
 ];
@@ -59,6 +62,8 @@ export function createProgram(cli: Cli): Command {
     needsCommand(group);
   }
   setupLink(program, cli);
+  backup(program, cli);
+  restore(program, cli);
   serve(program, cli);
   needsCommand(program);
   for (const command of withDescendants(program)) command.option('--json', 'print one JSON document');

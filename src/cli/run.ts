@@ -14,7 +14,8 @@ import { createProgram } from './program.ts';
 export async function run(args: readonly string[]): Promise<ExitCode> {
   const json = args.includes('--json');
   const print = (result: Result) => {
-    process.stdout.write(`${json ? JSON.stringify(result.json, null, 2) : result.text}\n`);
+    const stream = result.aside ? process.stderr : process.stdout;
+    stream.write(`${json ? JSON.stringify(result.json, null, 2) : result.text}\n`);
   };
   try {
     await createProgram(createCli(print)).parseAsync([...args], { from: 'user' });
@@ -39,6 +40,12 @@ function createCli(print: (result: Result) => void): Cli {
       // Loaded late, so that help and usage errors do not wait for it.
       const { withStore } = await import('./store.ts');
       print(await withStore(config, work));
+    },
+
+    async withBareStore(mode, work) {
+      const config = await readConfig();
+      const { withBareStore } = await import('./store.ts');
+      print(await withBareStore(config, mode, work));
     },
 
     async readSecret() {

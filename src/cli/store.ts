@@ -3,9 +3,9 @@ import { createInstallation } from '../installation.ts';
 import { systemClock } from '../kernel/clock.ts';
 import { newId } from '../kernel/ids.ts';
 import { type Database, isStoreUnavailable, migrate, openDatabase } from '../platform/database/index.ts';
-import { createLogger } from '../platform/observability/index.ts';
+import { createLogger, type Logger } from '../platform/observability/index.ts';
 
-import type { Store } from './cli.ts';
+import type { BareStore, Store } from './cli.ts';
 import { NotAvailable, reasonOf } from './failure.ts';
 
 /** A command runs a few queries one after the other. */
@@ -17,7 +17,27 @@ const POOL_SIZE = 4;
  *
  * @throws NotAvailable when there is no store to work with.
  */
-export async function withStore<T>(config: Config, work: (store: Store) => Promise<T>): Promise<T> {
+export function withStore<T>(config: Config, work: (store: Store) => Promise<T>): Promise<T> {
+  return withBareStore(config, 'join', async ({ database, log, origin }) => {
+    await available(() => migrate(database.pool, { log }));
+    return ifStillThere(async () => {
+      const installation = createInstallation({ config, database, clock: systemClock });
+      await installation.prepare(origin);
+      return work({ config, database, installation, origin });
+    });
+  });
+}
+
+/**
+ * Opens the store and closes it again, and changes nothing in it: not even its tables.
+ *
+ * @throws NotAvailable when there is no store to work with; with `own` also when a server runs on it.
+ */
+export async function withBareStore<T>(
+  config: Config,
+  mode: 'join' | 'own',
+  work: (store: BareStore & { readonly log: Logger }) => Promise<T>,
+): Promise<T> {
   // What is worth an operator's eye stands in the command's own answer; the log is for what goes wrong.
   const level = config.logLevel === 'info' ? 'warn' : config.logLevel;
   const log = createLogger({ level });
@@ -28,16 +48,11 @@ export async function withStore<T>(config: Config, work: (store: Store) => Promi
       dataDir: config.dataDir,
       poolSize: POOL_SIZE,
       log,
-      mode: 'join',
+      mode,
     }),
   );
   try {
-    await available(() => migrate(database.pool, { log }));
-    return await ifStillThere(async () => {
-      const installation = createInstallation({ config, database, clock: systemClock });
-      await installation.prepare(origin);
-      return work({ config, database, installation, origin });
-    });
+    return await ifStillThere(() => work({ config, database, origin, log }));
   } finally {
     await close(database);
   }
@@ -56,7 +71,7 @@ async function ifStillThere<T>(step: () => Promise<T>): Promise<T> {
   try {
     return await step();
   } catch (error) {
-    throw isStoreUnavailable(error) ? notAvailable(error) : error;
+    throw isStoreUnavailable(error) && !(error instanceof NotAvailable) ? notAvailable(error) : error;
   }
 }
 

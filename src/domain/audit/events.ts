@@ -10,6 +10,7 @@ export const AUDIT_EVENTS = [
   'consent.rejected',
   'grant.issued',
   'grant.revoked',
+  'grant.all_revoked',
   'token.issued',
   'token.rejected',
   'token.revoked',
@@ -48,6 +49,8 @@ export const AUDIT_EVENTS = [
   'key.created',
   'key.rotated',
   'key.revoked',
+  'backup.created',
+  'restore.completed',
   'request.throttled',
 ] as const;
 

@@ -18,6 +18,7 @@
 export { type Attempt, type AttemptPurpose, type Attempts, createAttempts } from './attempts.ts';
 export { type Authentication, byPasskey, byPasswordAndCode } from './authentication.ts';
 export { FieldRefused, type PasskeyRefusal, PasskeyRefused } from './errors.ts';
+export { forgetEveryAttempt } from './forget-attempts.ts';
 export type { NewPasskey } from './passkey-store.ts';
 export { createPasskeys, type PasskeyInfo, type PasskeyOwner, type Passkeys } from './passkeys.ts';
 export { createPasswords, type Passwords } from './passwords.ts';

@@ -28,3 +28,4 @@ export {
   type VersionedSecret,
 } from './secrets.ts';
 export type { KeyInTurn } from './transitions.ts';
+export { proveMasterKey, revokeEveryKey } from './whole-store.ts';

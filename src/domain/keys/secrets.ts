@@ -46,7 +46,7 @@ export function createServerSecrets({
 }): (purpose: SecretPurpose) => ServerSecret {
   return (purpose) => {
     const known = new Map<number, Buffer>();
-    const place = (version: number) => ({ purpose: `server-secret ${purpose}`, owner: String(version) });
+    const place = (version: number) => secretContext(purpose, version);
 
     async function read(name: string, text: string, values: unknown[]): Promise<VersionedSecret | undefined> {
       const { rows } = await pool.query<{ version: number; sealed: Buffer }>({ name, text, values });
@@ -78,3 +78,9 @@ export function createServerSecrets({
     };
   };
 }
+
+/** Where a server secret is sealed to. */
+export const secretContext = (purpose: string, version: number) => ({
+  purpose: `server-secret ${purpose}`,
+  owner: String(version),
+});

@@ -10,6 +10,7 @@
  * Does not own: proofs (`domain/credentials`), people (`domain/users`), pages and throttling (`sign-in`).
  */
 
+export { endEverySession } from './end-every.ts';
 export { createFactors, type Factors, FreshSignInNeeded, type Ways } from './factors.ts';
 export type { Session } from './session.ts';
 export { createSessionCookie, type SessionCookie } from './sessions.http.ts';

@@ -21,8 +21,28 @@ export {
   MigrationRefused,
   StoreUnavailable,
 } from './errors.ts';
+export { startEmbeddedPostgres } from './embedded/start.ts';
 export type { PrismaClient } from './generated/client.ts';
-export { type MigrateOptions, migrate } from './migrate.ts';
+export {
+  type MigrateOptions,
+  type MigrationRecord,
+  migrate,
+  migrateWithin,
+  patiently,
+  readMigrationRecords,
+  takeMigrationTurn,
+} from './migrate.ts';
+export { readMigrations } from './migrations.ts';
 export { type Database, type DatabaseOptions, openDatabase } from './open-database.ts';
+export {
+  BATCH,
+  countRows,
+  PLAIN_TEXT,
+  readingSnapshot,
+  readRows,
+  readTables,
+  type Table,
+  writeRows,
+} from './snapshot/index.ts';
 export { runStatement } from './statement.ts';
-export { transaction } from './transaction.ts';
+export { transaction, transactionOnce } from './transaction.ts';

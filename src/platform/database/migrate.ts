@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { Pool, PoolClient } from 'pg';
+import type { Pool, PoolClient, QueryResult, QueryResultRow } from 'pg';
 
 import { MigrationRefused } from './errors.ts';
 import type { Log } from './log.ts';
@@ -13,7 +13,7 @@ export interface MigrateOptions {
 }
 
 /** The advisory lock that Prisma's own `migrate` takes, so that the two exclude each other. */
-const LOCK = 72707369;
+export const MIGRATION_LOCK = 72707369;
 
 /** The longest that one migration may take, and that another process may be waited for. */
 const LONGEST_MS = 15 * 60_000;
@@ -36,7 +36,7 @@ const MIGRATIONS_TABLE = `
  *
  * Each migration and the record of it are one transaction under one lock: a process that dies in the middle
  * leaves nothing behind, and of several that start together one does the work while the others wait. A migration
- * therefore holds nothing that refuses to run in a transaction.
+ * therefore holds nothing that refuses to run in a transaction. Where nothing is to be done nobody is waited for.
  *
  * @throws {MigrationRefused} when the database has been migrated by a newer version, or by a migration that
  *   was altered since.
@@ -45,19 +45,40 @@ export async function migrate(pool: Pool, options: MigrateOptions): Promise<read
   const migrations = readMigrations(options.directory);
   const applied: string[] = [];
   for (;;) {
-    const name = await transaction(pool, (client) => applyNext(client, migrations));
+    if ((await pendingIn(pool, migrations)).length === 0) return applied;
+    const name = await transaction(pool, async (client) => {
+      await takeMigrationTurn(client);
+      return applyNext(client, migrations);
+    });
     if (name === undefined) return applied;
     options.log.info({ migration: name }, 'database migration applied');
     applied.push(name);
   }
 }
 
-async function applyNext(client: PoolClient, migrations: readonly Migration[]): Promise<string | undefined> {
+/**
+ * Migrates inside a transaction that does more and has its turn: with `only`, by these migrations and no others.
+ *
+ * @throws {MigrationRefused} as `migrate`, and when the database has been migrated by others than `only`.
+ */
+export async function migrateWithin(client: PoolClient, only?: readonly string[]): Promise<void> {
+  const migrations = readMigrations().filter(({ name }) => only?.includes(name) ?? true);
+  while ((await applyNext(client, migrations)) !== undefined);
+}
+
+/**
+ * Waits for the turn of this transaction, which lasts until it ends, and sees to it that there is a table of what
+ * was migrated.
+ */
+export async function takeMigrationTurn(client: PoolClient): Promise<void> {
   await patiently(
     client,
     `SET LOCAL statement_timeout = ${LONGEST_MS}; SET LOCAL lock_timeout = ${LONGEST_MS};
-    SELECT pg_advisory_xact_lock(${LOCK}); ${MIGRATIONS_TABLE}`,
+    SELECT pg_advisory_xact_lock(${MIGRATION_LOCK}); ${MIGRATIONS_TABLE}`,
   );
+}
+
+async function applyNext(client: PoolClient, migrations: readonly Migration[]): Promise<string | undefined> {
   const next = pendingOf(migrations, await readRecords(client))[0];
   if (next === undefined) return undefined;
   try {
@@ -75,13 +96,26 @@ async function applyNext(client: PoolClient, migrations: readonly Migration[]): 
   return next.name;
 }
 
-interface MigrationRecord {
+async function pendingIn(pool: Pool, migrations: readonly Migration[]): Promise<readonly Migration[]> {
+  return pendingOf(migrations, await readMigrationRecords(pool));
+}
+
+/** What a database was migrated with. */
+export interface MigrationRecord {
   readonly name: string;
   readonly checksum: string;
   readonly finished: boolean;
 }
 
-async function readRecords(client: PoolClient): Promise<readonly MigrationRecord[]> {
+/** The migrations of a database, in their order; none where there never was one. */
+export async function readMigrationRecords(
+  client: Pick<PoolClient, 'query'>,
+): Promise<readonly MigrationRecord[]> {
+  const found = await client.query(`SELECT 1 WHERE to_regclass('"_prisma_migrations"') IS NOT NULL`);
+  return found.rowCount === 0 ? [] : readRecords(client);
+}
+
+async function readRecords(client: Pick<PoolClient, 'query'>): Promise<readonly MigrationRecord[]> {
   const { rows } = await client.query<MigrationRecord>(
     `SELECT migration_name AS name, checksum, finished_at IS NOT NULL AS finished
      FROM "_prisma_migrations" WHERE rolled_back_at IS NULL ORDER BY migration_name`,
@@ -115,7 +149,10 @@ function pendingOf(
   return migrations.filter(({ name }) => !done.has(name));
 }
 
-/** Runs SQL that may take longer than a request's statement. */
-async function patiently(client: PoolClient, text: string): Promise<void> {
-  await client.query({ text, query_timeout: LONGEST_MS } as { text: string });
+/** Runs SQL that may take longer than a request's statement, for as long as the session lets it. */
+export function patiently<Row extends QueryResultRow>(
+  client: Pick<PoolClient, 'query'>,
+  text: string,
+): Promise<QueryResult<Row>> {
+  return client.query<Row>({ text, query_timeout: LONGEST_MS } as { text: string });
 }

@@ -19,6 +19,19 @@ export async function transaction<T>(pool: Pool, work: (client: PoolClient) => P
   }
 }
 
+/**
+ * `transaction`, tried once: for work that cannot be done again, because it reads from a stream.
+ *
+ * @throws as `transaction`.
+ */
+export async function transactionOnce<T>(pool: Pool, work: (client: PoolClient) => Promise<T>): Promise<T> {
+  try {
+    return await attemptOnce(pool, work);
+  } catch (error) {
+    throw asStoreError(error);
+  }
+}
+
 async function attemptOnce<T>(pool: Pool, work: (client: PoolClient) => Promise<T>): Promise<T> {
   const client = await pool.connect();
   let broken = false;

@@ -1,0 +1,41 @@
+import type { Pool, PoolClient } from 'pg';
+
+import type { Origin } from '../../kernel/origin.ts';
+import { transaction } from '../../platform/database/index.ts';
+import { forgetEveryAttempt } from '../credentials/index.ts';
+import { raiseGrantEpoch } from '../grants/index.ts';
+import { endEverySession } from '../sessions/index.ts';
+
+import { record } from './record.ts';
+
+/** What ended. */
+export interface EndedAccess {
+  /** The epoch of the grants that are made from now on. */
+  readonly epoch: number;
+  /** Connections that were alive. */
+  readonly grants: number;
+  readonly sessions: number;
+}
+
+/**
+ * Ends whatever opens something without somebody proving who they are: every grant with its tokens, every
+ * session, remembered consent, and what is under way. Works inside the transaction of its audit record.
+ */
+export async function endAllAccess(client: PoolClient): Promise<EndedAccess> {
+  // Of a large store each of these takes longer than a request's statement may.
+  await client.query(`SET LOCAL statement_timeout = '15min'`);
+  const { epoch, ended: grants } = await raiseGrantEpoch(client);
+  const sessions = await endEverySession(client);
+  await forgetEveryAttempt(client);
+  return { epoch, grants, sessions };
+}
+
+/** `endAllAccess` with its record, for a store that other tools have put back to an earlier state. */
+export function revokeAllGrants(pool: Pool, origin: Origin): Promise<EndedAccess> {
+  return transaction(pool, async (client) => {
+    const ended = await endAllAccess(client);
+    const detail = { grant_epoch: ended.epoch, grants: ended.grants, sessions: ended.sessions };
+    await record(client, { event: 'grant.all_revoked', outcome: 'success', detail }, origin);
+    return ended;
+  });
+}

@@ -14,8 +14,9 @@ import { createDrain, createHttpServer } from './platform/http/index.ts';
 import { createLogger, type Logger, openTracing } from './platform/observability/index.ts';
 import { openRedis } from './platform/redis/index.ts';
 import { createThrottle } from './platform/throttle/index.ts';
-import { createTelemetry } from './telemetry/index.ts';
+import { createTelemetry, type Telemetry } from './telemetry/index.ts';
 import { version } from './version.ts';
+import { serveWithWorkers } from './workers/index.ts';
 
 /** A server that runs. */
 export interface RunningServer {
@@ -24,20 +25,31 @@ export interface RunningServer {
   readonly log: Logger;
   /** Where the public listener really listens. */
   readonly address: AddressInfo;
-  /** Where the internal listener really listens: probes and metrics, never exposed. */
-  readonly internalAddress: AddressInfo;
+  /** Where the internal listener really listens: probes and metrics, never exposed. A worker has none. */
+  readonly internalAddress: AddressInfo | undefined;
+  readonly telemetry: Telemetry;
   /** Answers what is in flight (at most 10 s), closes everything, and resolves when all is gone. Safe to call twice. */
   stop(): Promise<void>;
 }
+
+export interface ServerOptions {
+  /** For what clients publish about themselves. */
+  readonly fetch?: typeof globalThis.fetch;
+  /** One of several processes of one primary, which owns the embedded store and has the internal listener. */
+  readonly worker?: boolean;
+  /** Milliseconds that idle connections are kept when it stops, so that nobody finds one closed in the moment of using it. */
+  readonly lingerMs?: number;
+}
+
+/** Milliseconds that a server which is replaced keeps idle connections. */
+export const LINGER = 2_000;
 
 /**
  * Starts the authorization server: opens the store, migrates it, makes what every installation
  * begins with, and listens. Whatever fails on the way is closed again before it throws.
  */
-export async function startServer(
-  config: Config,
-  options: { readonly fetch?: typeof globalThis.fetch } = {},
-): Promise<RunningServer> {
+export async function startServer(config: Config, options: ServerOptions = {}): Promise<RunningServer> {
+  const { worker = false, lingerMs = 0, ...more } = options;
   const log = createLogger({ level: config.logLevel });
   const undo: (() => Promise<unknown>)[] = [];
   const unwind = async () => {
@@ -55,7 +67,7 @@ export async function startServer(
       dataDir: config.dataDir,
       poolSize: config.databasePoolSize,
       log,
-      mode: 'own',
+      mode: worker ? 'join' : 'own',
       ...(tracing ? { trace: tracing.trace } : {}),
     });
     undo.push(() => opened.close());
@@ -95,18 +107,19 @@ export async function startServer(
       clock: systemClock,
       log,
       draining: () => draining(),
-      ...options,
+      ...more,
     });
     const server = createHttpServer(app.public.callback(), { issuer: config.issuer });
     const internal = createHttpServer(app.internal.callback(), { issuer: config.issuer });
-    const drain = createDrain([server, internal]);
+    const drain = createDrain([server], { lingerMs });
+    const internalDrain = createDrain([internal]);
     draining = drain.draining;
-    undo.push(() => drain.drain());
+    undo.push(() => Promise.all([drain.drain(), internalDrain.drain()]));
 
     undo.push(startHousekeeping({ database, installation, log }));
 
     const address = await listen(server, config.listen);
-    const internalAddress = await listen(internal, config.internalListen);
+    const internalAddress = worker ? undefined : await listen(internal, config.internalListen);
     log.info({ issuer: config.issuer, port: address.port, data: database.location }, 'listening');
 
     let stopping: Promise<void> | undefined;
@@ -116,6 +129,7 @@ export async function startServer(
       log,
       address,
       internalAddress,
+      telemetry,
       stop() {
         stopping ??= unwind();
         return stopping;
@@ -127,9 +141,13 @@ export async function startServer(
   }
 }
 
-/** Runs the server until SIGTERM or SIGINT, then drains. A second signal does not wait. */
+/**
+ * Runs the server until SIGTERM or SIGINT, then drains. A second signal does not wait. With more than
+ * one worker this process only looks after them.
+ */
 export async function serve(config: Config): Promise<void> {
-  const server = await startServer(config);
+  if (config.workers > 1) return serveWithWorkers(config, untilSignal);
+  const server = await startServer(config, { lingerMs: LINGER });
   await untilSignal();
   server.log.info('draining');
   await server.stop();

@@ -27,6 +27,8 @@ export interface Config {
   readonly issuerIsLoopback: boolean;
   readonly listen: Listen;
   readonly internalListen: Listen;
+  /** Processes that answer; 1: the one that was started. */
+  readonly workers: number;
   readonly example: { readonly listen: Listen | undefined; readonly resource: string };
   /** Absolute path. */
   readonly dataDir: string;
@@ -67,6 +69,10 @@ export interface Config {
     readonly registrationPerNetwork: number;
     /** Refused token requests per minute. */
     readonly tokenPerNetwork: number;
+    /** Authorization requests per minute. */
+    readonly authorizationPerNetwork: number;
   };
+  /** Authorizations that wait for a person at the same time. */
+  readonly maxInteractions: number;
   readonly maxPasswordHashes: number;
 }

@@ -72,6 +72,7 @@ export function loadConfig(
     issuerIsLoopback: loopback,
     listen: settings.GATEHOUSE_LISTEN ? parseListen(settings.GATEHOUSE_LISTEN) : listenFrom(issuer),
     internalListen: parseListen(settings.GATEHOUSE_INTERNAL_LISTEN),
+    workers: settings.GATEHOUSE_WORKERS,
     example: {
       listen: settings.GATEHOUSE_EXAMPLE_LISTEN ? parseListen(settings.GATEHOUSE_EXAMPLE_LISTEN) : undefined,
       resource: settings.GATEHOUSE_EXAMPLE_RESOURCE,
@@ -119,7 +120,9 @@ export function loadConfig(
       signInPerNetwork: settings.GATEHOUSE_THROTTLE_SIGN_IN_NETWORK,
       registrationPerNetwork: settings.GATEHOUSE_THROTTLE_REGISTRATION_NETWORK,
       tokenPerNetwork: settings.GATEHOUSE_THROTTLE_TOKEN_NETWORK,
+      authorizationPerNetwork: settings.GATEHOUSE_THROTTLE_AUTHORIZATION_NETWORK,
     },
+    maxInteractions: settings.GATEHOUSE_MAX_INTERACTIONS,
     maxPasswordHashes: settings.GATEHOUSE_MAX_PASSWORD_HASHES,
   });
 }

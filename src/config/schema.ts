@@ -35,6 +35,9 @@ export const Settings = z.object({
   GATEHOUSE_INTERNAL_LISTEN: listen
     .default('127.0.0.1:4002')
     .describe('host:port of probes and metrics; never expose it'),
+  GATEHOUSE_WORKERS: count(1, { max: 128 }).describe(
+    'Processes that `gatehouse serve` answers with; each has connections of its own to the database',
+  ),
   GATEHOUSE_EXAMPLE_LISTEN: listenOrNone
     .default('127.0.0.1:4001')
     .describe('host:port of the example MCP server; empty switches it off'),
@@ -114,6 +117,12 @@ export const Settings = z.object({
   GATEHOUSE_THROTTLE_SIGN_IN_NETWORK: count(100).describe('Wrong attempts per network and hour'),
   GATEHOUSE_THROTTLE_REGISTRATION_NETWORK: count(60).describe('Registrations per network and hour'),
   GATEHOUSE_THROTTLE_TOKEN_NETWORK: count(600).describe('Refused token requests per network and minute'),
+  GATEHOUSE_THROTTLE_AUTHORIZATION_NETWORK: count(300).describe(
+    'Authorization requests per network and minute',
+  ),
+  GATEHOUSE_MAX_INTERACTIONS: count(100_000, { max: 10_000_000 }).describe(
+    'Authorizations that wait for a person at the same time, in all',
+  ),
   GATEHOUSE_MAX_PASSWORD_HASHES: count(2, { max: 64 }).describe('Password hashes computed at the same time'),
 });
 

@@ -63,7 +63,7 @@ export async function startTestServer(
     installation: server.installation,
     databaseUrl: store.url,
     environment,
-    internal: `http://127.0.0.1:${server.internalAddress.port}`,
+    internal: `http://127.0.0.1:${server.internalAddress?.port}`,
     async stop() {
       await server.stop();
       await store.drop();

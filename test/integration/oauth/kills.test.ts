@@ -122,7 +122,7 @@ describe('a PostgreSQL that goes away under load', () => {
       installation,
       databaseUrl: '',
       environment,
-      internal: `http://127.0.0.1:${internalAddress.port}`,
+      internal: `http://127.0.0.1:${internalAddress?.port}`,
       stop,
     };
   }

@@ -22,6 +22,7 @@ export const REASONS: ReadonlySet<string> = new Set([
   'pkce_missing',
   'pkce_plain',
   'pkce_malformed',
+  'method',
   'nonce',
   'max_age',
   'prompt',

@@ -54,7 +54,7 @@ describe('transaction', () => {
 
     await Promise.all([increment(1, 2), increment(2, 1)]);
 
-    expect(attempts).toBe(3);
+    expect(attempts).toBeGreaterThan(2);
     expect(await counts()).toEqual([2, 2]);
   });
 

@@ -13,7 +13,7 @@ interface Deps {
 }
 
 export interface Forms {
-  /** The value of the hidden input `csrf`; gives the browser its csrf cookie when it has none. */
+  /** The value of the hidden input `csrf`; gives a browser without a session its csrf cookie. */
   token(ctx: Context): string;
   /** @throws FormForged, or what `readForm` throws. */
   read(ctx: Context): Promise<Form>;
@@ -26,8 +26,8 @@ const COOKIE = 'csrf';
 /**
  * Protection of forms against forgery, signed in or not.
  *
- * The token is an HMAC over a random cookie of this browser and its session, if there is one: a
- * page on another site can neither read nor plant the cookie, and a token from before a sign-in is
+ * The token is an HMAC over the session of this browser, or over a random cookie while it has none:
+ * a page on another site can neither read nor plant either, and a token from before a sign-in is
  * worthless after it, so that nobody can be signed in to somebody else's account by a prepared
  * form. What the browser says about the sender (`Sec-Fetch-Site`, `Origin`) must agree where it is
  * sent. `Origin: null` says nothing, because our own `Referrer-Policy: no-referrer` causes it.
@@ -35,10 +35,16 @@ const COOKIE = 'csrf';
 export function createForms({ key, cookies, issuer }: Deps): Forms {
   const { origin } = new URL(issuer);
 
-  const tokenFor = (ctx: Context, secret: string) =>
-    createHmac('sha256', key)
-      .update(`csrf\0${secret}\0${cookies.get(ctx, 'session') ?? ''}`)
-      .digest('base64url');
+  // Several pages of one person may be open at once: with a session it alone is the secret, and no
+  // page that is loaded beside another can take the other's away.
+  const secretOf = (ctx: Context) => {
+    const session = cookies.get(ctx, 'session');
+    if (session !== undefined) return `session\0${session}`;
+    const random = cookies.get(ctx, COOKIE);
+    return random === undefined ? undefined : `cookie\0${random}`;
+  };
+  const tokenFor = (secret: string) =>
+    createHmac('sha256', key).update(`csrf\0${secret}`).digest('base64url');
 
   const verify = (ctx: Context, presented: string) => {
     const site = ctx.get('Sec-Fetch-Site');
@@ -46,16 +52,14 @@ export function createForms({ key, cookies, issuer }: Deps): Forms {
     const sender = ctx.get('Origin');
     if (sender !== '' && sender !== 'null' && sender !== origin) throw new FormForged('origin');
 
-    const secret = cookies.get(ctx, COOKIE);
-    if (secret === undefined || !equal(presented, tokenFor(ctx, secret))) throw new FormForged('token');
+    const secret = secretOf(ctx);
+    if (secret === undefined || !equal(presented, tokenFor(secret))) throw new FormForged('token');
   };
 
   return {
     token(ctx) {
-      const known = cookies.get(ctx, COOKIE);
-      const secret = known ?? randomBytes(32).toString('base64url');
-      if (known === undefined) cookies.set(ctx, COOKIE, secret);
-      return tokenFor(ctx, secret);
+      if (secretOf(ctx) === undefined) cookies.set(ctx, COOKIE, randomBytes(32).toString('base64url'));
+      return tokenFor(secretOf(ctx) ?? '');
     },
     async read(ctx) {
       const form = await readForm(ctx);

@@ -69,7 +69,10 @@ export async function keepAnswer(
   await keepDocument(prisma, offer, origin);
   await prisma.$transaction(async (tx) => {
     if (offer.trust !== 'untrusted') {
-      await rememberConsent(tx, { ...offer.key, tenantId: offer.resource.tenantId }, scopes);
+      // What was not asked about this time is neither given nor taken away.
+      const untouched = offer.remembered.filter((scope) => !offer.scopes.includes(scope));
+      const key = { ...offer.key, tenantId: offer.resource.tenantId };
+      await rememberConsent(tx, key, [...scopes, ...untouched]);
     }
     await recordAudit(tx, { ...entry, event: 'consent.granted', outcome: 'success', scopes }, origin);
   });

@@ -715,6 +715,14 @@ describe('remembered consent', () => {
     expect((await pageFor(clientId, params)).form?.step).toBe('consent');
   });
 
+  it('M7: a request for less does not make what it left out forgotten', async () => {
+    const clientId = await web('trusted');
+    const wide = { redirect_uri: WEB, scope: 'files:read files:write' };
+    await allowAll(clientId, wide);
+    await allowAll(clientId, { redirect_uri: WEB, scope: 'files:read', prompt: 'consent' });
+    expect((await pageFor(clientId, wide)).location).toContain('code=');
+  });
+
   it('a client that is trusted no more is asked about again', async () => {
     const clientId = await web('trusted');
     await allowAll(clientId, { redirect_uri: WEB });

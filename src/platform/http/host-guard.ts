@@ -50,7 +50,7 @@ export function hostGuard({ issuer }: { readonly issuer: string }): Middleware {
       throw new HttpError(400, 'invalid_request', 'the request target is not valid');
     }
 
-    for (const name of FORWARDED) delete req.headers[name];
+    for (const name of FORWARDED) if (name in req.headers) delete req.headers[name];
     req.headers.host = host;
     req.headers['x-forwarded-proto'] = scheme;
     req.headers['x-forwarded-for'] = (ctx.state as RequestState).network;

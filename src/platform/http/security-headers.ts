@@ -48,6 +48,11 @@ export function securityHeaders({ issuer }: { readonly issuer: string }): Middle
   return async (ctx, next) => {
     ctx.set(headers);
     await next();
-    if (ctx.response.is('html')) ctx.set('Cache-Control', 'no-store');
+    if (isHtml(ctx.res.getHeader('Content-Type'))) ctx.set('Cache-Control', 'no-store');
   };
+}
+
+/** Said by ourselves, so it need not be parsed. */
+function isHtml(type: unknown): boolean {
+  return typeof type === 'string' && type.startsWith('text/html');
 }

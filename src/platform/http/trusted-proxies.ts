@@ -50,6 +50,7 @@ function blockList(entries: readonly string[]): BlockList {
 
 /** The address without port, brackets or zone, and IPv4-mapped IPv6 as IPv4; `undefined` for anything else. */
 function plainAddress(value: string): string | undefined {
+  if (isIP(value) === 4) return value;
   const bracketed = /^\[([^\]]+)\](?::\d{1,5})?$/.exec(value)?.[1];
   const withoutPort = bracketed ?? /^(\d{1,3}(?:\.\d{1,3}){3}):\d{1,5}$/.exec(value)?.[1] ?? value;
   const address = withoutPort.replace(/%.*$/, '').toLowerCase();

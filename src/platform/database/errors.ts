@@ -49,8 +49,17 @@ const SOCKET_CODES = [
   'EHOSTUNREACH',
   'ENETUNREACH',
 ];
+const SOCKET_CALLS = ['connect', 'read', 'write', 'getaddrinfo'];
 /** Of Prisma: not reachable, timed out, closed, no transaction to be had, conflict, too many connections. */
 const PRISMA_CODES = ['P1001', 'P1002', 'P1008', 'P1017', 'P2024', 'P2028', 'P2034', 'P2037'];
+/** What Prisma's adapter calls the same where it keeps no code of its own. */
+const ADAPTER_KINDS = [
+  'DatabaseNotReachable',
+  'ConnectionClosed',
+  'SocketTimeout',
+  'TooManyConnections',
+  'TransactionWriteConflict',
+];
 /** What `pg` and its pool throw without a code. */
 const DRIVER_MESSAGE =
   /^(timeout exceeded when trying to connect|Connection terminated|Client has encountered a connection error|Client was closed|Query read timeout|Cannot use a pool after|timeout expired)/;
@@ -73,12 +82,14 @@ export function isStoreUnavailable(error: unknown): boolean {
 }
 
 function speaksOfStore(error: object): boolean {
-  const { code, originalCode, message, syscall } = error as Partial<Record<string, unknown>>;
+  const { code, originalCode, kind, message, syscall, name } = error as Partial<Record<string, unknown>>;
+  if (typeof kind === 'string' && ADAPTER_KINDS.includes(kind)) return true;
   const state = typeof originalCode === 'string' ? originalCode : code;
   if (typeof state === 'string') {
     if (PRISMA_CODES.includes(state) || UNAVAILABLE_STATES.includes(state)) return true;
+    // Prisma drops the call, and has no socket but those to the store.
     if (SOCKET_CODES.includes(state))
-      return syscall === 'connect' || syscall === 'read' || syscall === 'write' || syscall === 'getaddrinfo';
+      return SOCKET_CALLS.includes(String(syscall)) || name === 'PrismaClientKnownRequestError';
     if (/^[0-9A-Z]{5}$/.test(state)) return UNAVAILABLE_CLASSES.includes(state.slice(0, 2));
   }
   return typeof message === 'string' && DRIVER_MESSAGE.test(message);

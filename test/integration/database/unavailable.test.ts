@@ -30,7 +30,7 @@ describe('a store that does not serve', () => {
     const held = await small.pool.connect();
     const refusals = await refusalsOf(small);
 
-    expect(refusals.map(isStoreUnavailable)).toEqual([true, true, true]);
+    expect(refusals.map(isStoreUnavailable)).toEqual([true, true, true, true, true]);
     held.release();
     await expect(small.prisma.user.count()).resolves.toBe(0);
     await small.close();
@@ -82,8 +82,14 @@ describe('a store that does not serve', () => {
 
   it('a URL that nobody answers is the store being unavailable', async () => {
     const nobody = await openAt('postgresql://gatehouse:secret@127.0.0.1:9/gatehouse', 2);
-    expect((await refusalsOf(nobody)).map(isStoreUnavailable)).toEqual([true, true, true]);
+    expect((await refusalsOf(nobody)).map(isStoreUnavailable)).toEqual([true, true, true, true, true]);
     expect(nobody.location).toBe('127.0.0.1:9/gatehouse');
+    await nobody.close();
+  });
+
+  it('a socket that is not there is the store being unavailable', async () => {
+    const nobody = await openAt(`postgresql://gatehouse@/gatehouse?host=${tmpdir()}/nowhere`, 2);
+    expect((await refusalsOf(nobody)).map(isStoreUnavailable)).toEqual([true, true, true, true, true]);
     await nobody.close();
   });
 });
@@ -109,7 +115,7 @@ describe('a PostgreSQL that goes away and comes back', () => {
     const running = first.pool.query('SELECT pg_sleep(20)').catch((error: unknown) => error);
     process.kill(pid, 'SIGKILL');
     expect(isStoreUnavailable(await running)).toBe(true);
-    expect((await refusalsOf(first)).map(isStoreUnavailable)).toEqual([true, true, true]);
+    expect((await refusalsOf(first)).map(isStoreUnavailable)).toEqual([true, true, true, true, true]);
 
     const second = await open();
     await expect(first.prisma.user.count()).resolves.toBe(1);
@@ -171,6 +177,8 @@ function refusalsOf({ pool, prisma }: Database): Promise<readonly unknown[]> {
     pool.query('SELECT 1').catch((error: unknown) => error),
     prisma.user.count().catch((error: unknown) => error),
     prisma.$transaction(async (tx) => tx.user.count()).catch((error: unknown) => error),
+    prisma.$queryRaw`SELECT 1`.catch((error: unknown) => error),
+    prisma.$executeRaw`SELECT 1`.catch((error: unknown) => error),
   ]);
 }
 

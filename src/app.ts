@@ -98,6 +98,10 @@ export async function createApp(deps: AppDeps): Promise<{ readonly public: Koa; 
       points: config.throttle.registrationPerNetwork,
       seconds: HOUR,
     }),
+    authorizationLimiter: throttle.limiter('authorization', {
+      points: config.throttle.authorizationPerNetwork,
+      seconds: MINUTE,
+    }),
     refusalLimiter: throttle.limiter('refused-requests', {
       points: config.throttle.tokenPerNetwork,
       seconds: MINUTE,

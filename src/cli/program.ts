@@ -8,6 +8,7 @@ import type { Cli, Register } from './cli.ts';
 import { clientAdd } from './client-add.ts';
 import { clientList } from './client-list.ts';
 import { clientRemove } from './client-remove.ts';
+import { clientRevokeAll } from './client-revoke-all.ts';
 import { grantList } from './grant-list.ts';
 import { grantRevoke } from './grant-revoke.ts';
 import { grantRevokeAll } from './grant-revoke-all.ts';
@@ -26,7 +27,7 @@ import { userList } from './user-list.ts';
 
 const GROUPS: readonly (readonly [name: string, summary: string, commands: readonly Register[]])[] = [
   ['user', 'people who sign in', [userAdd, userList, userDisable, userEnable]],
-  ['client', 'programs that connect', [clientAdd, clientList, clientRemove]],
+  ['client', 'programs that connect', [clientAdd, clientList, clientRemove, clientRevokeAll]],
   ['resource', 'MCP servers that tokens are issued for', [resourceAdd, resourceList, resourceRemove]],
   ['grant', 'what people allowed to clients', [grantList, grantRevoke, grantRevokeAll]],
   ['keys', 'the keys that sign tokens', [keysList, keysRotate]],

@@ -27,6 +27,7 @@ import type { Limiter } from '../platform/throttle/index.ts';
 
 import { CLIENT_ID } from './adapter/client.ts';
 import { authorizationEndpoint } from './authorization-endpoint.ts';
+import { boundAuthorizations } from './bounded-authorizations.ts';
 import { failureOf } from './events.ts';
 import { describePurpose } from './interaction/purpose.ts';
 import { interactionRoutes } from './interaction/routes.ts';
@@ -50,6 +51,8 @@ export interface OAuthDeps extends ProviderDeps {
     readonly jwks: () => Promise<{ readonly keys: readonly { readonly alg: string }[] }>;
     readonly verify: VerifyOwnToken;
   };
+  /** Authorization requests, per network. */
+  readonly authorizationLimiter: Limiter;
   readonly registrationLimiter: Limiter;
   /** Refused requests at the endpoints for programs, per network. */
   readonly refusalLimiter: Limiter;
@@ -106,6 +109,12 @@ export function createOAuth(deps: OAuthDeps): OAuth {
     endpoints: compose([
       recordRefusals(deps),
       boundRefusedRequests({ limiter: deps.refusalLimiter }),
+      boundAuthorizations({
+        limiter: deps.authorizationLimiter,
+        pool,
+        max: config.maxInteractions,
+        basePath,
+      }),
       ...routers.map((router) => router.routes() as Middleware),
       authorizationEndpoint(mount(provider)),
       only('/token', mount(provider)),

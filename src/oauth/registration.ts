@@ -8,7 +8,7 @@ import { type ClientMetadata, normalizeRegistration, registerClient } from '../d
 import { newId, newSecret } from '../kernel/ids.ts';
 import type { Database } from '../platform/database/index.ts';
 import { HttpError, originOf, readJson } from '../platform/http/index.ts';
-import type { Limiter } from '../platform/throttle/index.ts';
+import { type Limiter, networkKey } from '../platform/throttle/index.ts';
 
 import { noteRefusal } from './refusal.ts';
 
@@ -43,7 +43,7 @@ export function registrationRoutes({ provider, database, mode, limiter }: Deps):
       });
     }
     const origin = originOf(ctx);
-    const { allowed, retryAfter } = await limiter.take(origin.network ?? '');
+    const { allowed, retryAfter } = await limiter.take(networkKey(origin.network ?? ''));
     if (!allowed) {
       noteRefusal(ctx, { event: 'request.throttled', outcome: 'refused', reason: 'registration' });
       throw new HttpError(429, 'slow_down', 'too many registrations from your network', {

@@ -33,6 +33,8 @@ const REVOCATIONS: Readonly<Record<RevocationReason, true>> = {
 const LIMITERS: Readonly<Record<string, string>> = {
   registration: 'registration',
   token: 'token',
+  authorization: 'authorization',
+  interactions: 'interactions',
   account_and_network: 'sign_in_account_and_network',
   account: 'sign_in_account',
   network: 'sign_in_network',

@@ -86,6 +86,8 @@ export const REASONS: ReadonlySet<string> = new Set([
   'network',
   'steps',
   'hashing_busy',
+  'authorization',
+  'interactions',
   'token',
   // Registration
   'initial_access_token',

@@ -10,6 +10,7 @@
  * Does not own: what happened (the domain that acted says it), or who may read it (the doors).
  */
 
+export { type ActionOnMany, recordAuditEach } from './each.ts';
 export { AUDIT_EVENTS, type AuditEvent, type AuditOutcome } from './events.ts';
 export { type AuditQuery, type AuditRecord, listAudit } from './list.ts';
 export { type AuditObserver, observeAudit } from './observe.ts';

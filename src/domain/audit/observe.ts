@@ -8,6 +8,14 @@ import type { AuditedStatement } from './store.ts';
 /** Is told of each record once, after its commit. It must not throw: what it is told of has happened. */
 export type AuditObserver = (record: Pick<AuditRow, 'event' | 'outcome' | 'reason' | 'detail'>) => void;
 
+/** Who is told of what is written through a client of Prisma, or a transaction of it. */
+const observers = new WeakMap<object, AuditObserver>();
+
+/** For a record that a statement of its own wrote through `writer`. */
+export function tellObserver(writer: object, record: Parameters<AuditObserver>[0]): void {
+  observers.get(writer)?.(record);
+}
+
 type Store = Pick<Database, 'pool' | 'prisma'>;
 
 /**
@@ -68,7 +76,9 @@ function observedWriter<W extends Writer>(writer: W, observer: AuditObserver): W
     return created;
   };
   const observed = viewOf(auditRecord, { create: create as unknown as typeof auditRecord.create });
-  return viewOf(writer, { auditRecord: observed } as Partial<W>);
+  const view = viewOf(writer, { auditRecord: observed } as Partial<W>);
+  observers.set(view, observer);
+  return view;
 }
 
 /** `target` with some of its members replaced. It keeps its own `this`, so its insides are untouched. */

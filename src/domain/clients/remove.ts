@@ -22,6 +22,9 @@ export interface RemovedClient {
   readonly grantsRevoked: number;
 }
 
+/** Milliseconds; a client may have very many grants. */
+const TIMEOUT = 30_000;
+
 /**
  * Removes a client and ends all of its grants, both or neither. The id is never given again: from the
  * commit on it is `invalid_client`.
@@ -33,7 +36,7 @@ export async function removeClient(
   clientId: string,
   origin: Origin,
 ): Promise<RemovedClient> {
-  return prisma.$transaction(async (tx) => {
+  const remove = async (tx: Prisma.TransactionClient) => {
     const removed = await markClientRemoved(tx, clientId);
     if (!removed) throw new NotFound(`No client ${clientId} is registered.`);
     const grantsRevoked = await revokeGrantsOf(tx, { clientId }, 'client_removed', origin);
@@ -49,5 +52,6 @@ export async function removeClient(
       origin,
     );
     return { clientId, name: removed.name, grantsRevoked };
-  });
+  };
+  return prisma.$transaction(remove, { timeout: TIMEOUT });
 }

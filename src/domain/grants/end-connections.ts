@@ -1,6 +1,6 @@
 import { NotFound } from '../../kernel/errors.ts';
 import type { Origin } from '../../kernel/origin.ts';
-import type { PrismaClient } from '../../platform/database/generated/client.ts';
+import type { Prisma, PrismaClient } from '../../platform/database/generated/client.ts';
 
 import { notEnded } from './living.ts';
 import { revokeGrantsOf } from './revoke.ts';
@@ -49,4 +49,24 @@ export async function endConnections(
     });
     return ended;
   });
+}
+
+/** Milliseconds; a client may have very many grants. */
+const TIMEOUT = 30_000;
+
+/**
+ * Ends every connection of a client in the name of an administrator, and forgets what anybody's consent
+ * to it was remembered of. The client stays registered. Answers how many ended.
+ */
+export async function endConnectionsOfClient(
+  prisma: PrismaClient,
+  clientId: string,
+  origin: Origin,
+): Promise<number> {
+  const end = async (tx: Prisma.TransactionClient) => {
+    const ended = await revokeGrantsOf(tx, { clientId }, 'ended_by_administrator', origin);
+    await tx.consent.deleteMany({ where: { clientId } });
+    return ended;
+  };
+  return prisma.$transaction(end, { timeout: TIMEOUT });
 }

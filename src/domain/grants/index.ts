@@ -20,7 +20,7 @@
  */
 
 export { type ConsentKey, rememberConsent, rememberedScopes } from './consent.ts';
-export { type ConnectionSelector, endConnections } from './end-connections.ts';
+export { type ConnectionSelector, endConnections, endConnectionsOfClient } from './end-connections.ts';
 export { raiseGrantEpoch } from './epoch.ts';
 export { issueGrant, type NewGrant } from './issue.ts';
 export { type Connection, listConnections } from './list.ts';

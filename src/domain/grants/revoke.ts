@@ -2,9 +2,9 @@ import type { Pool } from 'pg';
 import type { Origin } from '../../kernel/origin.ts';
 import type { Prisma } from '../../platform/database/generated/client.ts';
 import { runStatement } from '../../platform/database/index.ts';
-import { type AuditEntry, auditedStatement, auditInsert, recordAudit } from '../audit/index.ts';
+import { type AuditEntry, auditedStatement, auditInsert, recordAuditEach } from '../audit/index.ts';
 
-import { NOT_ENDED, notEnded } from './living.ts';
+import { NOT_ENDED } from './living.ts';
 
 /** Why a grant ended; also the `reason` of its audit record. */
 export type RevocationReason =
@@ -49,9 +49,16 @@ export interface GrantSelector {
   readonly grantIds?: readonly string[] | undefined;
 }
 
+const REVOKE_MANY = `
+  UPDATE grants g SET revoked_at = now(), revoked_reason = $1
+  WHERE ${NOT_ENDED} AND ($2::text IS NULL OR g.user_id = $2) AND ($3::text IS NULL OR g.client_id = $3)
+    AND ($4::text[] IS NULL OR g.id = ANY ($4))
+  RETURNING g.id AS "grant", g.tenant_id AS tenant, g.user_id AS subject, g.client_id AS client`;
+
 /**
  * Ends every living grant that matches, inside the transaction of the act that ends them (a person
- * disabled, a client removed), with one record each. Answers how many.
+ * disabled, a client removed), with one record each, in one statement whatever their number. Answers
+ * how many.
  */
 export async function revokeGrantsOf(
   tx: Prisma.TransactionClient,
@@ -60,30 +67,7 @@ export async function revokeGrantsOf(
   origin: Origin,
 ): Promise<number> {
   if (!userId && !clientId && !grantIds) return 0;
-  const ended = await tx.grant.updateManyAndReturn({
-    where: {
-      ...(await notEnded(tx)),
-      ...(userId ? { userId } : {}),
-      ...(clientId ? { clientId } : {}),
-      ...(grantIds ? { id: { in: [...grantIds] } } : {}),
-    },
-    data: { revokedAt: new Date(), revokedReason: reason },
-    select: { id: true, tenantId: true, userId: true, clientId: true },
-  });
-  for (const grant of ended) {
-    await recordAudit(
-      tx,
-      {
-        event: 'grant.revoked',
-        outcome: 'success',
-        reason,
-        tenant: grant.tenantId,
-        subject: grant.userId,
-        client: grant.clientId,
-        grant: grant.id,
-      },
-      origin,
-    );
-  }
-  return ended.length;
+  const values = [reason, userId || null, clientId || null, grantIds ? [...grantIds] : null];
+  const entry = { event: 'grant.revoked', outcome: 'success', reason } as const;
+  return recordAuditEach(tx, { text: REVOKE_MANY, values }, entry, origin);
 }

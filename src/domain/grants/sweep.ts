@@ -2,6 +2,8 @@ import type { Pool } from 'pg';
 
 /** Rows taken in one statement, so that no request waits for a long one. */
 const BATCH = 1000;
+/** Batches of one kind in one round, so that it ends. */
+const MAX_BATCHES = 200;
 
 /** Rows that a statement of ours leaves behind once nobody can use them; each by its own index. */
 const SWEEPS = [
@@ -23,11 +25,17 @@ const SWEEPS = [
 ];
 
 /**
- * Deletes what has expired and can be of no more use, one batch of each kind; answers how many rows.
+ * Deletes what has expired and can be of no more use, batch by batch; answers how many rows.
  * A used refresh token is a tombstone until it would have expired: until then its reuse must be noticed.
  */
 export async function sweepGrants(pool: Pool): Promise<number> {
   let swept = 0;
-  for (const statement of SWEEPS) swept += (await pool.query(statement)).rowCount ?? 0;
+  for (const statement of SWEEPS) {
+    for (let batch = 0; batch < MAX_BATCHES; batch += 1) {
+      const deleted = (await pool.query(statement)).rowCount ?? 0;
+      swept += deleted;
+      if (deleted < BATCH) break;
+    }
+  }
   return swept;
 }

@@ -196,6 +196,17 @@ describe('gatehouse', () => {
     ]);
   });
 
+  it('client revoke-all ends every grant of a client, which stays', async () => {
+    const grant = await seedGrant('all@example.com');
+    const run = () => cli(['client', 'revoke-all', grant.clientId, '--json']);
+    expect((await run()).json()).toEqual({ client_id: grant.clientId, grants_revoked: 1 });
+    expect((await run()).json()).toEqual({ client_id: grant.clientId, grants_revoked: 0 });
+    expect((await cli(['client', 'revoke-all', 'cli_nobody'])).code).toBe(1);
+    expect(await listAudit(test.database.prisma, { grant: grant.id })).toMatchObject([
+      { event: 'grant.revoked', reason: 'ended_by_administrator' },
+    ]);
+  });
+
   it('grant revoke ends one grant, once', async () => {
     const grant = await seedGrant('one@example.com');
     expect((await cli(['grant', 'revoke', grant.id, '--json'])).json()).toEqual({

@@ -1,3 +1,5 @@
+import type { Writable } from 'node:stream';
+
 import { type BackupSummary, writeBackup } from '../domain/backup/index.ts';
 import { createSealer } from '../platform/crypto/seal.ts';
 import { version } from '../version.ts';
@@ -34,13 +36,26 @@ Examples:
       await cli.withBareStore('join', async ({ config, database, origin }) => {
         const deps = { pool: database.pool, sealer: createSealer(config.masterKey), version: version() };
         if (file === '-') {
-          const summary = await writeBackup(deps, process.stdout, origin, { end: false });
+          const summary = await toStandardOutput((sink) => writeBackup(deps, sink, origin, { end: false }));
           return { ...resultOf(summary, 'standard output'), aside: true };
         }
         return resultOf(await writeWholeFile(file, (sink) => writeBackup(deps, sink, origin)), file);
       });
     });
 };
+
+/** Whoever reads may have gone away, which must not look like a store that did. */
+async function toStandardOutput<T>(fill: (sink: Writable) => Promise<T>): Promise<T> {
+  let refused: Error | undefined;
+  process.stdout.once('error', (error) => {
+    refused = error;
+  });
+  try {
+    return await fill(process.stdout);
+  } catch (error) {
+    throw refused ? new Error(`Standard output does not take the backup: ${refused.message}`) : error;
+  }
+}
 
 function resultOf({ madeAt, installation, rows }: BackupSummary, where: string): Result {
   return {

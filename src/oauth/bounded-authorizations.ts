@@ -56,8 +56,12 @@ export function boundAuthorizations({ limiter, pool, max, basePath }: Deps): Mid
         'Retry-After': String(FULL_RETRY_AFTER),
       });
     }
-    await next();
-    if (!ctx.response.get('Location').startsWith(waits)) leave();
+    try {
+      await next();
+    } finally {
+      const location = ctx.res.getHeader('Location');
+      if (typeof location !== 'string' || !location.startsWith(waits)) leave();
+    }
     return undefined;
   };
 }

@@ -8,6 +8,8 @@ import {
 } from 'node:http';
 import type { Duplex } from 'node:stream';
 
+import { newId } from '../../kernel/ids.ts';
+
 import { headersFor } from './security-headers.ts';
 
 /**
@@ -47,7 +49,8 @@ export function createHttpServer(
     res.once('close', () => busy.delete(socket));
   });
   server.on('checkExpectation', (_req, res) => {
-    res.writeHead(417, { ...headers, ...jsonHeaders }).end(jsonBody('the expectation cannot be met'));
+    const body = jsonBody('the expectation cannot be met');
+    res.writeHead(417, { ...headers, ...ownHeaders(), 'Content-Length': Buffer.byteLength(body) }).end(body);
   });
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
     // A second answer in the middle of the first would be read as its body.
@@ -60,7 +63,12 @@ export function createHttpServer(
   return server;
 }
 
-const jsonHeaders = { 'Content-Type': 'application/json; charset=utf-8', 'Cache-Control': 'no-store' };
+/** Of an answer that no middleware sees. */
+const ownHeaders = () => ({
+  'Content-Type': 'application/json; charset=utf-8',
+  'Cache-Control': 'no-store',
+  'X-Request-Id': newId('req'),
+});
 
 function jsonBody(description: string): string {
   return JSON.stringify({ error: 'invalid_request', error_description: description });
@@ -81,7 +89,7 @@ function rawResponse(status: number, description: string, headers: Readonly<Reco
   const body = jsonBody(description);
   const lines = Object.entries({
     ...headers,
-    ...jsonHeaders,
+    ...ownHeaders(),
     'Content-Length': String(Buffer.byteLength(body)),
     Connection: 'close',
   }).map(([name, value]) => `${name}: ${value}`);

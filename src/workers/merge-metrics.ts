@@ -1,7 +1,8 @@
 import type { Exposition } from '../platform/http/index.ts';
 
 interface Family {
-  readonly head: readonly string[];
+  /** `HELP` and `TYPE`, once. */
+  readonly head: Set<string>;
   readonly samples: string[];
 }
 
@@ -15,20 +16,14 @@ export function mergeMetrics(texts: ReadonlyMap<string, string>): Exposition {
   const families = new Map<string, Family>();
   for (const [worker, text] of texts) {
     let family: Family | undefined;
-    let head: string[] = [];
     for (const line of text.split('\n')) {
       if (line.startsWith('#')) {
-        head.push(line);
-        continue;
-      }
-      if (line === '') continue;
-      if (head.length > 0) {
-        const name = head[0]?.split(' ')[2] ?? '';
-        family = families.get(name) ?? { head, samples: [] };
+        // A name without samples, which one of them may not have yet, has a head all the same.
+        const name = line.split(' ', 3)[2] ?? '';
+        family = families.get(name) ?? { head: new Set(), samples: [] };
         families.set(name, family);
-        head = [];
-      }
-      family?.samples.push(labelled(line, worker));
+        family.head.add(line);
+      } else if (line !== '') family?.samples.push(labelled(line, worker));
     }
   }
   const lines = [...families.values()].flatMap(({ head, samples }) => [...head, ...samples]);

@@ -52,6 +52,7 @@ export const REASONS: ReadonlySet<string> = new Set([
   'form_origin',
   'form_fetch_site',
   // Codes and tokens
+  'store_unavailable',
   'unknown_code',
   'code_reused',
   'expired',

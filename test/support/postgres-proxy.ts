@@ -12,10 +12,16 @@ export interface PostgresProxy {
   restore(): Promise<void>;
   /**
    * Breaks one connection at the next use of the prepared statement of this name: `before` it
-   * reaches PostgreSQL, or `after` it was committed there, in place of the reply.
+   * reaches PostgreSQL, or `after` it was committed there, in place of the reply. `then` is called at that moment.
    */
-  breakAt(statement: string, when: 'before' | 'after'): void;
+  breakAt(statement: string, when: 'before' | 'after', then?: () => void): void;
   stop(): Promise<void>;
+}
+
+interface Fault {
+  readonly statement: string;
+  readonly when: 'before' | 'after';
+  readonly then: () => void;
 }
 
 /** ReadyForQuery: the end of a reply, sent when the implicit transaction is over. */
@@ -26,13 +32,13 @@ const isReady = (bytes: Buffer) =>
 export async function startPostgresProxy(databaseUrl: string): Promise<PostgresProxy> {
   const target = new pg.Client({ connectionString: databaseUrl });
   const sockets = new Set<Socket>();
-  let fault: { readonly statement: string; readonly when: 'before' | 'after' } | undefined;
+  let fault: Fault | undefined;
 
   const listener = createServer((client) => {
     const upstream = target.host.startsWith('/')
       ? connect(`${target.host}/.s.PGSQL.${target.port}`)
       : connect(target.port, target.host);
-    let losing = false;
+    let losing: Fault | undefined;
     const end = () => {
       for (const socket of [client, upstream]) {
         sockets.delete(socket);
@@ -45,17 +51,23 @@ export async function startPostgresProxy(databaseUrl: string): Promise<PostgresP
     }
     client.on('data', (bytes) => {
       if (fault && bytes.includes(`${fault.statement}\0`)) {
-        const { when } = fault;
+        const struck = fault;
         fault = undefined;
-        if (when === 'before') return end();
-        losing = true;
+        if (struck.when === 'before') {
+          end();
+          return struck.then();
+        }
+        losing = struck;
       }
       upstream.write(bytes);
       return undefined;
     });
     upstream.on('data', (bytes) => {
       if (!losing) client.write(bytes);
-      else if (isReady(bytes)) end();
+      else if (isReady(bytes)) {
+        end();
+        losing.then();
+      }
     });
   });
 
@@ -81,8 +93,8 @@ export async function startPostgresProxy(databaseUrl: string): Promise<PostgresP
       listener.listen(port, '127.0.0.1');
       await once(listener, 'listening');
     },
-    breakAt(statement, when) {
-      fault = { statement, when };
+    breakAt(statement, when, then = () => {}) {
+      fault = { statement, when, then };
     },
     stop: cut,
   };

@@ -71,9 +71,16 @@ describe('observeAudit', () => {
     const lost = statement(true);
     await store.database.pool.query(lost);
 
-    expect(await wasCommitted(observed.pool, lost)).toBe(true);
-    expect(await wasCommitted(observed.pool, statement(true))).toBe(false);
+    expect(await wasCommitted(observed.pool, lost, { event: 'token.rejected', detail: {} })).toBe(true);
     expect(told).toEqual(['token.rejected unknown_code']);
+  });
+
+  it('of a statement that is found not to have happened, tells the failure, after which it cannot happen', async () => {
+    const late = statement(true);
+
+    expect(await wasCommitted(observed.pool, late, { event: 'token.rejected', detail: {} })).toBe(false);
+    await expect(observed.pool.query(late)).rejects.toMatchObject({ code: '23505' });
+    expect(told).toEqual(['token.rejected store_unavailable']);
   });
 
   it('leaves every other use of the store as it is', async () => {

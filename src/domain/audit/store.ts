@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Pool, QueryConfig } from 'pg';
 
 import type { Origin } from '../../kernel/origin.ts';
@@ -49,18 +50,45 @@ export function auditedStatement(
   return { ...statement, values: [...statement.values, ...valuesOf(record)], record };
 }
 
+/** For so long a store that went away is waited for, to be asked what became of a statement. Milliseconds. */
+const PATIENCE = 8_000;
+const PAUSE = 100;
+
+const TAKE_PLACE = `${auditInsert(1)} ON CONFLICT (id) DO NOTHING`;
 const RECORDED = 'SELECT 1 FROM audit_records WHERE id = $1';
 
 /**
- * Whether a statement whose reply was lost was committed: then its record is there. Unknown counts as no.
+ * Whether a statement whose reply was lost was committed: then its record is there.
+ *
+ * If it is not, a record of the failure, `otherwise`, takes its place. A statement that is still on its way
+ * finds the id in use and fails as a whole, and one that runs is waited for; so what is answered here
+ * stays true. A store that is away is waited for, some seconds.
+ *
+ * @throws whatever the store throws when it stays away: then nobody knows.
  */
-export async function wasCommitted(pool: Pool, { record }: AuditedStatement): Promise<boolean> {
-  const question: AuditedStatement = { text: RECORDED, values: [record.id], record };
-  try {
-    const { rowCount } = await pool.query(question);
-    return rowCount === 1;
-  } catch {
-    return false;
+export async function wasCommitted(
+  pool: Pool,
+  { record }: AuditedStatement,
+  otherwise: Required<Pick<AuditEntry, 'event' | 'detail'>>,
+): Promise<boolean> {
+  const failure: AuditRow = {
+    ...record,
+    event: otherwise.event,
+    outcome: 'failed',
+    reason: 'store_unavailable',
+    detail: otherwise.detail ?? null,
+  };
+  const takePlace: AuditedStatement = { text: TAKE_PLACE, values: [...valuesOf(failure)], record: failure };
+  const found: AuditedStatement = { text: RECORDED, values: [record.id], record };
+  const deadline = performance.now() + PATIENCE;
+  for (;;) {
+    try {
+      if ((await pool.query(takePlace)).rowCount === 1) return false;
+      return (await pool.query(found)).rowCount === 1;
+    } catch (error) {
+      if (performance.now() > deadline) throw error;
+      await delay(PAUSE);
+    }
   }
 }
 

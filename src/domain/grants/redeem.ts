@@ -19,6 +19,7 @@ const REDEEM = `
   WITH locked AS MATERIALIZED (${LOCK_LIVING_GRANT}), consumed AS (
     UPDATE authorization_codes a SET used_at = now() FROM locked
     WHERE a.code_hash = $1 AND a.grant_id = locked.id AND a.used_at IS NULL AND a.expires_at > now()
+      AND clock_timestamp() < $5
     RETURNING a.grant_id
   ), activated AS (
     UPDATE grants g SET activated_at = now(), last_used_at = now() FROM consumed WHERE g.id = consumed.grant_id
@@ -29,16 +30,26 @@ const REDEEM = `
            LEAST(now() + make_interval(secs => $4), activated.expires_at)
     FROM activated WHERE $3::bytea IS NOT NULL
     RETURNING grant_id
-  ), audited AS (${auditInsert(5, 'FROM activated')})
+  ), audited AS (${auditInsert(6, 'FROM activated')})
   SELECT id FROM activated`;
+
+/**
+ * A redemption that the store comes to later than so many milliseconds after the code was read does not happen:
+ * a store that stood still must not spend, when it goes on, what nobody waits for any more. Longer than a
+ * statement is waited for, and shorter than its outcome is asked for.
+ */
+const TIMELY = 15_000;
+
+/** The record of a redemption that failed because the store went away. */
+const NOT_ISSUED = { event: 'token.rejected', detail: { grant_type: 'authorization_code' } } as const;
 
 /**
  * Redeems a code: consumes it, activates its grant, starts the refresh family and records it,
  * in one atomic statement that locks the grant first. The row count decides the winner.
  *
- * Answers false when another redemption, or a revocation, was faster; then nothing happened. When
- * the reply of the store is lost, the record tells whether it happened: to the client, a code that
- * was spent by an error of ours would look like one that was stolen.
+ * Answers false when another redemption or a revocation was faster, or the store too slow; then
+ * nothing happened. When the reply of the store is lost, the record tells whether it happened, as soon as the store can be
+ * asked: to the client, a code that was spent by an error of ours would look like one that was stolen.
  */
 export async function redeemCode(
   pool: Pool,
@@ -52,13 +63,14 @@ export async function redeemCode(
     code.grant.id,
     refresh ? hashSecret(refresh.value) : null,
     refresh?.idleLifetime ?? 0,
+    new Date(code.grant.asOf.getTime() + TIMELY),
   ];
   const statement = auditedStatement({ name: 'redeem-code', text: REDEEM, values }, audit, origin);
   try {
     const { rowCount } = await runStatement(pool, statement);
     return rowCount === 1;
   } catch (error) {
-    if (isStoreUnavailable(error) && (await wasCommitted(pool, statement))) return true;
+    if (isStoreUnavailable(error) && (await wasCommitted(pool, statement, NOT_ISSUED))) return true;
     throw error;
   }
 }

@@ -10,6 +10,7 @@ import {
   spendCode,
 } from '../../domain/grants/index.ts';
 import { newSecret } from '../../kernel/ids.ts';
+import { StoreUnavailable } from '../../platform/database/index.ts';
 import { originOf } from '../../platform/http/index.ts';
 import { presentedOf } from '../adapter/client.ts';
 import { markRecorded, noteRefusal } from '../refusal.ts';
@@ -112,12 +113,16 @@ export function authorizationCodeGrant(deps: GrantDeps) {
     return new errors.InvalidGrant('authorization code already used');
   }
 
-  /** Another request was faster: either it redeemed the code, which makes this one a reuse, or it ended the grant. */
+  /** Another request was faster, and redeemed the code, which makes this one a reuse, or ended the grant; or the store was too slow. */
   async function lost(ctx: KoaContextWithOIDC, code: PresentedCode): Promise<Error> {
     const value = String(ctx.oidc.params?.['code']);
     const { presented } = await loadPresented(pool, code.clientId, { kind: 'authorization_code', value });
-    if (presented?.kind === 'authorization_code' && presented.used) return reused(ctx, presented);
-    return spentAndRefused(ctx, code, (presented && whyDead(presented.grant)) ?? 'expired');
+    if (presented?.kind !== 'authorization_code') return spentAndRefused(ctx, code, 'expired');
+    if (presented.used) return reused(ctx, presented);
+    const reason = presented.expired ? 'expired' : whyDead(presented.grant);
+    return reason
+      ? spentAndRefused(ctx, code, reason)
+      : new StoreUnavailable('the store came to the redemption too late');
   }
 }
 

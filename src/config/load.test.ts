@@ -79,6 +79,20 @@ describe('loadConfig', () => {
     ]);
   });
 
+  it('takes the address of a collector of traces, and a part of them between 0 and 1', () => {
+    const endpoint = 'https://collector.example/v1/traces';
+    expect(
+      loadConfig({ GATEHOUSE_TRACES_ENDPOINT: endpoint, GATEHOUSE_TRACES_SAMPLE: '0.25' }, cwd).traces,
+    ).toEqual({ endpoint, sample: 0.25 });
+    expect(loadConfig({}, cwd).traces).toEqual({ endpoint: undefined, sample: 1 });
+    for (const wrong of ['collector:4318', 'file:///tmp/traces']) {
+      expect(faultsOf({ GATEHOUSE_TRACES_ENDPOINT: wrong }).join()).toContain('GATEHOUSE_TRACES_ENDPOINT');
+    }
+    for (const wrong of ['2', '-1', 'half']) {
+      expect(faultsOf({ GATEHOUSE_TRACES_SAMPLE: wrong }).join()).toContain('GATEHOUSE_TRACES_SAMPLE');
+    }
+  });
+
   it('takes an empty value for an absent one, except where empty means off', () => {
     const config = loadConfig(
       {

@@ -29,17 +29,17 @@ const REVOCATIONS: Readonly<Record<RevocationReason, true>> = {
   client_removed: true,
 };
 
-/** By the record's reason: the names of the limits, as operators set them. */
+/** The names of the limits, by the reason of the record. */
 const LIMITERS: Readonly<Record<string, string>> = {
   registration: 'registration',
-  token: 'token',
+  token: 'refused-requests',
   authorization: 'authorization',
   interactions: 'interactions',
-  account_and_network: 'sign_in_account_and_network',
-  account: 'sign_in_account',
-  network: 'sign_in_network',
-  steps: 'sign_in_steps',
-  hashing_busy: 'password_hashes',
+  account_and_network: 'sign-in-pair',
+  account: 'sign-in-account',
+  network: 'sign-in-network',
+  steps: 'sign-in-steps',
+  hashing_busy: 'password-hashes',
 };
 
 /**

@@ -41,6 +41,18 @@ describe('createGate', () => {
     expect(refused.every(({ reason }) => reason instanceof HashingBusy)).toBe(true);
   });
 
+  it('says how many run and wait', async () => {
+    const { job, endAll } = jobs();
+    const gate = createGate({ concurrency: 2, queue: 3 });
+    const done = Promise.all(Array.from({ length: 4 }, () => gate.run(job)));
+    await new Promise(setImmediate);
+
+    expect(gate.load()).toEqual({ running: 2, waiting: 2 });
+    await endAll();
+    await done;
+    expect(gate.load()).toEqual({ running: 0, waiting: 0 });
+  });
+
   it('gives its place back after a failure', async () => {
     const gate = createGate({ concurrency: 1, queue: 0 });
     await expect(gate.run(() => Promise.reject(new Error('no')))).rejects.toThrow('no');

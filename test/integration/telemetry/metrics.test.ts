@@ -2,7 +2,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { revokeGrantsOf } from '../../../src/domain/grants/index.ts';
 import { createAgent } from '../../support/agent.ts';
+import { createTestDatabase } from '../../support/database.ts';
 import { addPerson, authorizeUrl, basic, obtainCode, pkce, post } from '../../support/flow.ts';
+import { startPostgresProxy } from '../../support/postgres-proxy.ts';
 import { risen, type Scrape, scrape } from '../../support/scrape.ts';
 import { addTestClient, cause, startTestServer, type TestServer } from '../../support/server.ts';
 import {
@@ -249,6 +251,78 @@ describe('/metrics', () => {
       expect(text).not.toContain(secret);
     }
     expect(text).not.toMatch(/(?:usr|cli|grt|req|ses|pky|aud|ten)_|127\.0\.0\.1|@|eyJ/);
+  });
+});
+
+describe('a store that is away', () => {
+  it('is told, and the scrape is answered all the same', async () => {
+    const store = await createTestDatabase({ poolSize: 1 });
+    const proxy = await startPostgresProxy(store.url);
+    const cut = await startTestServer({ DATABASE_URL: proxy.url });
+    try {
+      await proxy.cut();
+      const away = await scrape(cut);
+      expect(away.value('gatehouse_store_up')).toBe(0);
+      expect(away.samples.some(({ name }) => name === 'gatehouse_signing_key_age_seconds')).toBe(false);
+
+      await proxy.restore();
+      const back = await scrape(cut);
+      expect(back.value('gatehouse_store_up')).toBe(1);
+      expect(back.samples.some(({ name }) => name === 'gatehouse_signing_key_age_seconds')).toBe(true);
+    } finally {
+      await cut.stop();
+      await proxy.stop();
+      await store.drop();
+    }
+  });
+});
+
+describe('a Redis that is away', () => {
+  it('is told, with the throttles that count for themselves meanwhile', async () => {
+    const alone = await startTestServer({ REDIS_URL: 'redis://127.0.0.1:1', GATEHOUSE_THROTTLE: 'on' });
+    try {
+      await refresh(alone, 'cli_nobody', 'nothing');
+      const now = await scrape(alone);
+      expect(now.value('gatehouse_redis_up')).toBe(0);
+      expect(now.value('gatehouse_throttle_degraded_total', { limiter: 'refused-requests' })).toBe(1);
+    } finally {
+      await alone.stop();
+    }
+  });
+});
+
+describe('a throttle', () => {
+  it('counts whom it turns away', async () => {
+    const strict = await startTestServer({
+      GATEHOUSE_THROTTLE: 'on',
+      GATEHOUSE_THROTTLE_TOKEN_NETWORK: '2',
+    });
+    try {
+      for (let tries = 0; tries < 4; tries += 1) await refresh(strict, 'cli_nobody', 'nothing');
+      const now = await scrape(strict);
+      expect(now.value('gatehouse_throttled_total', { limiter: 'refused-requests' })).toBe(1);
+      expect(now.value('gatehouse_http_requests_total', { route: '/token', status: '429' })).toBe(1);
+    } finally {
+      await strict.stop();
+    }
+  });
+});
+
+describe('an issuer with a path', () => {
+  it('has the same routes', async () => {
+    const below = await startTestServer({}, { path: '/t1' });
+    try {
+      const { origin } = new URL(below.issuer);
+      await fetch(`${below.issuer}/jwks`);
+      await fetch(`${below.issuer}/sign-in`);
+      await fetch(`${origin}/.well-known/oauth-authorization-server/t1`);
+      const now = await scrape(below);
+      for (const route of ['/jwks', '/sign-in', '/.well-known/oauth-authorization-server']) {
+        expect(now.value('gatehouse_http_requests_total', { route, status: '200' }), route).toBe(1);
+      }
+    } finally {
+      await below.stop();
+    }
   });
 });
 

@@ -189,6 +189,16 @@ describe('the words about it', () => {
     expect(Object.fromEntries(listed)).toMatchObject(Object.fromEntries(seen));
   });
 
+  it('many-throttled.md says of every limit what it is', () => {
+    const listed = [...read('runbooks/many-throttled.md').matchAll(/^\| `([\w-]+)` \| /gm)].map(
+      ([, limiter]) => limiter,
+    );
+    const limits = now.samples.filter(({ name }) => name === 'gatehouse_throttled_total');
+    expect(listed.filter((name) => name !== 'limiter').sort()).toEqual(
+      limits.map(({ labels }) => labels['limiter']).sort(),
+    );
+  });
+
   it.each(pages)('%s names metrics, settings, events and pages that exist', (page) => {
     const text = read(page);
     const metrics = selectorsOf(text).map(({ metric }) => metric);

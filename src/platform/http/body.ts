@@ -8,6 +8,7 @@ import {
   countParameters,
   MAX_BODY_BYTES,
   MAX_PARAMETERS,
+  notText,
   tooManyParameters,
 } from './limits.ts';
 
@@ -18,13 +19,14 @@ export type Form = Readonly<Record<string, string | readonly string[] | undefine
 const MAX_DEPTH = 32;
 
 /**
- * Reads an `application/x-www-form-urlencoded` body of at most 64 KiB and 100 parameters.
+ * Reads an `application/x-www-form-urlencoded` body of at most 64 KiB and 100 parameters, none with a NUL.
  *
  * @throws HttpError 415, 413 or 400.
  */
 export async function readForm(ctx: Context): Promise<Form> {
   const text = await readText(ctx, 'application/x-www-form-urlencoded', MAX_BODY_BYTES);
   if (countParameters(text) > MAX_PARAMETERS) throw tooManyParameters();
+  if (/%00|\0/.test(text)) throw notText();
   return Object.assign(Object.create(null), parse(text, '&', '=', { maxKeys: 0 }));
 }
 

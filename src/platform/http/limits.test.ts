@@ -42,6 +42,8 @@ describe('limits', () => {
       400,
       () => app.ask('/json', json('['.repeat(10_000) + ']'.repeat(10_000))),
     ],
+    ['a NUL in a form', 400, () => app.ask('/form', { ...formBody({}), body: 'email=a%00b' })],
+    ['a NUL in the path', 400, () => app.ask('/a%00b')],
     ['what is not JSON', 400, () => app.ask('/json', json('{"a":'))],
     ['a form where JSON is due', 415, () => app.ask('/json', formBody({ a: '1' }))],
     ['JSON where a form is due', 415, () => app.ask('/form', json('{}'))],

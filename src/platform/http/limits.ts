@@ -11,7 +11,7 @@ export const MAX_PARAMETERS = 100;
 
 /**
  * Refuses what is too large before anything is parsed or read: the target (414), the announced body
- * (413) and the number of query parameters (400). A body without an announced length is counted
+ * (413), the number of query parameters and a NUL in the path (400). A body without an announced length is counted
  * while it is read.
  */
 export function limits({ bodyBytes = MAX_BODY_BYTES }: { readonly bodyBytes?: number } = {}): Middleware {
@@ -19,6 +19,7 @@ export function limits({ bodyBytes = MAX_BODY_BYTES }: { readonly bodyBytes?: nu
     if (Buffer.byteLength(ctx.req.url ?? '') > MAX_URL_BYTES) {
       throw new HttpError(414, 'invalid_request', 'the request target is too long', { Connection: 'close' });
     }
+    if (ctx.path.includes('%00')) throw notText();
     if ((ctx.request.length ?? 0) > bodyBytes) throw bodyTooLarge();
     if (countParameters(ctx.querystring) > MAX_PARAMETERS) throw tooManyParameters();
     await next();
@@ -32,6 +33,11 @@ export function bodyTooLarge(): HttpError {
 
 export function tooManyParameters(): HttpError {
   return new HttpError(400, 'invalid_request', 'there are too many parameters');
+}
+
+/** No text that we keep or look for has a NUL, and PostgreSQL takes none. */
+export function notText(): HttpError {
+  return new HttpError(400, 'invalid_request', 'a NUL is not a part of any text');
 }
 
 /** How many `name=value` pairs a query or a form body has, without parsing it. */

@@ -83,6 +83,15 @@ describe('observeAudit', () => {
     expect(told).toEqual(['token.rejected store_unavailable']);
   });
 
+  it('does not take the record of that failure for the statement, when it asks again', async () => {
+    const late = statement(true);
+    const otherwise = { event: 'token.rejected', detail: {} } as const;
+    await wasCommitted(store.database.pool, late, otherwise);
+
+    expect(await wasCommitted(observed.pool, late, otherwise)).toBe(false);
+    expect(told).toEqual([]);
+  });
+
   it('leaves every other use of the store as it is', async () => {
     const { rows } = await observed.pool.query<{ two: number }>('SELECT $1::int + 1 AS two', [1]);
     expect(rows).toEqual([{ two: 2 }]);

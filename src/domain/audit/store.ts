@@ -55,7 +55,7 @@ const PATIENCE = 8_000;
 const PAUSE = 100;
 
 const TAKE_PLACE = `${auditInsert(1)} ON CONFLICT (id) DO NOTHING`;
-const RECORDED = 'SELECT 1 FROM audit_records WHERE id = $1';
+const RECORDED = 'SELECT 1 FROM audit_records WHERE id = $1 AND outcome = $2';
 
 /**
  * Whether a statement whose reply was lost was committed: then its record is there.
@@ -79,7 +79,8 @@ export async function wasCommitted(
     detail: otherwise.detail ?? null,
   };
   const takePlace: AuditedStatement = { text: TAKE_PLACE, values: [...valuesOf(failure)], record: failure };
-  const found: AuditedStatement = { text: RECORDED, values: [record.id], record };
+  // The record of the failure may stand there too, when it was its own reply that was lost.
+  const found: AuditedStatement = { text: RECORDED, values: [record.id, record.outcome], record };
   const deadline = performance.now() + PATIENCE;
   for (;;) {
     try {

@@ -7,7 +7,7 @@ import { type ListeningApp, listenWith } from '../../../test/support/http-app.ts
 import { createDrain, type Drain } from './drain.ts';
 
 /** An app whose `/slow` answers when it is told to. */
-async function draining(graceMs?: number) {
+async function draining(graceMs?: number, lingerMs = 0) {
   const slow = Promise.withResolvers<void>();
   const entered = Promise.withResolvers<void>();
   const made: { drain?: Drain } = {};
@@ -21,7 +21,7 @@ async function draining(graceMs?: number) {
     },
     {
       beforeListening: (server: Server) => {
-        made.drain = createDrain([server], graceMs === undefined ? {} : { graceMs });
+        made.drain = createDrain([server], { lingerMs, ...(graceMs === undefined ? {} : { graceMs }) });
       },
     },
   );
@@ -69,6 +69,39 @@ describe('createDrain', () => {
     await drain.drain();
     await cut;
     finish();
+  });
+
+  it('Y6: with time to linger, whoever uses an idle connection is answered and told to close it', async () => {
+    const { app, drain } = await draining(undefined, 500);
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+    const ask = () =>
+      new Promise<string | undefined>((resolve, reject) => {
+        get({ agent, port: app.port, host: '127.0.0.1', path: '/healthz' }, (response) => {
+          response.resume().on('end', () => resolve(response.headers.connection));
+        }).on('error', reject);
+      });
+    expect(await ask()).toBe('keep-alive');
+    await sleep(10);
+
+    const started = performance.now();
+    const left = drain.drain();
+    await expect(app.ask('/')).rejects.toMatchObject({ code: 'ECONNREFUSED' });
+    expect(await ask()).toBe('close');
+    await left;
+    expect(performance.now() - started).toBeLessThan(450);
+    agent.destroy();
+  });
+
+  it('Y6: an idle connection that nobody uses is closed when the time to linger is over', async () => {
+    const { app, drain } = await draining(undefined, 50);
+    const agent = new Agent({ keepAlive: true });
+    await new Promise<void>((resolve, reject) => {
+      get({ agent, port: app.port, host: '127.0.0.1', path: '/healthz' }, (response) => {
+        response.resume().on('end', resolve);
+      }).on('error', reject);
+    });
+    await drain.drain();
+    agent.destroy();
   });
 
   it('is the same drain however often it is asked for', async () => {

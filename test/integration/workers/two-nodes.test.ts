@@ -90,12 +90,12 @@ it('Y6: a node that is killed fails what was in flight there, and nothing after'
       if (code !== 'ECONNRESET' || started > killed + 100) throw error;
     }
   };
-  const { served, faults } = await underLoad(RATE, timed, () =>
-    restart(0, async (node) => {
-      killed = performance.now();
-      await node.kill();
-    }),
-  );
+  const [node] = nodes;
+  const { served, faults } = await underLoad(RATE, timed, async () => {
+    killed = performance.now();
+    await node?.kill();
+    await delay(1_000);
+  });
   expect(faults).toEqual([]);
-  expect(served).toBeGreaterThan(0);
+  expect(served).toBeGreaterThan(RATE / 2);
 }, 40_000);

@@ -120,13 +120,27 @@ module.exports = {
       severity: 'error',
       comment: 'app.ts knows the doors; only the command line may start the server',
       from: { path: `^src/(?:${DOORS})/`, pathNot: '^src/cli/' },
-      to: { path: '^src/(?:app|main)\\.ts$' },
+      to: { path: '^src/(?:(?:app|main)\\.ts$|telemetry/)' },
     },
     {
       name: 'only-oauth-sees-oidc-provider',
       severity: 'error',
       from: { pathNot: '^src/oauth/|node_modules' },
       to: { path: 'node_modules/(?:@types/)?oidc-provider/' },
+    },
+    {
+      name: 'only-telemetry-counts',
+      severity: 'error',
+      comment: 'whoever has something to tell is passed a function for it',
+      from: { path: '^src/', pathNot: '^src/telemetry/' },
+      to: { path: 'node_modules/prom-client/' },
+    },
+    {
+      name: 'only-observability-traces',
+      severity: 'error',
+      comment: 'it is loaded when traces are wanted, and registers nothing globally',
+      from: { path: '^src/', pathNot: '^src/platform/observability/' },
+      to: { path: 'node_modules/@opentelemetry/' },
     },
     {
       name: 'verifier-depends-on-jose-only',

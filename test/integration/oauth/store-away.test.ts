@@ -1,10 +1,12 @@
 import { createHash } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+import { loadPresented, redeemCode } from '../../../src/domain/grants/index.ts';
 import { createTestDatabase, type TestDatabase } from '../../support/database.ts';
 import { claimsOf, obtainCode, post, type TokenResponse } from '../../support/flow.ts';
 import { type PostgresProxy, startPostgresProxy } from '../../support/postgres-proxy.ts';
-import { startTestServer, type TestServer } from '../../support/server.ts';
+import { cause, startTestServer, type TestServer } from '../../support/server.ts';
 import {
   type Connected,
   connected,
@@ -181,6 +183,44 @@ describe('a connection that breaks in the middle', () => {
       expect((await refresh(server, ada.clientId, refreshToken)).status).toBe(200);
       expect(await endOf(own(), grantId)).toBeUndefined();
     }
+  });
+
+  it.each([
+    ['after', 200],
+    ['before', 503],
+  ] as const)(
+    'D1: a redemption that lost its store right %s its commit is answered %d when the store is back',
+    async (when, status) => {
+      const good = await obtainCode(server, ada.agent, ada.clientId);
+      const cut = new Promise<void>((resolve) =>
+        proxy.breakAt('redeem-code', when, () => resolve(proxy.cut())),
+      );
+      const redemption = redeem(server, ada.clientId, good);
+      await cut;
+      await delay(300);
+      await proxy.restore();
+      const first = await redemption;
+      expect(first.status).toBe(status);
+      const { refreshToken, grantId } = tokensOf(
+        status === 200 ? first : await redeem(server, ada.clientId, good),
+      );
+      expect((await refresh(server, ada.clientId, refreshToken)).status).toBe(200);
+      expect(await endOf(own(), grantId)).toBeUndefined();
+    },
+  );
+
+  it('D1: a redemption that a store comes to when nobody waits for it any more spends nothing', async () => {
+    const good = await obtainCode(server, ada.agent, ada.clientId);
+    const { presented } = await loadPresented(store.database.pool, ada.clientId, {
+      kind: 'authorization_code',
+      value: good.code,
+    });
+    if (presented?.kind !== 'authorization_code') throw new Error('there is no such code');
+    const { grant } = presented;
+    const late = { ...presented, grant: { ...grant, asOf: new Date(grant.asOf.getTime() - 16_000) } };
+    const entry = { event: 'token.issued', outcome: 'success', grant: grant.id } as const;
+    expect(await redeemCode(store.database.pool, late, undefined, entry, cause)).toBe(false);
+    expect((await redeem(server, ada.clientId, good)).status).toBe(200);
   });
 
   it('W3: a revocation whose commit was not acknowledged to us is not acknowledged by us', async () => {

@@ -70,6 +70,19 @@ describe('limits', () => {
     expect(JSON.parse(answer.text)).toMatchObject({ error: 'invalid_request' });
   });
 
+  it('X7: whatever follows an expectation that was refused is not answered too', async () => {
+    const socket = connect(app.port, '127.0.0.1');
+    const host = new URL(app.issuer).host;
+    socket.write(
+      `POST /form HTTP/1.1\r\nHost: ${host}\r\nExpect: miracles\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n`,
+    );
+    const answer = await text(socket);
+
+    expect(answer).toMatch(/^HTTP\/1\.1 417 /);
+    expect(answer.match(/HTTP\/1\.1/g)).toHaveLength(1);
+    expect(answer).toMatch(/\r\nX-Request-Id: req_/);
+  });
+
   it('X4: __proto__ and constructor are names of parameters like any other', async () => {
     const body = '__proto__=1&constructor=2&toString=3&scope=a&scope=b&code=x&code=y';
     const answer = await app.ask('/form?__proto__=1&constructor=2', { ...formBody({}), body });

@@ -48,9 +48,12 @@ export function createHttpServer(
     busy.add(socket);
     res.once('close', () => busy.delete(socket));
   });
-  server.on('checkExpectation', (_req, res) => {
+  server.on('checkExpectation', (req, res) => {
+    // Nothing that follows on this connection is answered: its body is not read.
+    busy.add(req.socket);
     const body = jsonBody('the expectation cannot be met');
-    res.writeHead(417, { ...headers, ...ownHeaders(), 'Content-Length': Buffer.byteLength(body) }).end(body);
+    const length = { 'Content-Length': Buffer.byteLength(body), Connection: 'close' };
+    res.writeHead(417, { ...headers, ...ownHeaders(), ...length }).end(body);
   });
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
     // A second answer in the middle of the first would be read as its body.

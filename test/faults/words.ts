@@ -19,7 +19,7 @@ export function describeReport(report: Report): string {
       `${report.grants} grants, ${report.records} audit records; ${report.violations.length} promises broken.`,
     ...(skipped.length > 0 ? ['', `Not done: ${skipped.join(', ')}.`] : []),
     '',
-    '| fault | times | recovery, median (s) | longest (s) |',
+    '| fault | times | recovery, upper median (s) | longest (s) |',
     '|---|---|---|---|',
     ...rows,
   ].join('\n');

@@ -183,6 +183,11 @@ describe('the owner of a data directory', () => {
         { timeout: 10_000 },
       )
       .toEqual([{ id: 1 }]);
+    // For another process the owner's note keeps the place until the lock is taken anew; within one, only the lock counts.
+    const owners = `SELECT count(*)::int AS owners FROM pg_stat_activity WHERE application_name LIKE 'gatehouse own %'`;
+    await expect
+      .poll(async () => (await database.pool.query(owners)).rows, { timeout: 10_000 })
+      .toEqual([{ owners: 1 }]);
     await expect(open('own')).rejects.toThrow(DataDirectoryInUse);
   });
 });

@@ -92,11 +92,7 @@ describe('a snapshot', () => {
       'INSERT INTO z_team VALUES (1); INSERT INTO person VALUES (1, 1); INSERT INTO a_note VALUES (1, 1, 1)',
     );
 
-    expect((await readTables(source.pool)).map(({ name }) => name)).toEqual([
-      'z_team',
-      'person',
-      'a_note',
-    ]);
+    expect((await readTables(source.pool)).map(({ name }) => name)).toEqual(['z_team', 'person', 'a_note']);
     await copy();
     expect((await target.pool.query('SELECT * FROM a_note')).rows).toEqual([
       { id: 1, author: 1, reply_to: 1 },
@@ -122,6 +118,7 @@ describe('a snapshot', () => {
           INSERT INTO notes SELECT max(id) + 10000, 'new' FROM notes`);
         read.push(...rows);
       }
+      expect(await countRows(client, table)).toBe(before);
       return [read, before];
     });
 

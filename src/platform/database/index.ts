@@ -14,6 +14,7 @@
  * Does not own: the schema (prisma/schema), the statements (each domain folder's store.ts), retention.
  */
 
+export { startEmbeddedPostgres } from './embedded/start.ts';
 export {
   DataDirectoryInUse,
   EmbeddedPostgresFailed,
@@ -21,7 +22,6 @@ export {
   MigrationRefused,
   StoreUnavailable,
 } from './errors.ts';
-export { startEmbeddedPostgres } from './embedded/start.ts';
 export type { PrismaClient } from './generated/client.ts';
 export {
   type MigrateOptions,

@@ -161,7 +161,7 @@ async function blank({ rounds, quick }: Options, lab: Lab, targets: readonly Tar
 
 /** The others make their database at each start, which would be timed with it. */
 function startsAnywhere({ name }: Target): boolean {
-  return name === 'bare' || name === 'stock' || name === 'better-auth' || name === 'gatehouse-embedded';
+  return name === 'bare' || name === 'stock' || name === 'gatehouse-embedded';
 }
 
 function keep(results: Results, { name }: Options): void {

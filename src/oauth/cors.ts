@@ -5,12 +5,7 @@ const OPEN =
   /^\/(?:token|register|revoke|introspect|jwks|\.well-known\/.*)$|\/\.well-known\/(?:openid-configuration|oauth-authorization-server)$/;
 
 const ALLOW_HEADERS = 'authorization, content-type, mcp-protocol-version, dpop';
-
-/** What every answer says that a page of any origin may read. */
-export const READABLE_BY_ALL = {
-  'Access-Control-Allow-Origin': '*',
-  'Access-Control-Expose-Headers': 'WWW-Authenticate, DPoP-Nonce, Retry-After',
-} as const;
+const EXPOSE_HEADERS = 'WWW-Authenticate, DPoP-Nonce, Retry-After';
 
 /**
  * CORS for clients that run in a browser (MCP Inspector): any origin, never with credentials, at the
@@ -21,7 +16,8 @@ export function cors(basePath: string): Middleware {
     const path = ctx.path.startsWith(basePath) ? ctx.path.slice(basePath.length) : ctx.path;
     if (!OPEN.test(path)) return next();
 
-    ctx.set(READABLE_BY_ALL);
+    ctx.set('Access-Control-Allow-Origin', '*');
+    ctx.set('Access-Control-Expose-Headers', EXPOSE_HEADERS);
     if (ctx.method !== 'OPTIONS' || !ctx.get('Access-Control-Request-Method')) return next();
 
     ctx.set('Access-Control-Allow-Methods', 'GET, POST');

@@ -16,9 +16,8 @@ beforeEach(async () => {
     if (away) throw new Error('the store is away');
     return { keys: kids.map((kid) => ({ kid })) };
   };
-  app = await listenWith(
-    ({ issuer }) =>
-      metadataRoutes({ issuer, jwksLifetime: 40, metadata: async () => ({ issuer }), jwks }).middleware,
+  app = await listenWith(({ issuer }) =>
+    metadataRoutes({ issuer, jwksLifetime: 40, metadata: async () => ({ issuer }), jwks }),
   );
 });
 afterEach(() => app.close());

@@ -1,6 +1,6 @@
 import type { Middleware } from 'koa';
 
-import { type Document, type Prepared, prepare, prepared } from '../../platform/http/index.ts';
+import { prepared } from '../../platform/http/index.ts';
 
 interface Deps {
   /** Issuer identifier. */
@@ -10,13 +10,6 @@ interface Deps {
   /** Makes the metadata document. */
   readonly metadata: () => Promise<object>;
   readonly jwks: () => Promise<object>;
-}
-
-/** Discovery and keys. */
-export interface MetadataRoutes {
-  readonly middleware: Middleware;
-  /** The same by path, for plain requests. */
-  readonly documents: ReadonlyMap<string, Document>;
 }
 
 /** Seconds that a client may keep the metadata. */
@@ -31,7 +24,7 @@ const REFRESH = 1000;
  * and the same for OpenID put `/.well-known/…` before the path, OpenID Connect Discovery §4 after
  * it. Any other well-known path is a 404 in JSON, which makes a client go on to its next guess.
  */
-export function metadataRoutes({ issuer, jwksLifetime, metadata, jwks }: Deps): MetadataRoutes {
+export function metadataRoutes({ issuer, jwksLifetime, metadata, jwks }: Deps): Middleware {
   const { pathname } = new URL(issuer);
   const path = pathname === '/' ? '' : pathname;
   // Not longer than the keys: the document names the algorithms of keys that are about to sign.
@@ -45,60 +38,41 @@ export function metadataRoutes({ issuer, jwksLifetime, metadata, jwks }: Deps): 
     [`${path}/jwks`, refreshed(jwks, { maxAge: jwksLifetime, refresh: 0 })],
   ]);
 
-  return {
-    documents: new Map([...routes].map(([address, { ready }]) => [address, ready])),
-    async middleware(ctx, next) {
-      const route = routes.get(ctx.path);
-      return route ? route.middleware(ctx, next) : next();
-    },
+  return async (ctx, next) => {
+    const route = routes.get(ctx.path);
+    if (route) return route(ctx, next);
+    return next();
   };
 }
-
-const TYPE = 'application/json; charset=utf-8';
 
 /** A prepared response whose content is looked at again after `refresh` milliseconds, by one request at a time. */
 function refreshed(
   make: () => Promise<object>,
   { maxAge, refresh }: { readonly maxAge: number; readonly refresh: number },
-): { readonly middleware: Middleware; readonly ready: Document } {
-  let current: { readonly text: string; readonly ready: Prepared; readonly serve: Middleware } | undefined;
-  let made: object | undefined;
+): Middleware {
+  let current: { readonly text: string; readonly serve: Middleware } | undefined;
   let checkedAt = Number.NEGATIVE_INFINITY;
   let checking: Promise<void> | undefined;
 
   const check = async () => {
-    const now = await make();
-    if (now !== made) {
-      made = now;
-      const text = JSON.stringify(now);
-      if (text !== current?.text) {
-        const ready = prepare(text, { type: TYPE, maxAge });
-        current = { text, ready, serve: prepared(ready) };
-      }
-    }
+    const text = JSON.stringify(await make());
+    if (text !== current?.text)
+      current = { text, serve: prepared(text, { type: 'application/json', maxAge }) };
     checkedAt = performance.now();
   };
-  const look = async () => {
-    if (performance.now() - checkedAt < refresh) return;
-    checking ??= check().finally(() => {
-      checking = undefined;
-    });
-    await checking;
-  };
 
-  return {
-    async ready() {
-      await look();
-      return current?.ready;
-    },
-    async middleware(ctx, next) {
+  return async (ctx, next) => {
+    if (performance.now() - checkedAt >= refresh) {
+      checking ??= check().finally(() => {
+        checking = undefined;
+      });
       // While the store is away the last good copy answers; only the very first needs it. Its age keeps
       // whoever takes it from holding on to it for longer than to one that was looked at (RFC 9111 §5.1).
-      await look().catch((error: unknown) => {
+      await checking.catch((error: unknown) => {
         if (!current) throw error;
         ctx.set('Age', String(Math.ceil((performance.now() - checkedAt) / 1000)));
       });
-      return current?.serve(ctx, next);
-    },
+    }
+    return current?.serve(ctx, next);
   };
 }

@@ -14,13 +14,14 @@ const DOORS = 'oauth|sign-in|account|admin|gateway|cli';
  * Tests may set up what they need.
  */
 const DOMAIN_ARROWS = {
+  admission: ['audit', 'authority', 'clients'],
   audit: [],
   authority: [],
   backup: ['audit', 'credentials', 'grants', 'keys', 'sessions'],
   tenants: [],
   clients: ['audit'],
   credentials: ['audit'],
-  grants: ['audit', 'authority'],
+  grants: ['admission', 'audit', 'authority'],
   keys: ['audit'],
   resources: ['audit'],
   sessions: ['audit', 'credentials', 'users'],

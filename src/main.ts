@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import type { Server } from 'node:http';
+import { flushCompileCache } from 'node:module';
 import type { AddressInfo } from 'node:net';
 
 import { createApp } from './app.ts';
@@ -148,6 +149,7 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
 export async function serve(config: Config): Promise<void> {
   if (config.workers > 1) return serveWithWorkers(config, untilSignal);
   const server = await startServer(config, { lingerMs: LINGER });
+  flushCompileCache();
   await untilSignal();
   server.log.info('draining');
   await server.stop();

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import { run } from './run.ts';
+import '../compiled-cache.ts';
 
 const args = process.argv.slice(2);
 
@@ -8,4 +8,5 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (args[0] !== 'backup') process.exit(error.code === 'EPIPE' ? 0 : 1);
 });
 
+const { run } = await import('./run.ts');
 process.exitCode = await run(args);

@@ -1,9 +1,4 @@
-import {
-  type AuthenticationResponseJSON,
-  type RegistrationResponseJSON,
-  verifyAuthenticationResponse,
-  verifyRegistrationResponse,
-} from '@simplewebauthn/server';
+import type { AuthenticationResponseJSON, RegistrationResponseJSON } from '@simplewebauthn/server';
 
 import { hashSecret } from '../../kernel/ids.ts';
 
@@ -11,6 +6,7 @@ import type { AttemptPurpose, Attempts } from './attempts.ts';
 import { PasskeyRefused } from './errors.ts';
 import { advanceCounter, type NewPasskey } from './passkey-store.ts';
 import type { Db } from './store.ts';
+import { loadWebAuthn } from './webauthn.ts';
 
 /** COSE algorithms of new passkeys: ES256, EdDSA, RS256; every authenticator has one of them. */
 export const ALGORITHMS: readonly number[] = [-7, -8, -257];
@@ -50,6 +46,7 @@ export function createVerifier({
     ): Promise<{ readonly userId: string; readonly passkey: NewPasskey }> {
       const { expectedChallenge, userId } = await challengeOf(token, purpose);
       if (userId === undefined) throw new PasskeyRefused('challenge_unknown');
+      const { verifyRegistrationResponse } = await loadWebAuthn();
       const { registrationInfo } = await verifyRegistrationResponse({
         response,
         expectedChallenge,
@@ -86,6 +83,7 @@ export function createVerifier({
       if (response.response?.userHandle !== Buffer.from(passkey.userId).toString('base64url')) {
         throw new PasskeyRefused('foreign_user_handle', about);
       }
+      const { verifyAuthenticationResponse } = await loadWebAuthn();
       const { verified, authenticationInfo } = await verifyAuthenticationResponse({
         response,
         expectedChallenge,

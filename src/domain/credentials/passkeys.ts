@@ -4,8 +4,6 @@ import type {
   PublicKeyCredentialRequestOptionsJSON,
   RegistrationResponseJSON,
 } from '@simplewebauthn/server';
-import { generateAuthenticationOptions, generateRegistrationOptions } from '@simplewebauthn/server';
-import { isoBase64URL } from '@simplewebauthn/server/helpers';
 
 import { NotFound } from '../../kernel/errors.ts';
 import type { Origin } from '../../kernel/origin.ts';
@@ -16,6 +14,7 @@ import { FieldRefused } from './errors.ts';
 import { type NewPasskey, storePasskey } from './passkey-store.ts';
 import { ALGORITHMS, createVerifier } from './passkey-verify.ts';
 import type { Db } from './store.ts';
+import { loadWebAuthn } from './webauthn.ts';
 
 /** A person's passkey, as it is shown to them. */
 export interface PasskeyInfo {
@@ -98,10 +97,11 @@ export function createPasskeys({
   return {
     async registrationOptions({ token, purpose }, { userId, email, name }) {
       const known = await prisma.passkey.findMany({ where: { userId } });
+      const { generateRegistrationOptions } = await loadWebAuthn();
       const options = await generateRegistrationOptions({
         rpName: 'Gatehouse',
         rpID,
-        userID: isoBase64URL.toBuffer(Buffer.from(userId).toString('base64url')),
+        userID: new TextEncoder().encode(userId),
         userName: email,
         userDisplayName: name,
         timeout: TIMEOUT,
@@ -132,6 +132,7 @@ export function createPasskeys({
     },
 
     async authenticationOptions(attemptToken) {
+      const { generateAuthenticationOptions } = await loadWebAuthn();
       const options = await generateAuthenticationOptions({
         rpID,
         userVerification: 'required',

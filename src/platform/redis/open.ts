@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
-import { createClient } from 'redis';
+import type { createClient } from 'redis';
 
 export type RedisClient = ReturnType<typeof createClient>;
 
@@ -29,7 +29,9 @@ const MAX_RECONNECT_DELAY = 2_000;
 export async function openRedis(url: string | undefined, log: Logger): Promise<Redis | undefined> {
   if (url === undefined) return undefined;
 
-  const client: RedisClient = createClient({
+  // Hundreds of modules, which a start without Redis does not wait for.
+  const redis = await import('redis');
+  const client: RedisClient = redis.createClient({
     url,
     disableOfflineQueue: true,
     pingInterval: PING_INTERVAL,

@@ -1,0 +1,102 @@
+import { flushCompileCache } from 'node:module';
+
+import { startExample } from '../examples/mcp-server/server.ts';
+import { teamFiles } from '../examples/mcp-server/tools.ts';
+import type { Config } from '../src/config/config.ts';
+import { ConfigError, loadConfig } from '../src/config/load.ts';
+import { addResource, findResource } from '../src/domain/resources/index.ts';
+import { newId } from '../src/kernel/ids.ts';
+import { type RunningServer, startServer, untilSignal } from '../src/main.ts';
+import {
+  DataDirectoryInUse,
+  EmbeddedPostgresFailed,
+  MigrationRefused,
+} from '../src/platform/database/index.ts';
+
+/**
+ * `npm start`: the authorization server and, on a loopback issuer, the example MCP server that it
+ * protects. Prints what a newcomer needs next.
+ */
+async function main(): Promise<void> {
+  const config = loadConfig();
+  const server = await startServer(config);
+  const { listen, resource } = config.example;
+  const withExample = listen !== undefined && config.issuerIsLoopback;
+  if (withExample) await registerExample(server, resource);
+  const example = withExample
+    ? await startExample({
+        issuer: config.issuer,
+        resource,
+        listen: `${listen.host}:${listen.port}`,
+        onError: (error) => server.log.error({ err: error }, 'example MCP server'),
+      })
+    : undefined;
+
+  await greet(server, config, example ? resource : undefined);
+  flushCompileCache();
+  await untilSignal();
+  console.log('\nStopping: answering what is under way …');
+  await example?.close();
+  await server.stop();
+}
+
+/** Makes the example known as a resource, the first time. */
+async function registerExample({ database }: RunningServer, identifier: string): Promise<void> {
+  if (await findResource(database.pool, identifier)) return;
+  await addResource(
+    database.prisma,
+    {
+      identifier,
+      name: teamFiles.name,
+      scopes: Object.entries(teamFiles.scopes).map(([scope, description]) => ({
+        scope,
+        description,
+        destructive: false,
+      })),
+      defaultScopes: teamFiles.defaultScopes,
+      tools: teamFiles.tools.map(({ name, title, scopes, effect }) => ({ name, title, scopes, effect })),
+    },
+    { requestId: newId('req') },
+  );
+}
+
+async function greet(
+  server: RunningServer,
+  { issuer, issuerIsLoopback: onLoopback }: Config,
+  resource: string | undefined,
+): Promise<void> {
+  const lines = ['', 'Gatehouse is running.', '', `  Issuer         ${issuer}`];
+  if (resource) lines.push(`  Example server ${resource}`);
+  lines.push(`  Data           ${server.database.location}`, '');
+  if (await server.installation.setup.needed()) {
+    if (process.stdout.isTTY || onLoopback) {
+      const { url } = await server.installation.setup.createLink({ requestId: newId('req') });
+      lines.push('Make the first administrator (this link works once, for 15 minutes):', `  ${url}`, '');
+    } else {
+      lines.push('Make the first administrator: gatehouse setup-link prints a link.', '');
+    }
+  }
+  if (resource) {
+    lines.push('Then connect a client:', `  claude mcp add --transport http team-files ${resource}`, '');
+  }
+  lines.push('Ctrl-C stops everything.', '');
+  console.log(lines.join('\n'));
+}
+
+try {
+  await main();
+} catch (error) {
+  console.error(adviceOn(error) ?? error);
+  process.exitCode = 1;
+}
+
+/** What can be done about it, in words; `undefined` for a fault of ours, whose stack is worth more. */
+function adviceOn(error: unknown): string | undefined {
+  const ours = [ConfigError, DataDirectoryInUse, EmbeddedPostgresFailed, MigrationRefused];
+  if (!(error instanceof Error)) return undefined;
+  if (ours.some((known) => error instanceof known)) return error.message;
+  if (!('code' in error)) return undefined;
+  return error.code === 'EADDRINUSE'
+    ? `${error.message}. Stop what listens there, or choose other addresses: .env.example says how.`
+    : error.message;
+}

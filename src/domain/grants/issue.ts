@@ -33,15 +33,19 @@ export interface NewGrant {
 const ISSUE = `
   WITH asker AS MATERIALIZED (
     SELECT u.id FROM users u WHERE u.id = $3 AND u.disabled_at IS NULL FOR SHARE
+  ), client AS MATERIALIZED (
+    SELECT c.id FROM clients c WHERE c.id = $4 AND c.removed_at IS NULL AND c.trust <> 'blocked' FOR KEY SHARE
   ), made AS (
     INSERT INTO grants (id, tenant_id, user_id, client_id, resource_id, scopes, oidc_scopes, redirect_uri,
                         auth_time, acr, amr, network, expires_at, epoch)
     SELECT $1, $2, asker.id, c.id, r.id, $6::text[], $7::text[], $8, $9, $10, $11::text[], $12,
            now() + make_interval(secs => $13), (SELECT grant_epoch FROM installation)
-    FROM asker, clients c, resources r
-    WHERE c.id = $4 AND c.removed_at IS NULL AND c.trust <> 'blocked'
-      AND r.identifier = $5 AND r.tenant_id = $2 AND r.removed_at IS NULL
-    RETURNING id
+    FROM asker, client c, resources r
+    WHERE r.identifier = $5 AND r.tenant_id = $2 AND r.removed_at IS NULL
+    RETURNING id, client_id
+  ), used AS (
+    UPDATE clients SET used_at = now(), registered_from = NULL FROM made
+    WHERE clients.id = made.client_id AND clients.used_at IS NULL
   ), coded AS (
     INSERT INTO authorization_codes (code_hash, grant_id, client_id, redirect_uri, code_challenge, nonce, expires_at)
     SELECT $14, made.id, $4, $8, $15, $16, now() + make_interval(secs => $17) FROM made
@@ -52,7 +56,9 @@ const ISSUE = `
 /**
  * Keeps a completed authorization: one grant for it alone, one code, one audit record, or nothing.
  *
- * Until its code is redeemed the grant is a promise that nobody sees and that soon expires unseen.
+ * Until its code is redeemed the grant is a promise that nobody sees and that soon expires unseen. The
+ * first one of a client makes it one that is in use, which is not swept; the key of its row is held
+ * meanwhile, so that it is not swept in this very moment.
  * Answers false when the person, the client or the resource ceased to be meanwhile.
  */
 export async function issueGrant(pool: Pool, grant: NewGrant, origin: Origin): Promise<boolean> {

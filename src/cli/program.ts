@@ -17,6 +17,7 @@ import { keysRotate } from './keys-rotate.ts';
 import { resourceAdd } from './resource-add.ts';
 import { resourceList } from './resource-list.ts';
 import { resourceRemove } from './resource-remove.ts';
+import { resourceStrangers } from './resource-strangers.ts';
 import { restore } from './restore.ts';
 import { serve } from './serve.ts';
 import { setupLink } from './setup-link.ts';
@@ -28,7 +29,11 @@ import { userList } from './user-list.ts';
 const GROUPS: readonly (readonly [name: string, summary: string, commands: readonly Register[]])[] = [
   ['user', 'people who sign in', [userAdd, userList, userDisable, userEnable]],
   ['client', 'programs that connect', [clientAdd, clientList, clientRemove, clientRevokeAll]],
-  ['resource', 'MCP servers that tokens are issued for', [resourceAdd, resourceList, resourceRemove]],
+  [
+    'resource',
+    'MCP servers that tokens are issued for',
+    [resourceAdd, resourceList, resourceStrangers, resourceRemove],
+  ],
   ['grant', 'what people allowed to clients', [grantList, grantRevoke, grantRevokeAll]],
   ['keys', 'the keys that sign tokens', [keysList, keysRotate]],
   ['audit', 'what happened', [auditList]],

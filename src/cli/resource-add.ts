@@ -13,6 +13,7 @@ interface Options {
   readonly destructiveScope?: readonly string[];
   readonly tools?: string;
   readonly withSecret?: true;
+  readonly strangers: boolean;
 }
 
 /** `resource add`: registers an MCP server to issue tokens for, and shows its secret this once. */
@@ -40,6 +41,7 @@ export const resourceAdd: Register = (resources, cli) => {
       '--with-secret',
       'make a secret, with which the server can introspect its tokens, and show it once',
     )
+    .option('--no-strangers', 'give nothing to clients that nobody vouches for (trust level untrusted)')
     .addHelpText(
       'after',
       `
@@ -60,6 +62,7 @@ Example:
             defaultScopes: options.defaultScope,
             tools: catalogue === undefined ? undefined : parseTools(catalogue),
             withSecret: options.withSecret,
+            admitsStrangers: options.strangers,
           },
           origin,
         );

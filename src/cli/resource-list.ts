@@ -21,6 +21,7 @@ export const resourceList: Register = (resources, cli) => {
             default_scopes: resource.defaultScopes,
             tools: resource.tools,
             has_secret: resource.hasSecret,
+            admits_strangers: resource.admitsStrangers,
           })),
           text: table(
             found,
@@ -29,6 +30,7 @@ export const resourceList: Register = (resources, cli) => {
               ['identifier', (resource) => resource.identifier],
               ['scopes', (resource) => resource.scopes.map(({ scope }) => scope).join(' ')],
               ['tools', (resource) => String(resource.tools.length)],
+              ['strangers', (resource) => (resource.admitsStrangers ? 'admitted' : 'refused')],
               ['secret', (resource) => (resource.hasSecret ? 'yes' : 'no')],
               ['id', (resource) => resource.id],
             ],

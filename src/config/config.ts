@@ -12,6 +12,8 @@ export interface Lifetimes {
   readonly grant: number;
   readonly untrustedRefreshIdle: number;
   readonly untrustedGrant: number;
+  readonly firstPartyRefreshIdle: number;
+  readonly firstPartyGrant: number;
   readonly refreshGrace: number;
   readonly interaction: number;
   readonly sessionIdle: number;

@@ -108,6 +108,8 @@ export function loadConfig(
       grant: settings.GATEHOUSE_GRANT_LIFETIME,
       untrustedRefreshIdle: settings.GATEHOUSE_UNTRUSTED_REFRESH_IDLE_LIFETIME,
       untrustedGrant: settings.GATEHOUSE_UNTRUSTED_GRANT_LIFETIME,
+      firstPartyRefreshIdle: settings.GATEHOUSE_FIRST_PARTY_REFRESH_IDLE_LIFETIME,
+      firstPartyGrant: settings.GATEHOUSE_FIRST_PARTY_GRANT_LIFETIME,
       refreshGrace: settings.GATEHOUSE_REFRESH_GRACE,
       interaction: settings.GATEHOUSE_INTERACTION_LIFETIME,
       sessionIdle: settings.GATEHOUSE_SESSION_IDLE_LIFETIME,

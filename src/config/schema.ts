@@ -100,6 +100,12 @@ export const Settings = z.object({
     'The same for untrusted clients (1 day)',
   ),
   GATEHOUSE_UNTRUSTED_GRANT_LIFETIME: seconds(604_800).describe('The same for untrusted clients (7 days)'),
+  GATEHOUSE_FIRST_PARTY_REFRESH_IDLE_LIFETIME: seconds(2_592_000).describe(
+    'The same for first-party clients (30 days)',
+  ),
+  GATEHOUSE_FIRST_PARTY_GRANT_LIFETIME: seconds(15_552_000).describe(
+    'The same for first-party clients (180 days)',
+  ),
   GATEHOUSE_REFRESH_GRACE: seconds(120, { min: 0, max: 300 }).describe(
     'How long a lost refresh response can be had again',
   ),

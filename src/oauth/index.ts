@@ -93,7 +93,7 @@ export function createOAuth(deps: OAuthDeps): OAuth {
       mode: config.dynamicRegistration,
       limiter: deps.registrationLimiter,
     }),
-    introspectionRoutes(own),
+    introspectionRoutes({ ...own, lifetimes }),
     revocationRoutes(own),
   ];
 

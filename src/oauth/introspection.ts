@@ -4,6 +4,7 @@ import type { KoaContextWithOIDC } from 'oidc-provider';
 import { errors } from 'oidc-provider';
 import type { Pool } from 'pg';
 
+import type { Lifetimes } from '../config/config.ts';
 import { loadPresented } from '../domain/grants/index.ts';
 import { findResource } from '../domain/resources/index.ts';
 import { isAccessTokenBacked } from '../domain/tokens/index.ts';
@@ -17,6 +18,7 @@ interface Deps {
   readonly provider: Provider;
   readonly pool: Pool;
   readonly issuer: string;
+  readonly lifetimes: Lifetimes;
   readonly verify: VerifyOwnToken;
 }
 
@@ -29,7 +31,7 @@ const INACTIVE = { active: false };
  * A resource may ask about tokens issued for itself, a client about its own; anybody else, and any
  * token that is not backed by a living grant at this moment, gets `active: false` and no reason.
  */
-export function introspectionRoutes({ provider, pool, issuer, verify }: Deps): Router {
+export function introspectionRoutes({ provider, pool, issuer, lifetimes, verify }: Deps): Router {
   const router = new Router();
   const endpoint = authenticatedEndpoint(provider, {
     parameters: ['token', 'token_type_hint'],
@@ -62,7 +64,8 @@ export function introspectionRoutes({ provider, pool, issuer, verify }: Deps): R
     if (presented?.kind !== 'refresh_token') return undefined;
     const { grant } = presented;
     if (grant.clientId !== caller) return refused(ctx, caller, grant.id);
-    if (whyDead(grant) || presented.expired || presented.usedSecondsAgo !== undefined) return undefined;
+    if (whyDead(grant, lifetimes) || presented.expired || presented.usedSecondsAgo !== undefined)
+      return undefined;
     return {
       active: true,
       iss: issuer,

@@ -10,7 +10,7 @@ import type { Database } from '../platform/database/index.ts';
 
 import { resourceOf } from './configuration/resources.ts';
 import { setPendingGrant } from './pending-grant.ts';
-import { allowedBefore, authorityAt, maySkipPage } from './trust.ts';
+import { allowedBefore, authorityAt, connectionLifetime, maySkipPage } from './trust.ts';
 
 /** Whose session an interaction was answered in; kept in its result until the library resumes. */
 export interface AnsweredBy {
@@ -121,7 +121,7 @@ export function createLoadGrant({
       authTime: new Date((session?.loginTs ?? 0) * 1000),
       acr: session?.acr ?? '',
       amr: session?.amr ?? [],
-      lifetime: made.trust === 'untrusted' ? lifetimes.untrustedGrant : lifetimes.grant,
+      lifetime: connectionLifetime(lifetimes, made.trust).absolute,
     });
     return grant;
   }

@@ -1,18 +1,34 @@
-import type { AuthorityFacts, TrustLevel } from '../domain/authority/index.ts';
+import type { Lifetimes } from '../config/config.ts';
+import { type AuthorityFacts, levelOf, type TrustLevel } from '../domain/authority/index.ts';
 import { checkRedirectUri } from '../domain/clients/index.ts';
 import type { Resource } from '../domain/resources/index.ts';
 
 /** What a resource brings into a decision about authority. */
-export function authorityAt({ scopes }: Resource): Pick<AuthorityFacts, 'offered' | 'destructive'> {
+export function authorityAt({
+  scopes,
+  admitsStrangers,
+}: Resource): Pick<AuthorityFacts, 'offered' | 'destructive' | 'admitsStrangers'> {
   return {
     offered: scopes.map(({ scope }) => scope),
     destructive: new Set(scopes.filter(({ destructive }) => destructive).map(({ scope }) => scope)),
+    admitsStrangers,
   };
+}
+
+/** Whether nobody vouches for the client: then nothing is remembered of it, and everything is said about it. */
+export function isStranger(trust: TrustLevel): boolean {
+  return levelOf(trust).consent === 'always';
+}
+
+/** Whether what is destructive is chosen one by one, each time anew, whatever was allowed before. */
+export function confirmsDestructive(trust: TrustLevel): boolean {
+  return levelOf(trust).destructive === 'confirmed';
 }
 
 /** Whether a decision about this client may be repeated without the whole consent page. */
 export function mayRemember(trust: TrustLevel): boolean {
-  return trust === 'trusted' || trust === 'first_party';
+  const { consent } = levelOf(trust);
+  return consent === 'remembered' || consent === 'implied';
 }
 
 /**
@@ -35,5 +51,27 @@ export function allowedBefore(
   requested: readonly string[],
   remembered: readonly string[],
 ): readonly string[] {
-  return trust === 'first_party' ? requested : remembered;
+  return levelOf(trust).consent === 'implied' ? requested : remembered;
+}
+
+/** How long a connection lives, in seconds. */
+export interface ConnectionLifetime {
+  /** Without use. */
+  readonly idle: number;
+  /** However much it is used, from the moment it was made. */
+  readonly absolute: number;
+}
+
+/** How long a client that is trusted so far stays connected. */
+export function connectionLifetime(lifetimes: Lifetimes, trust: TrustLevel): ConnectionLifetime {
+  switch (trust) {
+    case 'blocked':
+    case 'untrusted':
+      return { idle: lifetimes.untrustedRefreshIdle, absolute: lifetimes.untrustedGrant };
+    case 'known':
+    case 'trusted':
+      return { idle: lifetimes.refreshIdle, absolute: lifetimes.grant };
+    case 'first_party':
+      return { idle: lifetimes.firstPartyRefreshIdle, absolute: lifetimes.firstPartyGrant };
+  }
 }

@@ -47,6 +47,7 @@ export const REASONS: ReadonlySet<string> = new Set([
   'not_offered_by_resource',
   'not_permitted_by_role',
   'above_client_trust',
+  'strangers_not_admitted',
   'not_consented',
   'form_token',
   'form_origin',

@@ -45,6 +45,7 @@ export const AUDIT_EVENTS = [
   'client.removed',
   'client.authentication_failed',
   'resource.added',
+  'resource.changed',
   'resource.removed',
   'key.created',
   'key.rotated',

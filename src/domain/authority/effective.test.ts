@@ -1,11 +1,13 @@
 import { describe, expect, it } from 'vitest';
 
 import { type AuthorityFacts, effectiveAuthority } from './effective.ts';
+import { TRUST_LEVELS } from './levels.ts';
 
 const facts: AuthorityFacts = {
   requested: ['files:read', 'files:write'],
   offered: ['files:read', 'files:write', 'files:delete'],
   destructive: new Set(['files:delete']),
+  admitsStrangers: true,
   permitted: 'all',
   trust: 'known',
   consented: undefined,
@@ -47,7 +49,41 @@ describe('effectiveAuthority', () => {
   });
 
   it('leaves a blocked client nothing', () => {
-    expect(effectiveAuthority({ ...facts, trust: 'blocked' }).scopes).toEqual([]);
+    expect(effectiveAuthority({ ...facts, trust: 'blocked' })).toEqual({
+      scopes: [],
+      dropped: [
+        { scope: 'files:read', reason: 'client_blocked' },
+        { scope: 'files:write', reason: 'client_blocked' },
+      ],
+    });
+  });
+
+  it('leaves a client that nobody vouches for nothing where strangers are not admitted, and every other what it had', () => {
+    const closed = { ...facts, admitsStrangers: false };
+    expect(effectiveAuthority({ ...closed, trust: 'untrusted' })).toEqual({
+      scopes: [],
+      dropped: [
+        { scope: 'files:read', reason: 'strangers_not_admitted' },
+        { scope: 'files:write', reason: 'strangers_not_admitted' },
+      ],
+    });
+    for (const trust of ['known', 'trusted', 'first_party'] as const) {
+      expect(effectiveAuthority({ ...closed, trust }).scopes).toEqual(facts.requested);
+    }
+  });
+
+  it('gives no level more than one above it, whatever the facts', () => {
+    const requested = ['files:read', 'files:write', 'files:delete', 'mail:send'];
+    for (const admitsStrangers of [true, false]) {
+      for (const permitted of ['all', new Set(['files:read', 'files:delete'])] as const) {
+        const given = TRUST_LEVELS.map(
+          (trust) => effectiveAuthority({ ...facts, requested, admitsStrangers, permitted, trust }).scopes,
+        );
+        for (const [at, scopes] of given.entries()) {
+          expect(given[at + 1] ?? scopes).toEqual(expect.arrayContaining([...scopes]));
+        }
+      }
+    }
   });
 
   it('keeps what is destructive from a client that nobody vouches for, and from no other', () => {

@@ -1,10 +1,11 @@
-/** The trust that an installation puts in a client; each level is a ceiling. */
-export type TrustLevel = 'blocked' | 'untrusted' | 'known' | 'trusted' | 'first_party';
+import { levelOf, type TrustLevel } from './levels.ts';
 
 /** Why a scope that was asked for is not in the result. */
 export type DropReason =
   | 'not_offered_by_resource'
   | 'not_permitted_by_role'
+  | 'client_blocked'
+  | 'strangers_not_admitted'
   | 'above_client_trust'
   | 'not_consented';
 
@@ -16,8 +17,11 @@ export interface AuthorityFacts {
   readonly offered: readonly string[];
   /** Those of them that the resource calls destructive. */
   readonly destructive: ReadonlySet<string>;
+  /** Whether the resource lets in clients that nobody vouches for. */
+  readonly admitsStrangers: boolean;
   /** What the user's roles permit at this resource; `'all'` for a role without limits. */
   readonly permitted: 'all' | ReadonlySet<string>;
+  /** How far the tenant trusts the client. */
   readonly trust: TrustLevel;
   /** What the user consented to in this grant; `undefined` while consent is being asked. */
   readonly consented: readonly string[] | undefined;
@@ -29,40 +33,55 @@ export interface EffectiveAuthority {
   readonly dropped: readonly { readonly scope: string; readonly reason: DropReason }[];
 }
 
+/** What one party has against a scope, if anything. */
+type Objection = (scope: string) => DropReason | undefined;
+
 /**
  * What may this chain of identities do? The intersection of everything that has a say.
  *
  * Pure on purpose, and the only place that decides it: it runs when consent is shown and at every
- * token issued. Nothing here can add a scope; each step only takes away, and says why.
+ * token issued. Each party objects for itself, so nobody can add a scope, and a further party (an
+ * agent, a tenant's policy) is a further objection. The first that objects is the reason.
  */
 export function effectiveAuthority(facts: AuthorityFacts): EffectiveAuthority {
-  const offered = new Set(facts.offered);
-  const consented = facts.consented && new Set(facts.consented);
+  const parties = [ofResource(facts), ofRoles(facts), ofTrust(facts), ofConsent(facts)];
   const scopes: string[] = [];
   const dropped: { scope: string; reason: DropReason }[] = [];
 
   for (const scope of new Set(facts.requested)) {
-    const reason = whyNot(scope, { ...facts, offered, consented });
+    const reason = firstObjection(parties, scope);
     if (reason) dropped.push({ scope, reason });
     else scopes.push(scope);
   }
   return { scopes, dropped };
 }
 
-function whyNot(
-  scope: string,
-  facts: {
-    readonly offered: ReadonlySet<string>;
-    readonly destructive: ReadonlySet<string>;
-    readonly permitted: 'all' | ReadonlySet<string>;
-    readonly trust: TrustLevel;
-    readonly consented: ReadonlySet<string> | undefined;
-  },
-): DropReason | undefined {
-  if (!facts.offered.has(scope)) return 'not_offered_by_resource';
-  if (facts.permitted !== 'all' && !facts.permitted.has(scope)) return 'not_permitted_by_role';
-  if (facts.trust === 'blocked') return 'above_client_trust';
-  if (facts.trust === 'untrusted' && facts.destructive.has(scope)) return 'above_client_trust';
-  if (facts.consented && !facts.consented.has(scope)) return 'not_consented';
+function firstObjection(parties: readonly Objection[], scope: string): DropReason | undefined {
+  for (const objection of parties) {
+    const reason = objection(scope);
+    if (reason) return reason;
+  }
   return undefined;
+}
+
+function ofResource({ offered }: AuthorityFacts): Objection {
+  const known = new Set(offered);
+  return (scope) => (known.has(scope) ? undefined : 'not_offered_by_resource');
+}
+
+function ofRoles({ permitted }: AuthorityFacts): Objection {
+  return (scope) => (permitted === 'all' || permitted.has(scope) ? undefined : 'not_permitted_by_role');
+}
+
+function ofTrust({ trust, destructive, admitsStrangers }: AuthorityFacts): Objection {
+  const level = levelOf(trust);
+  if (level.resources === 'none') return () => 'client_blocked';
+  if (level.resources === 'admitting_strangers' && !admitsStrangers) return () => 'strangers_not_admitted';
+  return (scope) =>
+    level.destructive === 'never' && destructive.has(scope) ? 'above_client_trust' : undefined;
+}
+
+function ofConsent({ consented }: AuthorityFacts): Objection {
+  const allowed = consented && new Set(consented);
+  return (scope) => (!allowed || allowed.has(scope) ? undefined : 'not_consented');
 }

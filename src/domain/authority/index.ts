@@ -3,8 +3,9 @@
  *
  *     requested ∩ offered ∩ roles ∩ client's trust ∩ consent  =  effective
  *
- * Owns the one pure function that answers, with the reason for every scope that fell out.
- * Reading the facts and recording the answer belong to the callers.
+ * Owns the one pure function that answers, with the reason for every scope that fell out, and the
+ * trust levels with what each of them permits. Reading the facts and recording the answer belong to
+ * the callers; who has which level, to `clients` and `admission`.
  */
 
 export {
@@ -12,5 +13,5 @@ export {
   type DropReason,
   type EffectiveAuthority,
   effectiveAuthority,
-  type TrustLevel,
 } from './effective.ts';
+export { levelOf, TRUST_LEVELS, type TrustLevel } from './levels.ts';

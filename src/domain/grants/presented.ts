@@ -26,6 +26,7 @@ export interface GrantFacts {
   readonly offered: readonly string[];
   /** Those of them that the resource calls destructive. */
   readonly destructive: ReadonlySet<string>;
+  readonly admitsStrangers: boolean;
   readonly permitted: 'all' | ReadonlySet<string>;
   /** Resource scopes consented to. */
   readonly scopes: readonly string[];
@@ -35,7 +36,9 @@ export interface GrantFacts {
   readonly acr: string;
   readonly amr: readonly string[];
   readonly expiresAt: Date;
-  /** By itself, or with all others of its epoch. */
+  /** Seconds since it was made, by the database's clock. */
+  readonly age: number;
+  /** By itself, or with all others of its client or of the installation. */
   readonly revoked: boolean;
   /** Whether `expiresAt` has passed, by the database's clock. */
   readonly expired: boolean;
@@ -90,10 +93,11 @@ export interface ClientRow {
 const GRANT_COLUMNS = `
   g.id AS grant_id, g.tenant_id AS grant_tenant, g.user_id, g.client_id AS grant_client,
   g.scopes, g.oidc_scopes, g.auth_time, g.acr, g.amr, g.expires_at AS grant_expires_at,
-  ${GRANT_ENDED} AS grant_revoked, g.expires_at <= now() AS grant_expired, now() AS as_of,
+  (${notEnded('gc')}) IS NOT TRUE AS grant_revoked, g.expires_at <= now() AS grant_expired, now() AS as_of,
+  EXTRACT(EPOCH FROM now() - g.created_at)::float8 AS grant_age,
   gc.trust AS grant_client_trust, gc.removed_at IS NULL AND gc.trust <> 'blocked' AS client_active,
   u.disabled_at IS NULL AS user_active,
-  res.identifier AS resource, res.removed_at IS NULL AS resource_active,
+  res.identifier AS resource, res.removed_at IS NULL AS resource_active, res.admits_strangers,
   ARRAY(SELECT rs.scope FROM resource_scopes rs WHERE rs.resource_id = res.id ORDER BY rs.position) AS offered,
   ARRAY(SELECT rs.scope FROM resource_scopes rs WHERE rs.resource_id = res.id AND rs.destructive) AS destructive,
   ARRAY(SELECT DISTINCT COALESCE(rp.scope, '*') FROM memberships m
@@ -209,6 +213,7 @@ function grantOf(row: Record<string, unknown>): GrantFacts {
     resourceActive: row['resource_active'] as boolean,
     offered: row['offered'] as string[],
     destructive: new Set(row['destructive'] as string[]),
+    admitsStrangers: row['admits_strangers'] as boolean,
     permitted: permitted.includes('*') ? 'all' : new Set(permitted),
     scopes: row['scopes'] as string[],
     oidcScopes: row['oidc_scopes'] as string[],
@@ -216,6 +221,7 @@ function grantOf(row: Record<string, unknown>): GrantFacts {
     acr: row['acr'] as string,
     amr: row['amr'] as string[],
     expiresAt: row['grant_expires_at'] as Date,
+    age: row['grant_age'] as number,
     revoked: row['grant_revoked'] as boolean,
     expired: row['grant_expired'] as boolean,
     asOf: row['as_of'] as Date,

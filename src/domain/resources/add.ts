@@ -19,6 +19,8 @@ export interface NewResource {
   /** Every scope that is not destructive when absent. */
   readonly defaultScopes?: readonly string[] | undefined;
   readonly tools?: readonly ResourceTool[] | undefined;
+  /** Whether clients that nobody vouches for may have anything here; they may when absent. */
+  readonly admitsStrangers?: boolean | undefined;
   /** Makes the secret with which the resource introspects its own tokens. */
   readonly withSecret?: boolean | undefined;
 }
@@ -55,7 +57,11 @@ export async function addResource(
         tenant: resource.tenantId,
         resource: resource.identifier,
         scopes: resource.scopes.map(({ scope }) => scope),
-        detail: { id: resource.id, with_secret: resource.hasSecret },
+        detail: {
+          id: resource.id,
+          with_secret: resource.hasSecret,
+          admits_strangers: resource.admitsStrangers,
+        },
       },
       origin,
     );
@@ -105,6 +111,7 @@ function build(input: NewResource, hasSecret: boolean): Resource {
     defaultScopes: [...new Set(defaultScopes)],
     scopes: input.scopes.map((scope) => ({ ...scope, description: scope.description.trim() })),
     tools,
+    admitsStrangers: input.admitsStrangers ?? true,
     hasSecret,
   };
 }

@@ -10,6 +10,8 @@ export interface Resource {
   readonly defaultScopes: readonly string[];
   readonly scopes: readonly ResourceScope[];
   readonly tools: readonly ResourceTool[];
+  /** Whether a client that nobody vouches for may have anything here. */
+  readonly admitsStrangers: boolean;
   /** With a secret the resource may introspect the tokens issued for itself (RFC 7662 §2.1). */
   readonly hasSecret: boolean;
 }

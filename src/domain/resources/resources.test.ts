@@ -44,6 +44,7 @@ describe('resources', () => {
       scopes: files.scopes,
       defaultScopes: ['files:read'],
       hasSecret: false,
+      admitsStrangers: true,
     });
     expect(await findResource(pool, 'https://files.example/other')).toBeUndefined();
     expect(await findResource(pool, 'not a URL')).toBeUndefined();

@@ -9,7 +9,7 @@ import type { Resource } from './resource.ts';
 export type Queryable = Pool | PoolClient;
 
 const COLUMNS = `
-  r.id, r.tenant_id, r.identifier, r.name, r.default_scopes, r.secret_hash,
+  r.id, r.tenant_id, r.identifier, r.name, r.default_scopes, r.secret_hash, r.admits_strangers,
   coalesce((SELECT json_agg(json_build_object('scope', s.scope, 'description', s.description,
                                               'destructive', s.destructive) ORDER BY s.position, s.scope)
               FROM resource_scopes s WHERE s.resource_id = r.id), '[]') AS scopes,
@@ -28,6 +28,7 @@ interface ResourceRow {
   readonly name: string;
   readonly default_scopes: string[];
   readonly secret_hash: Buffer | null;
+  readonly admits_strangers: boolean;
   readonly scopes: Resource['scopes'];
   readonly tools: Resource['tools'];
 }
@@ -41,6 +42,7 @@ function toResource(row: ResourceRow): Resource {
     defaultScopes: row.default_scopes,
     scopes: row.scopes,
     tools: row.tools,
+    admitsStrangers: row.admits_strangers,
     hasSecret: row.secret_hash !== null,
   };
 }
@@ -98,6 +100,7 @@ export async function insertResource(
       identifier: resource.identifier,
       name: resource.name,
       defaultScopes: [...resource.defaultScopes],
+      admitsStrangers: resource.admitsStrangers,
       ...(secretHash ? { secretHash: new Uint8Array(secretHash) } : {}),
     },
     skipDuplicates: true,

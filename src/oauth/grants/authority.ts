@@ -1,14 +1,30 @@
 import type { KoaContextWithOIDC } from 'oidc-provider';
 import { errors } from 'oidc-provider';
 
+import type { Lifetimes } from '../../config/config.ts';
 import { type EffectiveAuthority, effectiveAuthority } from '../../domain/authority/index.ts';
 import type { GrantFacts } from '../../domain/grants/index.ts';
 import { canonicalizeResource } from '../../domain/resources/index.ts';
+import { connectionLifetime } from '../trust.ts';
+
+/**
+ * How long the grant has left, in seconds: `idle` without use, `absolute` however much it is used. Both are
+ * those of the client's trust now, so that lowering it shortens what was made before. Raising it does not
+ * lengthen: what was promised to the person stands in the grant.
+ */
+export function timeLeft(
+  grant: GrantFacts,
+  lifetimes: Lifetimes,
+): { readonly idle: number; readonly absolute: number } {
+  const { idle, absolute } = connectionLifetime(lifetimes, grant.clientTrust);
+  const left = Math.floor(absolute - grant.age);
+  return { idle: Math.min(idle, left), absolute: left };
+}
 
 /** Why a grant yields no token any more, or `undefined` while it does. */
-export function whyDead(grant: GrantFacts): string | undefined {
+export function whyDead(grant: GrantFacts, lifetimes: Lifetimes): string | undefined {
   if (grant.revoked) return 'grant_ended';
-  if (grant.expired) return 'absolute_expiry';
+  if (grant.expired || timeLeft(grant, lifetimes).absolute <= 0) return 'absolute_expiry';
   if (!grant.userActive) return 'subject_inactive';
   if (!grant.clientActive) return 'client_inactive';
   if (!grant.resourceActive) return 'resource_inactive';
@@ -56,6 +72,7 @@ export function narrow(ctx: KoaContextWithOIDC, grant: GrantFacts): NarrowedAuth
     requested: requested.length > 0 ? ofResource : grant.scopes,
     offered: grant.offered,
     destructive: grant.destructive,
+    admitsStrangers: grant.admitsStrangers,
     permitted: grant.permitted,
     trust: grant.clientTrust,
     consented: grant.scopes,

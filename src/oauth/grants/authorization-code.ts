@@ -2,6 +2,7 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import type { KoaContextWithOIDC } from 'oidc-provider';
 import { errors } from 'oidc-provider';
 
+import type { Lifetimes } from '../../config/config.ts';
 import {
   loadPresented,
   type PresentedCode,
@@ -15,7 +16,7 @@ import { originOf } from '../../platform/http/index.ts';
 import { presentedOf } from '../adapter/client.ts';
 import { markRecorded, noteRefusal } from '../refusal.ts';
 
-import { isGrantedResource, narrow, whyDead } from './authority.ts';
+import { isGrantedResource, narrow, timeLeft, whyDead } from './authority.ts';
 import type { GrantDeps } from './deps.ts';
 import { entryFor, mintTokens, respond } from './response.ts';
 
@@ -44,7 +45,7 @@ export function authorizationCodeGrant(deps: GrantDeps) {
     if (code?.kind !== 'authorization_code') throw refusedUnknown(ctx);
     if (code.used) throw await reused(ctx, code);
 
-    const reason = whyNot(ctx, code);
+    const reason = whyNot(ctx, code, lifetimes);
     if (reason) throw await spentAndRefused(ctx, code, reason);
 
     const { grant } = code;
@@ -53,17 +54,13 @@ export function authorizationCodeGrant(deps: GrantDeps) {
 
     const { tokens, jti } = await mintTokens(deps, grant, authority, code.nonce);
     const refresh = ctx.oidc.client?.grantTypes?.includes('refresh_token')
-      ? { value: newSecret(), idleLifetime: idleLifetime(grant.clientTrust) }
+      ? { value: newSecret(), idleLifetime: timeLeft(grant, lifetimes).idle }
       : undefined;
     const audit = entryFor('token.issued', grant, { authority, jti });
     if (!(await redeemCode(pool, code, refresh, audit, originOf(ctx)))) throw await lost(ctx, code);
 
     respond(ctx, tokens, refresh?.value);
   };
-
-  function idleLifetime(trust: string): number {
-    return trust === 'untrusted' ? lifetimes.untrustedRefreshIdle : lifetimes.refreshIdle;
-  }
 
   function refusedUnknown(ctx: KoaContextWithOIDC): Error {
     noteRefusal(ctx, {
@@ -119,7 +116,7 @@ export function authorizationCodeGrant(deps: GrantDeps) {
     const { presented } = await loadPresented(pool, code.clientId, { kind: 'authorization_code', value });
     if (presented?.kind !== 'authorization_code') return spentAndRefused(ctx, code, 'expired');
     if (presented.used) return reused(ctx, presented);
-    const reason = presented.expired ? 'expired' : whyDead(presented.grant);
+    const reason = presented.expired ? 'expired' : whyDead(presented.grant, lifetimes);
     return reason
       ? spentAndRefused(ctx, code, reason)
       : new StoreUnavailable('the store came to the redemption too late');
@@ -127,11 +124,11 @@ export function authorizationCodeGrant(deps: GrantDeps) {
 }
 
 /** The first reason, if any, to refuse this redemption. The order does not matter: outside they are one answer. */
-function whyNot(ctx: KoaContextWithOIDC, code: PresentedCode): string | undefined {
+function whyNot(ctx: KoaContextWithOIDC, code: PresentedCode, lifetimes: Lifetimes): string | undefined {
   const { params, client } = ctx.oidc;
   if (code.clientId !== client?.clientId) return 'client_mismatch';
   if (code.expired) return 'expired';
-  const dead = whyDead(code.grant);
+  const dead = whyDead(code.grant, lifetimes);
   if (dead) return dead;
   const redirectUri = params?.['redirect_uri'];
   // OAuth 2.1 drops the parameter, since PKCE binds the code; where it is sent it must be the same.

@@ -13,7 +13,7 @@ import { originOf } from '../../platform/http/index.ts';
 import { presentedOf } from '../adapter/client.ts';
 import { markRecorded, noteRefusal } from '../refusal.ts';
 
-import { isGrantedResource, narrow, whyDead } from './authority.ts';
+import { isGrantedResource, narrow, timeLeft, whyDead } from './authority.ts';
 import type { GrantDeps } from './deps.ts';
 import { entryFor, mintTokens, respond } from './response.ts';
 
@@ -49,7 +49,7 @@ export function refreshTokenGrant(deps: GrantDeps) {
     if (token.clientId !== ctx.oidc.client?.clientId) throw await inForeignHands(ctx, token);
     // A used token expires no more: its repetition is judged by the grace, and beyond it is a reuse.
     const unused = token.usedSecondsAgo === undefined;
-    const dead = whyDead(grant) ?? (unused && token.expired ? 'expired' : undefined);
+    const dead = whyDead(grant, lifetimes) ?? (unused && token.expired ? 'expired' : undefined);
     if (dead) throw refused(ctx, dead, token);
     if (!isGrantedResource(ctx, grant)) throw wrongTarget(ctx, token);
 
@@ -73,7 +73,7 @@ export function refreshTokenGrant(deps: GrantDeps) {
     const rotated = await rotateRefreshToken(
       pool,
       token,
-      { value: successor, secretVersion: secret.version, idleLifetime: idleLifetime(grant.clientTrust) },
+      { value: successor, secretVersion: secret.version, idleLifetime: timeLeft(grant, lifetimes).idle },
       entryFor('refresh.rotated', grant, { authority, jti }),
       originOf(ctx),
     );
@@ -144,9 +144,5 @@ export function refreshTokenGrant(deps: GrantDeps) {
       token ? entryFor('refresh.rejected', token.grant, entry) : { event: 'refresh.rejected', ...entry },
     );
     return new errors.InvalidGrant(reason);
-  }
-
-  function idleLifetime(trust: string): number {
-    return trust === 'untrusted' ? lifetimes.untrustedRefreshIdle : lifetimes.refreshIdle;
   }
 }

@@ -6,7 +6,7 @@ import type { GrantFacts } from '../../domain/grants/index.ts';
 import { ACCESS_TOKEN_TYPE, accessTokenClaims, idTokenClaims } from '../../domain/tokens/index.ts';
 import { epochSeconds } from '../../kernel/clock.ts';
 
-import type { NarrowedAuthority } from './authority.ts';
+import { type NarrowedAuthority, timeLeft } from './authority.ts';
 import type { GrantDeps } from './deps.ts';
 
 /** A token response (RFC 6749 §5.1) before its refresh token is known. */
@@ -31,7 +31,8 @@ export async function mintTokens(
   authority: NarrowedAuthority,
   nonce: string | undefined,
 ): Promise<{ readonly tokens: MintedTokens; readonly jti: string }> {
-  const time = { issuer, now: epochSeconds(grant.asOf), lifetime: lifetimes.accessToken };
+  const lifetime = Math.min(lifetimes.accessToken, timeLeft(grant, lifetimes).absolute);
+  const time = { issuer, now: epochSeconds(grant.asOf), lifetime };
   const claims = accessTokenClaims(time, grant, authority.scopes);
   const { openid } = authority;
   const [accessToken, idToken] = await Promise.all([

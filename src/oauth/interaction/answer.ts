@@ -7,6 +7,7 @@ import type { Origin } from '../../kernel/origin.ts';
 import type { Database } from '../../platform/database/index.ts';
 import { type Form, field, fields, HttpError } from '../../platform/http/index.ts';
 import type { AnsweredBy, ConsentDecision } from '../load-grant.ts';
+import { isStranger } from '../trust.ts';
 
 import type { Offer } from './offer.ts';
 
@@ -68,7 +69,7 @@ export async function keepAnswer(
   const { scopes } = answer.consent;
   await keepDocument(prisma, offer, origin);
   await prisma.$transaction(async (tx) => {
-    if (offer.trust !== 'untrusted') {
+    if (!isStranger(offer.trust)) {
       // What was not asked about this time is neither given nor taken away.
       const untouched = offer.remembered.filter((scope) => !offer.scopes.includes(scope));
       const key = { ...offer.key, tenantId: offer.resource.tenantId };

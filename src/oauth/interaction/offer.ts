@@ -1,6 +1,7 @@
 import type { Client } from 'oidc-provider';
 
 import {
+  type DropReason,
   type EffectiveAuthority,
   effectiveAuthority,
   type TrustLevel,
@@ -11,7 +12,7 @@ import { findResource, type Resource } from '../../domain/resources/index.ts';
 import { rolesOf } from '../../domain/tenants/index.ts';
 import type { Database } from '../../platform/database/index.ts';
 import { UNKNOWN_RESOURCE } from '../configuration/resources.ts';
-import { allowedBefore, authorityAt, mayRemember, maySkipPage } from '../trust.ts';
+import { allowedBefore, authorityAt, isStranger, mayRemember, maySkipPage } from '../trust.ts';
 
 /** What one person is asked to allow, with everything the page must say about it. */
 export interface Offer {
@@ -71,7 +72,7 @@ export async function makeOffer(
   const trust = known?.trust ?? 'untrusted';
   const [permitted, remembered] = await Promise.all([
     permittedScopes(prisma, { userId, tenantId: resource.tenantId, resourceId: resource.id }),
-    trust === 'untrusted' ? NOTHING : rememberedScopes(prisma, key),
+    isStranger(trust) ? NOTHING : rememberedScopes(prisma, key),
   ]);
   const authority = effectiveAuthority({
     ...authorityAt(resource),
@@ -104,15 +105,21 @@ export async function makeOffer(
 /** RFC 6749 §4.1.2.1: denied, since somebody who has a say permits none of it. */
 function nothingLeft({ dropped }: EffectiveAuthority): NoOffer {
   const reason = dropped[0]?.reason ?? 'not_offered_by_resource';
-  return {
-    error: 'access_denied',
-    error_description:
-      reason === 'above_client_trust'
-        ? 'this program may have none of what it asked for'
-        : 'your role permits none of what was asked for',
-    reason,
-  };
+  return { error: 'access_denied', error_description: DENIALS[reason], reason };
 }
+
+const ROLE = 'your role permits none of what was asked for';
+const CLIENT = 'this program may have none of what it asked for';
+
+/** What the client is told of each reason. */
+const DENIALS: Readonly<Record<DropReason, string>> = {
+  not_offered_by_resource: 'the server offers none of what was asked for',
+  not_permitted_by_role: ROLE,
+  not_consented: 'consent covers none of what was asked for',
+  client_blocked: 'this program is blocked here',
+  above_client_trust: CLIENT,
+  strangers_not_admitted: 'the server admits no program that nobody here has vouched for',
+};
 
 /** How the page speaks of where the browser will go next. */
 export function describeRedirect(redirectUri: string): {

@@ -3,6 +3,8 @@ import type { ResourceTool } from '../../domain/resources/index.ts';
 import type { Session } from '../../domain/sessions/index.ts';
 import { type ConsentPage, type ContinuePage, describeWhen } from '../../platform/http/index.ts';
 
+import { confirmsDestructive, connectionLifetime, isStranger } from '../trust.ts';
+
 import { describeRedirect, type Offer } from './offer.ts';
 
 const DAY = 86_400;
@@ -20,13 +22,13 @@ function clientLine(offer: Offer, now: Date): ConsentPage['client'] {
   return {
     name: client.clientName ?? client.clientId,
     identifierHost: registration === 'document' ? new URL(client.clientId).host : undefined,
-    verified: trust !== 'untrusted',
+    verified: !isStranger(trust),
     registration,
     firstSeen: firstSeen && describeWhen(firstSeen, now),
     redirectHost: redirect.host,
     redirectIsLoopback: redirect.loopback,
     redirectIsPrivateUse: redirect.privateUse,
-    untrusted: trust === 'untrusted',
+    untrusted: isStranger(trust),
   };
 }
 
@@ -55,7 +57,7 @@ export function consentPage(
   { now, ...frame }: Frame,
 ): ConsentPage {
   const { resource, remembered, trust, client } = offer;
-  const untrusted = trust === 'untrusted';
+  const stays = connectionLifetime(lifetimes, trust);
   return {
     ...frame,
     client: clientLine(offer, now),
@@ -72,15 +74,16 @@ export function consentPage(
         sentence: known?.description ?? scope,
         tools: tools.map(({ name, title, effect }) => ({ name, title, effect })),
         destructive,
-        checked: (before && !(destructive && trust === 'known')) || onlyReads(scope, destructive, tools),
+        checked:
+          (before && !(destructive && confirmsDestructive(trust))) || onlyReads(scope, destructive, tools),
         isNew: remembered.length > 0 && !before,
         alreadyGranted: before,
       };
     }),
     stayConnected: {
       offered: client.grantTypeAllowed('refresh_token'),
-      idleDays: Math.round((untrusted ? lifetimes.untrustedRefreshIdle : lifetimes.refreshIdle) / DAY),
-      absoluteDays: Math.round((untrusted ? lifetimes.untrustedGrant : lifetimes.grant) / DAY),
+      idleDays: Math.round(stays.idle / DAY),
+      absoluteDays: Math.round(stays.absolute / DAY),
     },
   };
 }

@@ -38,7 +38,7 @@ export interface GrantFacts {
   readonly expiresAt: Date;
   /** Seconds since it was made, by the database's clock. */
   readonly age: number;
-  /** By itself, or with all others of its client or of the installation. */
+  /** By itself, or with all others of its epoch. */
   readonly revoked: boolean;
   /** Whether `expiresAt` has passed, by the database's clock. */
   readonly expired: boolean;
@@ -93,7 +93,7 @@ export interface ClientRow {
 const GRANT_COLUMNS = `
   g.id AS grant_id, g.tenant_id AS grant_tenant, g.user_id, g.client_id AS grant_client,
   g.scopes, g.oidc_scopes, g.auth_time, g.acr, g.amr, g.expires_at AS grant_expires_at,
-  (${notEnded('gc')}) IS NOT TRUE AS grant_revoked, g.expires_at <= now() AS grant_expired, now() AS as_of,
+  ${GRANT_ENDED} AS grant_revoked, g.expires_at <= now() AS grant_expired, now() AS as_of,
   EXTRACT(EPOCH FROM now() - g.created_at)::float8 AS grant_age,
   gc.trust AS grant_client_trust, gc.removed_at IS NULL AND gc.trust <> 'blocked' AS client_active,
   u.disabled_at IS NULL AS user_active,

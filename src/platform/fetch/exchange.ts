@@ -1,0 +1,117 @@
+import { type ClientRequest, request as httpRequest, type IncomingMessage } from 'node:http';
+import type { TLSSocket } from 'node:tls';
+
+import { FetchRefused } from './errors.ts';
+import type { Fetched, GuardedRequest } from './fetch.ts';
+import type { Target } from './target.ts';
+
+/** Bytes of the answer's header. */
+const MAX_HEADER = 16 * 1024;
+/** Interim answers (1xx) that are passed over. */
+const MAX_INTERIM = 4;
+
+/**
+ * One GET on one connection, which nobody used before and nobody will use after. Nothing is sent that
+ * says who we are to that server: no cookie, no credential, no referrer. Nothing is followed and nothing
+ * is decompressed; what is larger than agreed is not read.
+ *
+ * @throws FetchRefused
+ */
+export function exchange(
+  socket: TLSSocket,
+  target: Target,
+  { accept, maxBytes, headers }: Pick<GuardedRequest, 'accept' | 'maxBytes' | 'headers'>,
+): Promise<Omit<Fetched, 'url'>> {
+  const request = httpRequest({
+    createConnection: () => socket,
+    method: 'GET',
+    path: target.path,
+    setHost: false,
+    maxHeaderSize: MAX_HEADER,
+    insecureHTTPParser: false,
+    headers: {
+      ...headers,
+      host: target.host,
+      accept: accept.join(', '),
+      'accept-encoding': 'identity',
+      'user-agent': 'Gatehouse',
+      connection: 'close',
+    },
+  });
+  const answer = answerOf(request).then((response) => read(response, { accept, maxBytes }));
+  request.end();
+  return answer.finally(() => request.destroy());
+}
+
+function answerOf(request: ClientRequest): Promise<IncomingMessage> {
+  return new Promise((resolve, reject) => {
+    let interim = 0;
+    request.on('information', () => {
+      interim += 1;
+      if (interim > MAX_INTERIM) reject(new FetchRefused('interim_answers'));
+    });
+    request.on('upgrade', () => reject(new FetchRefused('status_101')));
+    request.on('error', (cause) => {
+      reject(cause instanceof FetchRefused ? cause : new FetchRefused('no_answer', { cause }));
+    });
+    request.on('close', () => reject(new FetchRefused('no_answer')));
+    request.once('response', resolve);
+  });
+}
+
+async function read(
+  response: IncomingMessage,
+  { accept, maxBytes }: Pick<GuardedRequest, 'accept' | 'maxBytes'>,
+): Promise<Omit<Fetched, 'url'>> {
+  const { statusCode: status = 0 } = response;
+  const headers = plain(response.headers);
+  // Whoever hangs up in the middle is heard of here and nowhere else.
+  response.on('error', () => {});
+  if (status === 304) return { status, headers, body: Buffer.alloc(0) };
+  if (status < 200 || status > 299) throw new FetchRefused(`status_${status}`);
+  if (!isAccepted(headers['content-type'], accept)) throw new FetchRefused('content_type');
+  if (!['', 'identity'].includes(headers['content-encoding']?.trim().toLowerCase() ?? ''))
+    throw new FetchRefused('content_encoding');
+  if (!['', 'chunked'].includes(headers['transfer-encoding']?.trim().toLowerCase() ?? ''))
+    throw new FetchRefused('transfer_encoding');
+  if (Number(headers['content-length'] ?? 0) > maxBytes) throw new FetchRefused('too_large');
+  return { status, headers, body: await readLimited(response, maxBytes) };
+}
+
+async function readLimited(response: IncomingMessage, maxBytes: number): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  try {
+    for await (const chunk of response as AsyncIterable<Buffer>) {
+      size += chunk.length;
+      if (size > maxBytes) throw new FetchRefused('too_large');
+      chunks.push(chunk);
+    }
+  } catch (cause) {
+    throw cause instanceof FetchRefused ? cause : new FetchRefused('cut_off', { cause });
+  }
+  if (!response.complete) throw new FetchRefused('cut_off');
+  return Buffer.concat(chunks);
+}
+
+/** One value per name, cookies left out. */
+function plain(headers: IncomingMessage['headers']): Readonly<Record<string, string>> {
+  return Object.fromEntries(
+    Object.entries(headers).flatMap(([name, value]) => (typeof value === 'string' ? [[name, value]] : [])),
+  );
+}
+
+/** By the media type alone; a parameter says nothing that the content does not. `application/*+json` is a family. */
+function isAccepted(contentType: string | undefined, accept: readonly string[]): boolean {
+  const type = contentType?.split(';', 1)[0]?.trim().toLowerCase() ?? '';
+  return accept.some((accepted) => {
+    const [front, suffix] = accepted.split('*');
+    if (suffix === undefined) return type === accepted;
+    return (
+      /^[\w.+-]+\/[\w.+-]+$/.test(type) &&
+      type.startsWith(front ?? '') &&
+      type.endsWith(suffix) &&
+      type.length > accepted.length - 1
+    );
+  });
+}

@@ -1,0 +1,16 @@
+/**
+ * Fetching what somebody else named: metadata documents, key sets, logos. Every URL that did not come
+ * from whoever runs this server goes through here.
+ *
+ * Owns the guard: https to public names and global unicast addresses only, resolved once and dialled as
+ * they were looked at; no redirect, no compression, no proxy, no credential, no second use of a
+ * connection; bounded in time, header, body and number. It refuses in one way, in word and in time.
+ *
+ * Does not own: what is done with the answer, how long it is kept, or who may cause a fetch.
+ */
+
+export { isGlobalUnicast } from './address.ts';
+export { createGuardedFetch, FETCH_TIMEOUT } from './create.ts';
+export { FetchRefused } from './errors.ts';
+export type { Fetched, GuardedFetch, GuardedRequest, Outbound, ResolvedAddress } from './fetch.ts';
+export { failAtFixedTime } from './fixed-time.ts';

@@ -1,3 +1,4 @@
+import type { RequestListener } from 'node:http';
 import { fileURLToPath } from 'node:url';
 import Koa from 'koa';
 import mount from 'koa-mount';
@@ -8,7 +9,7 @@ import type { Config } from './config/config.ts';
 import { createSessionCookie } from './domain/sessions/index.ts';
 import type { Installation } from './installation.ts';
 import type { Clock } from './kernel/clock.ts';
-import { cors, createOAuth } from './oauth/index.ts';
+import { cors, createOAuth, READABLE_BY_ALL } from './oauth/index.ts';
 import type { Database } from './platform/database/index.ts';
 import {
   createAssets,
@@ -24,6 +25,7 @@ import {
   observeRequests,
   requestContext,
   securityHeaders,
+  shortcut,
 } from './platform/http/index.ts';
 import type { Tracing } from './platform/observability/index.ts';
 import type { Throttle } from './platform/throttle/index.ts';
@@ -60,8 +62,10 @@ const ROUTES = [
 const MINUTE = 60;
 const HOUR = 3600;
 
-/** The composition root: the one file that knows every door. Answers the public and the internal application. */
-export async function createApp(deps: AppDeps): Promise<{ readonly public: Koa; readonly internal: Koa }> {
+/** The composition root: the one file that knows every door. Answers the public listener and the internal application. */
+export async function createApp(
+  deps: AppDeps,
+): Promise<{ readonly listener: RequestListener; readonly internal: Koa }> {
   const { config, database, installation, throttle, telemetry, tracing, clock, log } = deps;
   const { fetch = globalThis.fetch } = deps;
   const { issuer } = config;
@@ -130,6 +134,7 @@ export async function createApp(deps: AppDeps): Promise<{ readonly public: Koa; 
   );
   doors.use(oauth.endpoints);
 
+  const routeOf = createRouteNames(ROUTES, basePath);
   const app = new Koa();
   app.proxy = true;
   app.keys = [cookieKey.toString('base64url')];
@@ -137,7 +142,7 @@ export async function createApp(deps: AppDeps): Promise<{ readonly public: Koa; 
   app.use(
     observeRequests({
       observer: telemetry.requests,
-      routeOf: createRouteNames(ROUTES, basePath),
+      routeOf,
       traces: tracing,
     }),
   );
@@ -157,5 +162,18 @@ export async function createApp(deps: AppDeps): Promise<{ readonly public: Koa; 
     checks: [{ name: 'database', check: () => database.pool.query('SELECT 1') }],
     metrics: telemetry.scrape,
   });
-  return { public: app, internal };
+  const application = app.callback();
+  // A trace has its place in the application, so what is traced takes the long way.
+  const listener = tracing
+    ? application
+    : shortcut(application, {
+        issuer,
+        log,
+        trustedProxies: config.trustedProxies,
+        observer: telemetry.requests,
+        documents: oauth.documents,
+        headers: READABLE_BY_ALL,
+        routeOf: (path) => routeOf({ path }),
+      });
+  return { listener, internal };
 }

@@ -110,7 +110,7 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
       draining: () => draining(),
       ...more,
     });
-    const server = createHttpServer(app.public.callback(), { issuer: config.issuer });
+    const server = createHttpServer(app.listener, { issuer: config.issuer });
     const internal = createHttpServer(app.internal.callback(), { issuer: config.issuer });
     const drain = createDrain([server], { lingerMs });
     const internalDrain = createDrain([internal]);

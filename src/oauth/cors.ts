@@ -5,7 +5,12 @@ const OPEN =
   /^\/(?:token|register|revoke|introspect|jwks|\.well-known\/.*)$|\/\.well-known\/(?:openid-configuration|oauth-authorization-server)$/;
 
 const ALLOW_HEADERS = 'authorization, content-type, mcp-protocol-version, dpop';
-const EXPOSE_HEADERS = 'WWW-Authenticate, DPoP-Nonce, Retry-After';
+
+/** What every answer says that a page of any origin may read. */
+export const READABLE_BY_ALL = {
+  'Access-Control-Allow-Origin': '*',
+  'Access-Control-Expose-Headers': 'WWW-Authenticate, DPoP-Nonce, Retry-After',
+} as const;
 
 /**
  * CORS for clients that run in a browser (MCP Inspector): any origin, never with credentials, at the
@@ -16,8 +21,7 @@ export function cors(basePath: string): Middleware {
     const path = ctx.path.startsWith(basePath) ? ctx.path.slice(basePath.length) : ctx.path;
     if (!OPEN.test(path)) return next();
 
-    ctx.set('Access-Control-Allow-Origin', '*');
-    ctx.set('Access-Control-Expose-Headers', EXPOSE_HEADERS);
+    ctx.set(READABLE_BY_ALL);
     if (ctx.method !== 'OPTIONS' || !ctx.get('Access-Control-Request-Method')) return next();
 
     ctx.set('Access-Control-Allow-Methods', 'GET, POST');

@@ -22,7 +22,7 @@ import { listResources } from '../domain/resources/index.ts';
 import type { Session } from '../domain/sessions/index.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { Database } from '../platform/database/index.ts';
-import { type Forms, originOf, type Purpose } from '../platform/http/index.ts';
+import { type Document, type Forms, originOf, type Purpose } from '../platform/http/index.ts';
 import type { Limiter } from '../platform/throttle/index.ts';
 
 import { CLIENT_ID } from './adapter/client.ts';
@@ -41,7 +41,7 @@ import { boundRefusedRequests } from './refused-requests.ts';
 import { registrationRoutes } from './registration.ts';
 import { revocationRoutes } from './revocation.ts';
 
-export { cors } from './cors.ts';
+export { cors, READABLE_BY_ALL } from './cors.ts';
 
 export interface OAuthDeps extends ProviderDeps {
   readonly clock: Clock;
@@ -61,6 +61,8 @@ export interface OAuthDeps extends ProviderDeps {
 export interface OAuth {
   /** Discovery and keys: addressed from the root of the host, outside the issuer's path. */
   readonly metadata: Middleware;
+  /** The same by path, for plain requests. */
+  readonly documents: ReadonlyMap<string, Document>;
   /** Every other endpoint, mounted under the issuer's path. */
   readonly endpoints: Middleware;
   /** Who asks, and for which server, when a sign-in leads back to an authorization. */
@@ -97,15 +99,18 @@ export function createOAuth(deps: OAuthDeps): OAuth {
     revocationRoutes(own),
   ];
 
+  const metadata = metadataRoutes({
+    issuer,
+    jwksLifetime: config.keys.jwksLifetime,
+    jwks: keys.jwks,
+    metadata: async () =>
+      serverMetadata(config, blanketScopes(await listResources(pool)), (await keys.jwks()).keys),
+  });
+
   return {
     purposeOf: describePurpose({ provider, pool }),
-    metadata: metadataRoutes({
-      issuer,
-      jwksLifetime: config.keys.jwksLifetime,
-      jwks: keys.jwks,
-      metadata: async () =>
-        serverMetadata(config, blanketScopes(await listResources(pool)), (await keys.jwks()).keys),
-    }),
+    metadata: metadata.middleware,
+    documents: metadata.documents,
     endpoints: compose([
       recordRefusals(deps),
       boundRefusedRequests({ limiter: deps.refusalLimiter }),

@@ -27,7 +27,10 @@ export interface Keys {
   ensure(origin: Origin): Promise<void>;
   /** The key that signs now. */
   current(): Promise<CurrentKey>;
-  /** The JWK Set (RFC 7517 §5): public members of next, current and retired keys whose tokens may live. */
+  /**
+   * The JWK Set (RFC 7517 §5): public members of next, current and retired keys whose tokens may live. The
+   * same object until the keys were read again.
+   */
   jwks(): Promise<{ readonly keys: readonly PublicJwk[] }>;
   /** A JWT of these claims, signed by the current key. `typ` is `at+jwt` for access tokens (RFC 9068 §2.1). */
   sign(claims: object, header: { readonly typ: string }): Promise<string>;
@@ -71,6 +74,7 @@ export function createKeys(deps: KeysDeps): Keys {
   const { pool, sealer, clock, tokenLifetime } = deps;
   const rotation = createRotation(deps);
   let signer: CurrentKey | undefined;
+  let shown: { readonly of: object; readonly set: { readonly keys: readonly PublicJwk[] } } | undefined;
 
   const published = createFresh(
     async () => {
@@ -128,7 +132,9 @@ export function createKeys(deps: KeysDeps): Keys {
     current,
 
     async jwks() {
-      return { keys: (await published.get()).map(({ publicJwk }) => publicJwk) };
+      const keys = await published.get();
+      if (shown?.of !== keys) shown = { of: keys, set: { keys: keys.map(({ publicJwk }) => publicJwk) } };
+      return shown.set;
     },
 
     async sign(claims, { typ }) {

@@ -16,8 +16,9 @@ beforeEach(async () => {
     if (away) throw new Error('the store is away');
     return { keys: kids.map((kid) => ({ kid })) };
   };
-  app = await listenWith(({ issuer }) =>
-    metadataRoutes({ issuer, jwksLifetime: 40, metadata: async () => ({ issuer }), jwks }),
+  app = await listenWith(
+    ({ issuer }) =>
+      metadataRoutes({ issuer, jwksLifetime: 40, metadata: async () => ({ issuer }), jwks }).middleware,
   );
 });
 afterEach(() => app.close());

@@ -1,6 +1,6 @@
 import type { Middleware } from 'koa';
 
-import { prepared } from '../../platform/http/index.ts';
+import { type Document, type Prepared, prepare, prepared } from '../../platform/http/index.ts';
 
 interface Deps {
   /** Issuer identifier. */
@@ -10,6 +10,13 @@ interface Deps {
   /** Makes the metadata document. */
   readonly metadata: () => Promise<object>;
   readonly jwks: () => Promise<object>;
+}
+
+/** Discovery and keys. */
+export interface MetadataRoutes {
+  readonly middleware: Middleware;
+  /** The same by path, for plain requests. */
+  readonly documents: ReadonlyMap<string, Document>;
 }
 
 /** Seconds that a client may keep the metadata. */
@@ -24,7 +31,7 @@ const REFRESH = 1000;
  * and the same for OpenID put `/.well-known/…` before the path, OpenID Connect Discovery §4 after
  * it. Any other well-known path is a 404 in JSON, which makes a client go on to its next guess.
  */
-export function metadataRoutes({ issuer, jwksLifetime, metadata, jwks }: Deps): Middleware {
+export function metadataRoutes({ issuer, jwksLifetime, metadata, jwks }: Deps): MetadataRoutes {
   const { pathname } = new URL(issuer);
   const path = pathname === '/' ? '' : pathname;
   // Not longer than the keys: the document names the algorithms of keys that are about to sign.
@@ -38,41 +45,60 @@ export function metadataRoutes({ issuer, jwksLifetime, metadata, jwks }: Deps): 
     [`${path}/jwks`, refreshed(jwks, { maxAge: jwksLifetime, refresh: 0 })],
   ]);
 
-  return async (ctx, next) => {
-    const route = routes.get(ctx.path);
-    if (route) return route(ctx, next);
-    return next();
+  return {
+    documents: new Map([...routes].map(([address, { ready }]) => [address, ready])),
+    async middleware(ctx, next) {
+      const route = routes.get(ctx.path);
+      return route ? route.middleware(ctx, next) : next();
+    },
   };
 }
+
+const TYPE = 'application/json; charset=utf-8';
 
 /** A prepared response whose content is looked at again after `refresh` milliseconds, by one request at a time. */
 function refreshed(
   make: () => Promise<object>,
   { maxAge, refresh }: { readonly maxAge: number; readonly refresh: number },
-): Middleware {
-  let current: { readonly text: string; readonly serve: Middleware } | undefined;
+): { readonly middleware: Middleware; readonly ready: Document } {
+  let current: { readonly text: string; readonly ready: Prepared; readonly serve: Middleware } | undefined;
+  let made: object | undefined;
   let checkedAt = Number.NEGATIVE_INFINITY;
   let checking: Promise<void> | undefined;
 
   const check = async () => {
-    const text = JSON.stringify(await make());
-    if (text !== current?.text)
-      current = { text, serve: prepared(text, { type: 'application/json', maxAge }) };
+    const now = await make();
+    if (now !== made) {
+      made = now;
+      const text = JSON.stringify(now);
+      if (text !== current?.text) {
+        const ready = prepare(text, { type: TYPE, maxAge });
+        current = { text, ready, serve: prepared(ready) };
+      }
+    }
     checkedAt = performance.now();
   };
+  const look = async () => {
+    if (performance.now() - checkedAt < refresh) return;
+    checking ??= check().finally(() => {
+      checking = undefined;
+    });
+    await checking;
+  };
 
-  return async (ctx, next) => {
-    if (performance.now() - checkedAt >= refresh) {
-      checking ??= check().finally(() => {
-        checking = undefined;
-      });
+  return {
+    async ready() {
+      await look();
+      return current?.ready;
+    },
+    async middleware(ctx, next) {
       // While the store is away the last good copy answers; only the very first needs it. Its age keeps
       // whoever takes it from holding on to it for longer than to one that was looked at (RFC 9111 §5.1).
-      await checking.catch((error: unknown) => {
+      await look().catch((error: unknown) => {
         if (!current) throw error;
         ctx.set('Age', String(Math.ceil((performance.now() - checkedAt) / 1000)));
       });
-    }
-    return current?.serve(ctx, next);
+      return current?.serve(ctx, next);
+    },
   };
 }

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Middleware } from 'koa';
 
-import { prepared } from './prepared.ts';
+import { prepare, prepared } from './prepared.ts';
 
 interface Deps {
   /** Absolute path of the folder with gatehouse.css, passkey.js and mark.svg. */
@@ -59,7 +59,7 @@ function asset(file: string, stem: string, extension: string, type: string) {
   const hash = createHash('sha256').update(bytes).digest('hex').slice(0, 12);
   return {
     name: `${stem}-${hash}.${extension}`,
-    respond: prepared(bytes, { type, maxAge: FOREVER, immutable: true }),
+    respond: prepared(prepare(bytes, { type, maxAge: FOREVER, immutable: true })),
   };
 }
 

@@ -7,7 +7,8 @@
  *                                 ─▶ health ─▶ hostGuard ─▶ limits ─▶ assets ─▶ doors
  *
  * so that every response, refusals included, has an id, a log line and the security headers, and so
- * that nothing after `hostGuard` can see a scheme or a host other than the issuer's.
+ * that nothing after `hostGuard` can see a scheme or a host other than the issuer's. Documents that are
+ * fetched all day may take a `shortcut` before all of it, to the same answer.
  *
  * Does not own: who is signed in, what a client may learn from a refusal (each door has its table),
  * or any rule of the domain.
@@ -26,10 +27,11 @@ export { hostGuard } from './host-guard.ts';
 export { limits } from './limits.ts';
 export { type EndedRequest, observeRequests, type RequestObserver } from './observe-requests.ts';
 export type * from './pages.ts';
-export { prepared } from './prepared.ts';
+export { type Prepared, prepare, prepared } from './prepared.ts';
 export { requestContext } from './request-context.ts';
 export { createRouteNames, type RouteOf } from './route-names.ts';
 export { securityHeaders } from './security-headers.ts';
 export { createHttpServer, serverOptions } from './server.ts';
+export { type Document, shortcut } from './shortcut.ts';
 export { createViews, type Views } from './views.ts';
 export { describeWhen } from './when.ts';

@@ -2,13 +2,15 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { type ListeningApp, listenWith } from '../../../test/support/http-app.ts';
 
-import { prepared } from './prepared.ts';
+import { prepare, prepared } from './prepared.ts';
+
+const JSON_TYPE = 'application/json; charset=utf-8';
 
 describe('prepared', () => {
   const body = JSON.stringify({ issuer: 'https://auth.acme.example' });
   let app: ListeningApp;
   beforeAll(async () => {
-    app = await listenWith(() => prepared(body, { type: 'application/json', maxAge: 300 }));
+    app = await listenWith(() => prepared(prepare(body, { type: JSON_TYPE, maxAge: 300 })));
   });
   afterAll(() => app.close());
 

@@ -4,6 +4,7 @@ import type { Middleware } from 'koa';
 import { HttpError } from './errors.ts';
 
 interface Options {
+  /** With its charset, where it has one. */
   readonly type: string;
   /** Seconds that a cache may keep it. */
   readonly maxAge: number;
@@ -11,28 +12,44 @@ interface Options {
   readonly immutable?: boolean;
 }
 
+/** A response that is made once. */
+export interface Prepared {
+  readonly bytes: Buffer;
+  /** All that it says of itself, but its length. */
+  readonly headers: Readonly<Record<'Content-Type' | 'Cache-Control' | 'ETag', string>>;
+}
+
+/** Makes a response with a strong ETag, once. */
+export function prepare(body: Buffer | string, { type, maxAge, immutable = false }: Options): Prepared {
+  const bytes = Buffer.from(body);
+  return {
+    bytes,
+    headers: {
+      'Content-Type': type,
+      'Cache-Control': `public, max-age=${maxAge}${immutable ? ', immutable' : ''}`,
+      ETag: `"${createHash('sha256').update(bytes).digest('base64url').slice(0, 22)}"`,
+    },
+  };
+}
+
 /**
- * A response that is made once: bytes with a strong ETag, answered to GET and HEAD, 304 to whoever
- * has it already (RFC 9110 §13).
+ * Answers with what was prepared, to GET and HEAD; 304 to whoever has it already (RFC 9110 §13).
  *
  * @throws HttpError 405 for other methods.
  */
-export function prepared(body: Buffer | string, { type, maxAge, immutable = false }: Options): Middleware {
-  const bytes = Buffer.from(body);
-  const etag = `"${createHash('sha256').update(bytes).digest('base64url').slice(0, 22)}"`;
-  const cacheControl = `public, max-age=${maxAge}${immutable ? ', immutable' : ''}`;
-
+export function prepared({ bytes, headers }: Prepared): Middleware {
+  const { 'Content-Type': type, ...validators } = headers;
   return async (ctx) => {
     if (ctx.method !== 'GET' && ctx.method !== 'HEAD') {
       throw new HttpError(405, 'invalid_request', 'only GET is answered here', { Allow: 'GET, HEAD' });
     }
     ctx.status = 200;
-    ctx.set({ ETag: etag, 'Cache-Control': cacheControl });
-    if (holds(ctx.get('If-None-Match'), etag)) {
+    ctx.set(validators);
+    if (holds(ctx.get('If-None-Match'), headers.ETag)) {
       ctx.status = 304;
       return;
     }
-    ctx.type = type;
+    ctx.set('Content-Type', type);
     ctx.body = bytes;
   };
 }

@@ -1,7 +1,7 @@
 import type { Context } from 'koa';
 
 /** The route of a request in one of few words: a pattern, never a path that somebody made up. */
-export type RouteOf = (ctx: Context) => string;
+export type RouteOf = (ctx: Pick<Context, 'path'>) => string;
 
 /** What is nobody's route. */
 const OTHER = 'other';
@@ -17,7 +17,7 @@ export function createRouteNames(patterns: readonly string[], basePath: string):
   const known = patterns.map((pattern) => ({ pattern, segments: pattern.split('/') }));
 
   return (ctx) => {
-    const matched: unknown = ctx['_matchedRoute'];
+    const matched: unknown = (ctx as Partial<Context>)['_matchedRoute'];
     if (typeof matched === 'string') return matched;
     const path = withoutBase(ctx.path, basePath).split('/', MAX_SEGMENTS);
     return known.find(({ segments }) => fits(segments, path))?.pattern ?? OTHER;

@@ -31,9 +31,11 @@ export {
   normalizeRegistration,
   type RegistrationError,
 } from './normalize-registration.ts';
+export { ASSERTION_ALGORITHMS, type PublicKey } from './public-key.ts';
 export { checkRedirectUri, type RedirectUriCheck, type RedirectUriKind } from './redirect-uri.ts';
 export { normalizeRedirectUri, redirectUriMatches } from './redirect-uri-match.ts';
 export { registerClient, type SelfRegistration } from './register.ts';
+export { type PublishedKeys, readPublishedKeys } from './registered-keys.ts';
 export { type RemoveClientDeps, type RemovedClient, removeClient } from './remove.ts';
 export { clientSecretMatches } from './secret.ts';
 export { type ClientCredentials, findClient, findClientCredentials, listClients } from './store.ts';

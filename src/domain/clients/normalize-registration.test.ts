@@ -212,7 +212,7 @@ describe('normalizeRegistration', () => {
     expect(refuse({ ...jwt, jwks: { keys: [privateKey.export({ format: 'jwk' })] } }).reason).toContain(
       'private',
     );
-    expect(refuse({ ...jwt, jwks: { keys: [{ kty: 'oct', k: 'AA' }] } }).reason).toContain('kty');
+    expect(refuse({ ...jwt, jwks: { keys: [{ kty: 'oct', k: 'AA' }] } }).reason).toContain('shared secret');
     expect(refuse({ ...jwt, jwks: { keys: [{ ...good, kid: 'a\u0000' }] } }).reason).toContain('plain JSON');
     expect(refuse(jwt).reason).toContain('needs jwks or jwks_uri');
     expect(refuse({ ...jwt, jwks: { keys: [good] }, jwks_uri: 'https://c.example/jwks' }).reason).toContain(

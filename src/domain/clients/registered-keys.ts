@@ -1,6 +1,10 @@
-import { isLoopbackHost } from '../../kernel/loopback.ts';
-
 import type { AuthMethod } from './client.ts';
+import {
+  ASSERTION_ALGORITHMS,
+  type AssertionAlgorithm,
+  type PublicKey,
+  readPublicKey,
+} from './public-key.ts';
 import { isObject, isText } from './registered-values.ts';
 
 /** RFC 7591 §2: how the client's assertions are verified. One of `jwks` and `jwks_uri`, never both. */
@@ -12,60 +16,124 @@ export interface Keys {
 
 type ReadKeys = { readonly ok: true; readonly value: Keys } | { readonly ok: false; readonly reason: string };
 
-/** Asymmetric only: with a shared key the server could speak as the client. */
-const ASSERTION_ALGORITHMS = ['RS256', 'PS256', 'ES256', 'EdDSA'];
-const PUBLIC_KEY_TYPES = ['RSA', 'EC', 'OKP'];
-/** RFC 7518 §6: the private and symmetric members of a JWK. */
-const PRIVATE_MEMBERS = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k'];
 const MAX_KEYS = 20;
 const MAX_BYTES = 32_768;
+const MAX_URL = 2048;
 
-/** The keys of a client that authenticates with `private_key_jwt`; other clients have no use for any. */
+/**
+ * The keys of a client that authenticates with `private_key_jwt`; other clients have no use for any.
+ * What could not verify a single assertion is refused now, and not when the client first tries.
+ */
 export function readKeys(body: Readonly<Record<string, unknown>>, method: AuthMethod): ReadKeys {
   const jwks = body['jwks'] ?? undefined;
   const uri = isText(body['jwks_uri']) ? body['jwks_uri'] : undefined;
-  if (jwks !== undefined) {
-    const fault = refuseJwks(jwks);
-    if (fault !== undefined) return { ok: false, reason: fault };
-  }
+  const read = jwks === undefined ? undefined : readJwks(jwks);
+  if (read && !read.ok && (read.danger || method === 'private_key_jwt')) return refuse(read.reason);
   if (method !== 'private_key_jwt') return { ok: true, value: {} };
 
-  if (jwks !== undefined && uri !== undefined)
-    return { ok: false, reason: 'give jwks or jwks_uri, not both (RFC 7591 §2)' };
-  const alg = body['token_endpoint_auth_signing_alg'];
-  if (isText(alg) && !ASSERTION_ALGORITHMS.includes(alg)) {
-    return {
-      ok: false,
-      reason: `token_endpoint_auth_signing_alg must be ${ASSERTION_ALGORITHMS.join(', ')}`,
-    };
+  if (jwks !== undefined && uri !== undefined) return refuse('give jwks or jwks_uri, not both (RFC 7591 §2)');
+  const asked = body['token_endpoint_auth_signing_alg'];
+  const alg = ASSERTION_ALGORITHMS.find((known) => known === asked);
+  if (isText(asked) && !alg) {
+    return refuse(`token_endpoint_auth_signing_alg must be ${ASSERTION_ALGORITHMS.join(', ')}`);
   }
-  const signing = isText(alg) ? { token_endpoint_auth_signing_alg: alg } : {};
-  if (jwks !== undefined) return { ok: true, value: { jwks: jwks as NonNullable<Keys['jwks']>, ...signing } };
-  if (uri === undefined) return { ok: false, reason: 'private_key_jwt needs jwks or jwks_uri' };
-  const url = URL.parse(uri);
-  if (url?.protocol !== 'https:' && !(url?.protocol === 'http:' && isLoopbackHost(url.hostname))) {
-    return { ok: false, reason: 'jwks_uri must be an https URL' };
+  const signing = alg === undefined ? {} : { token_endpoint_auth_signing_alg: alg };
+  if (read?.ok) {
+    if (alg !== undefined && !read.algorithms.has(alg))
+      return refuse(`no key of jwks can be used for ${alg}`);
+    return { ok: true, value: { jwks: { keys: read.keys }, ...signing } };
   }
-  return { ok: true, value: { jwks_uri: uri, ...signing } };
+  if (uri === undefined) return refuse('private_key_jwt needs jwks or jwks_uri');
+  const fault = refuseUri(uri);
+  return fault === undefined ? { ok: true, value: { jwks_uri: uri, ...signing } } : refuse(fault);
 }
 
-function refuseJwks(value: unknown): string | undefined {
+const refuse = (reason: string) => ({ ok: false, reason }) as const;
+
+/** Where keys are is a public address: it is fetched from outside of every network of ours. */
+function refuseUri(uri: string): string | undefined {
+  const url = uri.length <= MAX_URL ? URL.parse(uri) : null;
+  if (url?.protocol !== 'https:') return `jwks_uri must be an https URL of at most ${MAX_URL} characters`;
+  if (url.username !== '' || url.password !== '' || uri.includes('#')) {
+    return 'jwks_uri must be a URL without user, password and fragment';
+  }
+  return undefined;
+}
+
+type ReadJwks =
+  | {
+      readonly ok: true;
+      readonly keys: readonly PublicKey[];
+      readonly algorithms: ReadonlySet<AssertionAlgorithm>;
+    }
+  | { readonly ok: false; readonly danger: boolean; readonly reason: string };
+
+/** The keys that verify something. One that does not may stand beside them, and is left out. */
+function readJwks(value: unknown): ReadJwks {
   const keys = isObject(value) ? value['keys'] : undefined;
   if (!Array.isArray(keys) || keys.length === 0 || keys.length > MAX_KEYS) {
-    return `jwks must be a JWK Set with 1 to ${MAX_KEYS} keys (RFC 7517 §5)`;
+    return {
+      ok: false,
+      danger: true,
+      reason: `jwks must be a JWK Set with 1 to ${MAX_KEYS} keys (RFC 7517 §5)`,
+    };
   }
   const json = JSON.stringify(value);
   // Neither NUL nor a lone surrogate can be stored, and no key has one.
   if (json.length > MAX_BYTES || /\\u(?:0000|d[89a-f])/i.test(json)) {
-    return `jwks must be plain JSON of at most ${MAX_BYTES / 1024} KiB`;
+    return { ok: false, danger: true, reason: `jwks must be plain JSON of at most ${MAX_BYTES / 1024} KiB` };
   }
-  for (const key of keys) {
-    if (!isObject(key) || !PUBLIC_KEY_TYPES.includes(String(key['kty']))) {
-      return `every key of jwks has a kty of ${PUBLIC_KEY_TYPES.join(', ')}`;
-    }
-    if (PRIVATE_MEMBERS.some((member) => Object.hasOwn(key, member))) {
-      return 'jwks contains a private key: it is known to others now, replace it, and register the public part only';
-    }
-  }
-  return undefined;
+  const read = readEach(keys);
+  if (read.danger !== undefined) return { ok: false, danger: true, reason: read.danger };
+  if (read.keys.length > 0) return { ok: true, keys: read.keys, algorithms: read.algorithms };
+  return { ok: false, danger: false, reason: read.unusable ?? 'jwks has no usable key' };
+}
+
+/** What a client's published key set is worth: the keys that verify, or why it is worth nothing. */
+export type PublishedKeys =
+  | { readonly ok: true; readonly keys: readonly PublicKey[] }
+  | { readonly ok: false; readonly reason: string };
+
+/** Keys of one published set; who rotates them has a handful. */
+const MAX_PUBLISHED = 100;
+
+/**
+ * Reads what stands at a `jwks_uri` (RFC 7517 §5). What we have no use for is left out, a private,
+ * shared or weak key spoils the set: whoever publishes one does not know what it says.
+ */
+export function readPublishedKeys(value: unknown): PublishedKeys {
+  const keys = isObject(value) ? value['keys'] : undefined;
+  if (!Array.isArray(keys)) return refuse('not a JWK Set');
+  if (keys.length > MAX_PUBLISHED) return refuse(`more than ${MAX_PUBLISHED} keys`);
+  const read = readEach(keys);
+  if (read.danger !== undefined) return refuse(read.danger);
+  return read.keys.length > 0 ? { ok: true, keys: read.keys } : refuse(read.unusable ?? 'no keys');
+}
+
+interface ReadEach {
+  readonly keys: readonly PublicKey[];
+  readonly algorithms: ReadonlySet<AssertionAlgorithm>;
+  /** The first of each kind of fault, as a sentence about the key. */
+  readonly danger: string | undefined;
+  readonly unusable: string | undefined;
+}
+
+function readEach(keys: readonly unknown[]): ReadEach {
+  const each = keys.map((value, index) => ({ name: nameOf(value, index), read: readPublicKey(value) }));
+  const first = (danger: boolean) => {
+    const found = each.find(({ read }) => !read.ok && read.danger === danger);
+    return found && !found.read.ok ? `the key ${found.name} of jwks ${found.read.reason}` : undefined;
+  };
+  return {
+    keys: each.flatMap(({ read }) => (read.ok ? [read.key] : [])),
+    algorithms: new Set(each.flatMap(({ read }) => (read.ok ? read.algorithms : []))),
+    danger: first(true),
+    unusable: first(false),
+  };
+}
+
+/** By its kid, else by its place. */
+function nameOf(value: unknown, index: number): string {
+  const kid = isObject(value) ? value['kid'] : undefined;
+  return typeof kid === 'string' && /^[\x21-\x7e]{1,64}$/.test(kid) ? JSON.stringify(kid) : `${index + 1}`;
 }

@@ -11,6 +11,7 @@ import { type ConsentKey, permittedScopes, rememberedScopes } from '../../domain
 import { findResource, type Resource } from '../../domain/resources/index.ts';
 import { rolesOf } from '../../domain/tenants/index.ts';
 import type { Database } from '../../platform/database/index.ts';
+import { isDocumentUrl } from '../client-document.ts';
 import { UNKNOWN_RESOURCE } from '../configuration/resources.ts';
 import { allowedBefore, authorityAt, isStranger, mayRemember, maySkipPage } from '../trust.ts';
 
@@ -36,7 +37,7 @@ export interface Offer {
 /** Why there is nothing to offer. */
 export type NoOffer =
   /** What the request named ceased to be since it came: nobody to answer to, or nothing to answer about. */
-  | { readonly gone: 'redirect_uri' | 'resource_unknown' }
+  | { readonly gone: 'unknown_client' | 'redirect_uri' | 'resource_unknown' }
   /** An answer for the client. `reason` is for the record. */
   | { readonly error: string; readonly error_description: string; readonly reason: string };
 
@@ -60,6 +61,8 @@ export async function makeOffer(
     findResource(pool, request.resource),
     findClient(pool, client.clientId),
   ]);
+  // Removed a moment after it was found; only documents may have no record yet.
+  if (!known && !isDocumentUrl(client.clientId)) return { gone: 'unknown_client' };
   if (!client.redirectUriAllowed(redirectUri)) return { gone: 'redirect_uri' };
   if (!resource) return { gone: 'resource_unknown' };
 

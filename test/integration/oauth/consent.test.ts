@@ -1,7 +1,9 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 
-import type { NewClient } from '../../../src/domain/clients/index.ts';
+import { type NewClient, removeClient } from '../../../src/domain/clients/index.ts';
+import { revokeGrantsOf } from '../../../src/domain/grants/index.ts';
 import { addResource } from '../../../src/domain/resources/index.ts';
+import { makeOffer } from '../../../src/oauth/interaction/offer.ts';
 import { type Agent, createAgent, type Page } from '../../support/agent.ts';
 import { observe } from '../../support/audit.ts';
 import { askFor, type RequestParams } from '../../support/authorization.ts';
@@ -863,4 +865,22 @@ describe('names that would be more than names', () => {
     expect(page.status).toBe(400);
     expect(page.html).not.toContain('<script>alert');
   });
+});
+
+it('a client that is removed between the two looks at it is offered nothing', async () => {
+  const clientId = await clientOf();
+  // What the first look found.
+  const client = { clientId, redirectUriAllowed: () => true } as never;
+  const request = {
+    userId: person.id,
+    resource: FILES,
+    scope: 'files:read',
+    redirectUri: CALLBACK,
+    prompts: new Set<string>(),
+  };
+  expect(await makeOffer(server.database, client, request)).toMatchObject({ scopes: ['files:read'] });
+
+  await removeClient({ prisma: server.database.prisma, revokeGrantsOf }, clientId, cause);
+
+  expect(await makeOffer(server.database, client, request)).toEqual({ gone: 'unknown_client' });
 });

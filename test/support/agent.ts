@@ -5,6 +5,8 @@
 
 export interface Page {
   readonly url: string;
+  /** Every address on the way to this one, which is the last of them. */
+  readonly visited: readonly string[];
   readonly status: number;
   readonly headers: Headers;
   readonly html: string;
@@ -51,7 +53,9 @@ export function createAgent({ follow = true }: { readonly follow?: boolean } = {
   async function request(url: string, init: RequestInit = {}): Promise<Page> {
     let current = url;
     let options = init;
+    const visited: string[] = [];
     for (let hop = 0; hop < 20; hop += 1) {
+      visited.push(current);
       const { pathname } = new URL(current);
       const cookie = jar
         .filter(
@@ -72,6 +76,7 @@ export function createAgent({ follow = true }: { readonly follow?: boolean } = {
       if (!next || !inside || !follow) {
         return {
           url: current,
+          visited,
           status: response.status,
           headers: response.headers,
           html,

@@ -97,7 +97,9 @@ export function openBrowser(scene: Scene, seat: Seat): Browser {
               const question = await agent.get(path);
               return question.url === path && question.form ? agent.submit(question, {}) : question;
             },
-            ({ url }) => (url.endsWith('/account?done=connection-ended') ? { value: true } : undefined),
+            // The form's own answer counts: whoever is disabled in that moment never sees the page after it.
+            ({ visited }) =>
+              visited.includes(`${issuer}/account?done=connection-ended`) ? { value: true } : undefined,
           ),
       );
       if (answer.is === 'done') scene.onRevoked();

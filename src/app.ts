@@ -98,10 +98,16 @@ export async function createApp(
       sign: installation.keys.sign,
       derivation: installation.secrets('refresh-derivation'),
     },
-    registrationLimiter: throttle.limiter('registration', {
-      points: config.throttle.registrationPerNetwork,
-      seconds: HOUR,
-    }),
+    registrationLimiters: {
+      perNetwork: throttle.limiter('registration', {
+        points: config.throttle.registrationPerNetwork,
+        seconds: HOUR,
+      }),
+      inAll: throttle.limiter('registration-all', {
+        points: config.throttle.registrationInAll,
+        seconds: HOUR,
+      }),
+    },
     authorizationLimiter: throttle.limiter('authorization', {
       points: config.throttle.authorizationPerNetwork,
       seconds: MINUTE,

@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 
+import { type ClientLifetimes, sweepClients } from './domain/clients/index.ts';
 import { sweepGrants } from './domain/grants/index.ts';
 import type { Installation } from './installation.ts';
 import { type Database, isStoreUnavailable } from './platform/database/index.ts';
@@ -17,11 +18,13 @@ const LOCK = 4_610_100;
 export function startHousekeeping({
   database,
   installation,
+  clientLifetimes,
   log,
   interval = INTERVAL,
 }: {
   readonly database: Database;
   readonly installation: Pick<Installation, 'keys' | 'sessions' | 'attempts'>;
+  readonly clientLifetimes: ClientLifetimes;
   readonly log: Logger;
   /** Milliseconds between two rounds. */
   readonly interval?: number;
@@ -45,6 +48,7 @@ export function startHousekeeping({
   async function sweep(): Promise<void> {
     const swept =
       (await sweepGrants(database.pool)) +
+      (await sweepClients(database.prisma, clientLifetimes)) +
       (await installation.sessions.sweep()) +
       (await installation.attempts.sweep());
     if (swept > 0) log.debug({ swept }, 'housekeeping');

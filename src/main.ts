@@ -117,7 +117,8 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
     draining = drain.draining;
     undo.push(() => Promise.all([drain.drain(), internalDrain.drain()]));
 
-    undo.push(startHousekeeping({ database, installation, log }));
+    const clientLifetimes = { unused: config.unusedClients.lifetime, idle: config.idleClientLifetime };
+    undo.push(startHousekeeping({ database, installation, clientLifetimes, log }));
 
     const address = await listen(server, config.listen);
     const internalAddress = worker ? undefined : await listen(internal, config.internalListen);

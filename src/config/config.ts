@@ -69,11 +69,21 @@ export interface Config {
     readonly signInPerNetwork: number;
     /** Registrations per hour. */
     readonly registrationPerNetwork: number;
+    readonly registrationInAll: number;
     /** Refused token requests per minute. */
     readonly tokenPerNetwork: number;
     /** Authorization requests per minute. */
     readonly authorizationPerNetwork: number;
   };
+  /** Clients that registered themselves, while nobody allows them anything. */
+  readonly unusedClients: {
+    /** How many there may be. */
+    readonly quota: { readonly perNetwork: number; readonly inAll: number };
+    /** Seconds after which they are removed. */
+    readonly lifetime: number;
+  };
+  /** Seconds for which a client that registered itself is kept after the last of its grants ended. */
+  readonly idleClientLifetime: number;
   /** Authorizations that wait for a person at the same time. */
   readonly maxInteractions: number;
   readonly maxPasswordHashes: number;

@@ -121,9 +121,18 @@ export function loadConfig(
       signInPerAccount: settings.GATEHOUSE_THROTTLE_SIGN_IN_ACCOUNT,
       signInPerNetwork: settings.GATEHOUSE_THROTTLE_SIGN_IN_NETWORK,
       registrationPerNetwork: settings.GATEHOUSE_THROTTLE_REGISTRATION_NETWORK,
+      registrationInAll: settings.GATEHOUSE_THROTTLE_REGISTRATION_ALL,
       tokenPerNetwork: settings.GATEHOUSE_THROTTLE_TOKEN_NETWORK,
       authorizationPerNetwork: settings.GATEHOUSE_THROTTLE_AUTHORIZATION_NETWORK,
     },
+    unusedClients: {
+      quota: {
+        perNetwork: settings.GATEHOUSE_MAX_UNUSED_CLIENTS_NETWORK,
+        inAll: settings.GATEHOUSE_MAX_UNUSED_CLIENTS,
+      },
+      lifetime: settings.GATEHOUSE_UNUSED_CLIENT_LIFETIME,
+    },
+    idleClientLifetime: settings.GATEHOUSE_IDLE_CLIENT_LIFETIME,
     maxInteractions: settings.GATEHOUSE_MAX_INTERACTIONS,
     maxPasswordHashes: settings.GATEHOUSE_MAX_PASSWORD_HASHES,
   });

@@ -114,6 +114,12 @@ export const Settings = z.object({
   ),
   GATEHOUSE_SESSION_IDLE_LIFETIME: seconds(86_400).describe('Sign-in sessions without use (1 day)'),
   GATEHOUSE_SESSION_LIFETIME: seconds(1_209_600).describe('Sign-in sessions at the most (14 days)'),
+  GATEHOUSE_UNUSED_CLIENT_LIFETIME: seconds(604_800, { min: 3600 }).describe(
+    'Clients that registered themselves, while nobody allows them anything (7 days)',
+  ),
+  GATEHOUSE_IDLE_CLIENT_LIFETIME: seconds(7_776_000, { min: 86_400 }).describe(
+    'The same after the last of their grants ended (90 days)',
+  ),
   GATEHOUSE_SETUP_LINK_LIFETIME: seconds(900).describe('The link that makes the first administrator'),
 
   GATEHOUSE_THROTTLE: oneOf('on', 'off')
@@ -122,6 +128,7 @@ export const Settings = z.object({
   GATEHOUSE_THROTTLE_SIGN_IN_ACCOUNT: count(20).describe('Wrong attempts per account and hour'),
   GATEHOUSE_THROTTLE_SIGN_IN_NETWORK: count(100).describe('Wrong attempts per network and hour'),
   GATEHOUSE_THROTTLE_REGISTRATION_NETWORK: count(60).describe('Registrations per network and hour'),
+  GATEHOUSE_THROTTLE_REGISTRATION_ALL: count(2000).describe('Registrations per hour, in all'),
   GATEHOUSE_THROTTLE_TOKEN_NETWORK: count(600).describe('Refused token requests per network and minute'),
   GATEHOUSE_THROTTLE_AUTHORIZATION_NETWORK: count(300).describe(
     'Authorization requests per network and minute',
@@ -129,6 +136,10 @@ export const Settings = z.object({
   GATEHOUSE_MAX_INTERACTIONS: count(100_000, { max: 10_000_000 }).describe(
     'Authorizations that wait for a person at the same time, in all',
   ),
+  GATEHOUSE_MAX_UNUSED_CLIENTS: count(10_000).describe(
+    'Clients that registered themselves and that nobody has allowed anything, in all',
+  ),
+  GATEHOUSE_MAX_UNUSED_CLIENTS_NETWORK: count(200).describe('The same, per network'),
   GATEHOUSE_MAX_PASSWORD_HASHES: count(2, { max: 64 }).describe('Password hashes computed at the same time'),
 });
 

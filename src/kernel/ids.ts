@@ -4,6 +4,7 @@ import { hash, randomBytes, randomFillSync } from 'node:crypto';
 export type IdPrefix =
   | 'usr'
   | 'cli'
+  | 'rgt'
   | 'agt'
   | 'svc'
   | 'res'

@@ -2,7 +2,7 @@ import type { Middleware } from 'koa';
 
 /** Everything that a client may call from a page of another origin. No cookie counts at any of them. */
 const OPEN =
-  /^\/(?:token|register|revoke|introspect|jwks|\.well-known\/.*)$|\/\.well-known\/(?:openid-configuration|oauth-authorization-server)$/;
+  /^\/(?:token|register(?:\/[^/]+)?|revoke|introspect|jwks|\.well-known\/.*)$|\/\.well-known\/(?:openid-configuration|oauth-authorization-server)$/;
 
 const ALLOW_HEADERS = 'authorization, content-type, mcp-protocol-version, dpop';
 
@@ -24,7 +24,7 @@ export function cors(basePath: string): Middleware {
     ctx.set(READABLE_BY_ALL);
     if (ctx.method !== 'OPTIONS' || !ctx.get('Access-Control-Request-Method')) return next();
 
-    ctx.set('Access-Control-Allow-Methods', 'GET, POST');
+    ctx.set('Access-Control-Allow-Methods', path.startsWith('/register/') ? 'GET, PUT, DELETE' : 'GET, POST');
     ctx.set('Access-Control-Allow-Headers', ALLOW_HEADERS);
     ctx.set('Access-Control-Max-Age', '3600');
     ctx.status = 204;

@@ -2,7 +2,7 @@
  * OAuth: the authorization server, and the only folder that knows oidc-provider.
  *
  *     /.well-known/…, /jwks     metadata/            prepared buffers
- *     /register                 registration.ts      RFC 7591
+ *     /register, /register/:id  registration*.ts     RFC 7591, RFC 7592
  *     /authorize                authorization-endpoint.ts, around oidc-provider, which checks the request
  *     /interaction/:uid         interaction/         what the person is asked; dispatch.ts picks the step
  *     /token                    grants/              one transaction per request
@@ -39,6 +39,7 @@ import { createProvider, type ProviderDeps } from './provider.ts';
 import { refusalOf } from './refusal.ts';
 import { boundRefusedRequests } from './refused-requests.ts';
 import { registrationRoutes } from './registration.ts';
+import { registrationLimits } from './registration-limits.ts';
 import { revocationRoutes } from './revocation.ts';
 
 export { cors, READABLE_BY_ALL } from './cors.ts';
@@ -53,7 +54,8 @@ export interface OAuthDeps extends ProviderDeps {
   };
   /** Authorization requests, per network. */
   readonly authorizationLimiter: Limiter;
-  readonly registrationLimiter: Limiter;
+  /** What is written at the registration endpoint. */
+  readonly registrationLimiters: { readonly perNetwork: Limiter; readonly inAll: Limiter };
   /** Refused requests at the endpoints for programs, per network. */
   readonly refusalLimiter: Limiter;
 }
@@ -92,8 +94,10 @@ export function createOAuth(deps: OAuthDeps): OAuth {
     registrationRoutes({
       provider,
       database,
+      issuer,
       mode: config.dynamicRegistration,
-      limiter: deps.registrationLimiter,
+      limits: registrationLimits(deps.registrationLimiters),
+      quota: config.throttle.enabled ? config.unusedClients.quota : undefined,
     }),
     introspectionRoutes({ ...own, lifetimes }),
     revocationRoutes(own),

@@ -7,7 +7,7 @@ import { type Limiter, networkKey } from '../platform/throttle/index.ts';
 import { noteRefusal } from './refusal.ts';
 
 /** Where codes, tokens and secrets can be guessed at. */
-const GUESSABLE = new Set(['/token', '/introspect', '/revoke']);
+const GUESSABLE = /^\/(?:token|introspect|revoke|register\/.+)$/;
 
 /** Networks that are remembered to wait; with more, the one that came first is let in again. */
 const MAX_NETWORKS = 50_000;
@@ -23,7 +23,7 @@ export function boundRefusedRequests({ limiter }: { readonly limiter: Limiter })
   const waiting = new LRUCache<string, number>({ max: MAX_NETWORKS });
 
   return async (ctx, next) => {
-    if (!GUESSABLE.has(ctx.path)) return next();
+    if (!GUESSABLE.test(ctx.path)) return next();
     const network = networkKey(originOf(ctx).network ?? '');
     const seconds = Math.ceil(((waiting.get(network) ?? 0) - Date.now()) / 1000);
     if (seconds > 0) {

@@ -1,122 +1,102 @@
 import Router from '@koa/router';
 import type { Context } from 'koa';
 import type Provider from 'oidc-provider';
-import { errors } from 'oidc-provider';
 
 import type { Config } from '../config/config.ts';
-import { type ClientMetadata, normalizeRegistration, registerClient } from '../domain/clients/index.ts';
-import { newId, newSecret } from '../kernel/ids.ts';
+import {
+  checkRegistrationToken,
+  type DynamicOutcome,
+  isRegistrationToken,
+  type RegistrationQuota,
+  registerDynamicClient,
+} from '../domain/clients/index.ts';
 import type { Database } from '../platform/database/index.ts';
-import { HttpError, originOf, readJson } from '../platform/http/index.ts';
-import { type Limiter, networkKey } from '../platform/throttle/index.ts';
+import { originOf } from '../platform/http/index.ts';
+import { networkKey } from '../platform/throttle/index.ts';
 
-import { noteRefusal } from './refusal.ts';
+import { clientInformation } from './client-information.ts';
+import { bearerOf, unauthorized } from './registration-access.ts';
+import type { RegistrationLimits } from './registration-limits.ts';
+import { addManagement } from './registration-management.ts';
+import { readRegistration, validateRegistration } from './registration-metadata.ts';
 
 interface Deps {
   readonly provider: Provider;
   readonly database: Database;
+  readonly issuer: string;
   readonly mode: Config['dynamicRegistration'];
-  /** Registrations per network. */
-  readonly limiter: Limiter;
+  readonly limits: RegistrationLimits;
+  /** Absent where nothing is throttled. */
+  readonly quota: RegistrationQuota | undefined;
 }
 
-/** Bytes; the largest body that a real client sends is a tenth of it. */
-const MAX_BODY = 16 * 1024;
-
 /**
- * Dynamic client registration (RFC 7591).
+ * Dynamic client registration (RFC 7591) and its management (RFC 7592).
+ *
+ *     POST /register ─▶ how often ─▶ initial access token ─▶ validator ─▶ quota, client, record
+ *     GET, PUT, DELETE /register/:id ─▶ registration access token ─▶ (PUT: the same validator)
  *
  * Takes what clients really send and answers with what they got: nothing null, nothing empty, the
  * redirect URIs byte for byte, and no secret that was not earned. Who registered itself is a
- * stranger until somebody says otherwise.
+ * stranger until somebody says otherwise. Nothing that a registration names is fetched for it.
  */
-export function registrationRoutes({ provider, database, mode, limiter }: Deps): Router {
+export function registrationRoutes(deps: Deps): Router {
   const router = new Router();
+  const { provider, database, issuer, mode, limits, quota } = deps;
   if (mode === 'off') return router;
 
   router.post('/register', async (ctx) => {
     ctx.set('Cache-Control', 'no-store');
-    if (mode === 'initial-access-token') {
-      noteRefusal(ctx, { event: 'client.rejected', outcome: 'refused', reason: 'initial_access_token' });
-      throw new HttpError(401, 'invalid_token', 'registration needs an initial access token', {
-        'WWW-Authenticate': 'Bearer',
-      });
-    }
+    await limits.take(ctx);
+    const registrationToken = await permission(deps, ctx);
+    const metadata = validateRegistration(ctx, provider, await readRegistration(ctx));
     const origin = originOf(ctx);
-    const { allowed, retryAfter } = await limiter.take(networkKey(origin.network ?? ''));
-    if (!allowed) {
-      noteRefusal(ctx, { event: 'request.throttled', outcome: 'refused', reason: 'registration' });
-      throw new HttpError(429, 'slow_down', 'too many registrations from your network', {
-        'Retry-After': String(retryAfter),
-      });
-    }
-    const normalized = normalizeRegistration(await readBody(ctx), { kind: 'dynamic' });
-    if (!normalized.ok) {
-      const { error, reason, code } = normalized;
-      throw refused(ctx, { error, description: reason, reason: code ?? error });
-    }
-    const id = newId('cli');
-    const secret = normalized.metadata.token_endpoint_auth_method.startsWith('client_secret')
-      ? newSecret()
-      : undefined;
-    const unusable = whyUnusable(provider, { client_id: id, client_secret: secret, ...normalized.metadata });
-    if (unusable) throw refused(ctx, { ...unusable, reason: unusable.error });
-    await registerClient(
-      database.prisma,
-      { id, registration: 'dynamic', metadata: normalized.metadata, secret },
-      origin,
-    );
-
+    const by = registrationToken
+      ? { registrationToken }
+      : { network: networkKey(origin.network ?? ''), quota };
+    const outcome = await registerDynamicClient(database.prisma, { metadata, by }, origin);
+    if (!outcome.ok) throw notKept(limits, ctx, outcome.reason);
     ctx.status = 201;
-    ctx.body = {
-      client_id: id,
-      client_id_issued_at: Math.floor(Date.now() / 1000),
-      // RFC 7591 §3.2.1: present exactly when there is a secret; 0 never expires.
-      ...(secret === undefined ? {} : { client_secret: secret, client_secret_expires_at: 0 }),
-      ...normalized.metadata,
-    };
+    ctx.body = clientInformation(outcome.client, outcome, issuer);
   });
 
+  addManagement(router, deps);
   return router;
 }
 
-/** @throws HttpError 415, 413 or 400, of which there is a record. */
-async function readBody(ctx: Context): Promise<unknown> {
-  try {
-    return await readJson(ctx, MAX_BODY);
-  } catch (error) {
-    if (error instanceof HttpError) {
-      noteRefusal(ctx, { event: 'client.rejected', outcome: 'refused', reason: 'body_malformed' });
-    }
-    throw error;
-  }
-}
-
-/** RFC 7591 §3.2.2. */
-function refused(
+/**
+ * The id of the initial access token that permits this registration (RFC 7591 §3); `undefined` for a stranger
+ * where everybody may register. There some clients send along whatever token they have for the MCP server: what
+ * is none of ours is not looked at.
+ *
+ * @throws HttpError 401
+ */
+async function permission(
+  { mode, database }: Pick<Deps, 'mode' | 'database'>,
   ctx: Context,
-  why: { readonly error: string; readonly description: string; readonly reason: string },
-): HttpError {
-  noteRefusal(ctx, {
-    event: 'client.rejected',
-    outcome: 'refused',
-    reason: why.reason,
-    detail: { why: why.description },
-  });
-  return new HttpError(400, why.error, why.description);
+): Promise<string | undefined> {
+  const token = bearerOf(ctx);
+  if (mode === 'open' && !(token && isRegistrationToken(token))) return undefined;
+  if (token === undefined) {
+    throw unauthorized(ctx, {
+      reason: 'registration_token_missing',
+      description: 'registration needs an initial access token; ask whoever runs this server for one',
+    });
+  }
+  const checked = await checkRegistrationToken(database.pool, token);
+  if ('id' in checked) return checked.id;
+  throw unauthorized(ctx, { reason: checked.refusal, description: OF_NO_USE });
 }
 
-/** What the library would refuse when the client is first used is better refused now. */
-function whyUnusable(
-  provider: Provider,
-  metadata: ClientMetadata & { readonly client_secret: string | undefined },
-): { readonly error: string; readonly description: string } | undefined {
-  const Client = provider.Client as unknown as new (metadata: object) => unknown;
-  try {
-    new Client(JSON.parse(JSON.stringify(metadata)));
-    return undefined;
-  } catch (error) {
-    if (!(error instanceof errors.InvalidClientMetadata)) throw error;
-    return { error: error.error, description: error.error_description ?? 'the metadata cannot be used' };
-  }
+const OF_NO_USE = 'the initial access token is of no use, or of no more use; ask for a new one';
+
+function notKept(
+  limits: RegistrationLimits,
+  ctx: Context,
+  reason: Extract<DynamicOutcome, { ok: false }>['reason'],
+): Error {
+  // Somebody else was faster with its last use.
+  return reason === 'registration_token_used_up'
+    ? unauthorized(ctx, { reason, description: OF_NO_USE })
+    : limits.full(ctx, reason);
 }

@@ -32,6 +32,9 @@ const REVOCATIONS: Readonly<Record<RevocationReason, true>> = {
 /** The names of the limits, by the reason of the record. */
 const LIMITERS: Readonly<Record<string, string>> = {
   registration: 'registration',
+  registration_all: 'registration-all',
+  registration_quota_network: 'unused-clients-network',
+  registration_quota: 'unused-clients',
   token: 'refused-requests',
   authorization: 'authorization',
   interactions: 'interactions',

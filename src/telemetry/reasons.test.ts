@@ -23,6 +23,10 @@ describe('reasonLabel', () => {
       ...wordsOf('oauth/grants/authorization-code.ts', /return '([a-z_]+)'/g),
       ...wordsOf('oauth/configuration/resources.ts', /'(resource_[a-z]+)'/g),
       ...wordsOf('domain/sessions/sign-in.ts', /return (?:enrolled \? )?'([a-z_]+)'/g),
+      ...wordsOf('oauth/registration-limits.ts', /^ {2}(registration\w*): '/gm),
+      ...wordsOf('oauth/registration.ts', /'(registration_[a-z_]+)'/g),
+      ...wordsOf('oauth/registration-management.ts', /'(registration_[a-z_]+)'/g),
+      ...wordsOf('domain/clients/registration/registration-token.ts', /^ {2}\| '([a-z_]+)'/gm),
       ...wordsOf('domain/clients/redirect-uri.ts', /^ {2}\| '([a-z_]+)'/gm),
       ...wordsOf('domain/authority/effective.ts', /^ {2}\| '([a-z_]+)'/gm).filter((word) =>
         word.includes('_'),

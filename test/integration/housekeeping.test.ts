@@ -46,7 +46,13 @@ it('housekeeping in several processes replaces a signing key at its age, once', 
   const { database, installation } = server;
   const states = async () => (await installation.keys.list()).map(({ state }) => state);
   const start = () =>
-    startHousekeeping({ database, installation, log: createLogger({ level: 'silent' }), interval: 20 });
+    startHousekeeping({
+      database,
+      installation,
+      clientLifetimes: { unused: 3600, idle: 3600 },
+      log: createLogger({ level: 'silent' }),
+      interval: 20,
+    });
   await database.pool.query(`UPDATE signing_keys SET promoted_at = now() - interval '89 days'`);
   const stops = Array.from({ length: 3 }, start);
   try {

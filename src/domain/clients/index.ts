@@ -4,9 +4,10 @@
  * Owns the registration of a client (by an administrator, dynamically by RFC 7591, by its metadata
  * document), the rules for redirect URIs, its trust level and its secret.
  *
- *     administrator ──addClient────────────────────────────┐
- *     POST /register ─┐                                     ├──▶ client
- *     document ───────┴─normalizeRegistration─registerClient┘
+ *     administrator ──addClient──────────────────────────────────────┐
+ *     POST /register ─┐                       ┌─registerDynamicClient─┼──▶ client
+ *     document ───────┴─normalizeRegistration─┴─registerClient────────┘
+ *     PUT /register/:id ────────────┴───────────changeRegistration ───────▶ the same client
  *
  * Whatever the way in, a redirect URI passes `checkRedirectUri`, and a request is compared with
  * `redirectUriMatches`.
@@ -36,6 +37,27 @@ export { checkRedirectUri, type RedirectUriCheck, type RedirectUriKind } from '.
 export { normalizeRedirectUri, redirectUriMatches } from './redirect-uri-match.ts';
 export { registerClient, type SelfRegistration } from './register.ts';
 export { type PublishedKeys, readPublishedKeys } from './registered-keys.ts';
+export { changeRegistration } from './registration/change-registration.ts';
+export type { QuotaRefusal, RegistrationQuota } from './registration/quota.ts';
+export { type DynamicOutcome, registerDynamicClient } from './registration/register-dynamically.ts';
+export {
+  checkRegistrationToken,
+  createRegistrationToken,
+  isRegistrationToken,
+  listRegistrationTokens,
+  REGISTRATION_TRUST,
+  type RegistrationToken,
+  type RegistrationTokenRefusal,
+  type RegistrationTrust,
+  revokeRegistrationToken,
+} from './registration/registration-token.ts';
+export { type ClientLifetimes, sweepClients } from './registration/sweep.ts';
 export { type RemoveClientDeps, type RemovedClient, removeClient } from './remove.ts';
 export { clientSecretMatches } from './secret.ts';
-export { type ClientCredentials, findClient, findClientCredentials, listClients } from './store.ts';
+export {
+  type ClientCredentials,
+  findClient,
+  findClientCredentials,
+  findManagedClient,
+  listClients,
+} from './store.ts';

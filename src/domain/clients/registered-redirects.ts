@@ -8,7 +8,7 @@ export type CheckedRedirectUris =
   | { readonly ok: true; readonly uris: readonly string[] }
   | { readonly ok: false; readonly code: RedirectUriRefusal | 'redirect_missing'; readonly reason: string };
 
-/** All of them, byte-exact and in order, or what is wrong with the first that cannot be registered. */
+/** All of them, byte-exact and in order, doubles too, or what is wrong with the first that cannot be registered. */
 export function checkRedirectUris(value: unknown): CheckedRedirectUris {
   if (!Array.isArray(value) || value.length === 0) {
     return {
@@ -35,7 +35,7 @@ export function checkRedirectUris(value: unknown): CheckedRedirectUris {
     if (!checked.ok) {
       return { ok: false, code: checked.code, reason: `redirect_uris[${index}]: ${checked.reason}` };
     }
-    if (!uris.includes(uri)) uris.push(uri);
+    uris.push(uri);
   }
   return { ok: true, uris };
 }

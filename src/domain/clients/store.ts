@@ -1,7 +1,8 @@
 import type { Pool, PoolClient } from 'pg';
+import { hashSecret } from '../../kernel/ids.ts';
 import type { Prisma } from '../../platform/database/generated/client.ts';
 
-import { AUTH_METHODS, type Client, type Registration, TRUST_LEVELS } from './client.ts';
+import { AUTH_METHODS, type Client, type Registration, TRUST_LEVELS, type Trust } from './client.ts';
 
 /** A pool, or one connection of it inside a transaction. */
 export type Queryable = Pool | PoolClient;
@@ -69,6 +70,25 @@ export async function findClientCredentials(
   return rows[0] && { client: toClient(rows[0]), secretHash: rows[0].secret_hash ?? undefined };
 }
 
+const FIND_MANAGED = `
+  SELECT ${COLUMNS} FROM clients
+  WHERE id = $1 AND registration_token_hash = $2 AND registration = 'dynamic' AND removed_at IS NULL
+    AND trust <> 'blocked'`;
+
+/**
+ * The client of this id that this registration access token manages, with what proves it (RFC 7592 §2). One
+ * answer for a client that is unknown, removed, blocked or somebody else's, and one for its time.
+ */
+export async function findManagedClient(
+  db: Queryable,
+  id: string,
+  registrationAccessToken: string,
+): Promise<ClientCredentials | undefined> {
+  const values = [id, hashSecret(registrationAccessToken)];
+  const { rows } = await db.query<ClientRow>({ name: 'clients-find-managed', text: FIND_MANAGED, values });
+  return rows[0] && { client: toClient(rows[0]), secretHash: rows[0].secret_hash ?? undefined };
+}
+
 /** The client of this client_id; `undefined` when unknown or removed. */
 export async function findClient(db: Queryable, id: string): Promise<Client | undefined> {
   return (await findClientCredentials(db, id))?.client;
@@ -82,20 +102,40 @@ export async function listClients(db: Queryable): Promise<readonly Client[]> {
 
 export type ClientRecord = Omit<Client, 'createdAt' | 'removedAt'> & {
   readonly secretHash: Buffer | undefined;
+  /** Of a dynamic registration: what manages it, how it came, and from where. */
+  readonly registrationTokenHash?: Buffer | undefined;
+  readonly registeredTrust?: Trust | undefined;
+  readonly registeredFrom?: string | undefined;
 };
 
-function toColumns({ metadata, redirectUris, grantTypes, secretHash, ...rest }: ClientRecord) {
+function toColumns({
+  metadata,
+  redirectUris,
+  grantTypes,
+  secretHash,
+  registrationTokenHash,
+  registeredTrust,
+  registeredFrom,
+  ...rest
+}: ClientRecord) {
   return {
     ...rest,
     redirectUris: [...redirectUris],
     grantTypes: [...grantTypes],
     metadata: metadata as Prisma.InputJsonObject,
     secretHash: secretHash ? new Uint8Array(secretHash) : null,
+    registrationTokenHash: registrationTokenHash ? new Uint8Array(registrationTokenHash) : null,
+    registeredTrust: registeredTrust ?? null,
+    registeredFrom: registeredFrom ?? null,
   };
 }
 
-export async function insertClient(tx: Prisma.TransactionClient, record: ClientRecord): Promise<void> {
-  await tx.client.create({ data: toColumns(record) });
+/** Writes a new client, and answers it as it stands there. */
+export async function insertClient(tx: Prisma.TransactionClient, record: ClientRecord): Promise<Client> {
+  const { createdAt } = await tx.client.create({ data: toColumns(record), select: { createdAt: true } });
+  const { id, tenantId, registration, name, authMethod, redirectUris, grantTypes, trust, metadata } = record;
+  const said = { id, tenantId, registration, name, authMethod, redirectUris, grantTypes, trust, metadata };
+  return { ...said, createdAt, removedAt: undefined };
 }
 
 /**
@@ -110,7 +150,14 @@ export async function upsertClient(
   const columns = toColumns(record);
   const { count } = await tx.client.createMany({ data: columns, skipDuplicates: true });
   if (count === 1) return 'created';
-  const { id: _id, tenantId: _tenant, trust: _trust, registration, ...stated } = columns;
+  const {
+    id: _id,
+    tenantId: _tenant,
+    trust: _trust,
+    registeredTrust: _level,
+    registration,
+    ...stated
+  } = columns;
   const updated = await tx.client.updateMany({
     where: { id: record.id, registration, removedAt: null },
     data: stated,

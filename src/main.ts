@@ -123,6 +123,7 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
     const address = await listen(server, config.listen);
     const internalAddress = worker ? undefined : await listen(internal, config.internalListen);
     log.info({ issuer: config.issuer, port: address.port, data: database.location }, 'listening');
+    undo.push(loadPrismaSoon(database));
 
     let stopping: Promise<void> | undefined;
     return {
@@ -141,6 +142,19 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
     await unwind();
     throw error;
   }
+}
+
+/** Milliseconds after the first request could come. */
+const A_MOMENT = 1_000;
+
+/**
+ * Prisma compiles its query compiler at its first query, half a second of processor time: neither the start
+ * nor the first person who signs in should wait for that. Answers what takes the intention back.
+ */
+function loadPrismaSoon({ prisma }: Database): () => Promise<void> {
+  const timer = setTimeout(() => prisma.installation.findFirst().catch(() => undefined), A_MOMENT);
+  timer.unref();
+  return async () => clearTimeout(timer);
 }
 
 /**

@@ -2,14 +2,19 @@
  * Fetching what somebody else named: metadata documents, key sets, logos. Every URL that did not come
  * from whoever runs this server goes through here.
  *
+ *     GuardedFetch ──▶ the web            createCopies ──▶ one shared copy of what is there
+ *
  * Owns the guard: https to public names and global unicast addresses only, resolved once and dialled as
  * they were looked at; no redirect, no compression, no proxy, no credential, no second use of a
- * connection; bounded in time, header, body and number. It refuses in one way, in word and in time.
+ * connection; bounded in time, header, body and number. It refuses in one way, in word and in time. Owns
+ * also the copies that all processes share, and how long one is good.
  *
- * Does not own: what is done with the answer, how long it is kept, or who may cause a fetch.
+ * Does not own: what an answer means, or who may cause a fetch.
  */
 
 export { isGlobalUnicast } from './address.ts';
+export { type Copies, type CopyOutcome, createCopies } from './copies/copies.ts';
+export { sweepCopies } from './copies/store.ts';
 export { createGuardedFetch, FETCH_TIMEOUT } from './create.ts';
 export { FetchRefused } from './errors.ts';
 export type { Fetched, GuardedFetch, GuardedRequest, Outbound, ResolvedAddress } from './fetch.ts';

@@ -5,6 +5,8 @@ export type IdPrefix =
   | 'usr'
   | 'cli'
   | 'rgt'
+  | 'rul'
+  | 'crq'
   | 'agt'
   | 'svc'
   | 'res'

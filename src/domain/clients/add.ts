@@ -24,6 +24,8 @@ export interface NewClient {
   readonly trust?: Trust | undefined;
   /** Both that there are, when absent. */
   readonly grantTypes?: readonly GrantType[] | undefined;
+  /** The entry of the catalogue that it is made of. */
+  readonly catalogue?: string | undefined;
 }
 
 export interface AddedClient {
@@ -95,6 +97,7 @@ function build(input: NewClient) {
     redirectUris: redirects.uris,
     grantTypes: GRANT_TYPES.filter((type) => grantTypes.includes(type)),
     trust: input.trust ?? ('known' as const),
+    catalogue: input.catalogue,
     metadata: { application_type: applicationType(redirects.uris, undefined), ...keys.value },
   };
 }

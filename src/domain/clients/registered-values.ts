@@ -1,3 +1,5 @@
+import { plainText } from '../../kernel/plain-text.ts';
+
 const MAX_NAME = 200;
 const MAX_URI = 2048;
 
@@ -15,18 +17,11 @@ export function strings(value: unknown): readonly string[] {
   return [...new Set(list.filter(isText))];
 }
 
-/**
- * A name for people, or `undefined`: white space folded, cut to a length that fits a page, and free of
- * control and direction characters, with which a name could pretend to be other text around it.
- */
+/** A name for people, or `undefined`: cut to a length that fits a page, and free of what could make it look like other text. */
 export function displayName(value: unknown): string | undefined {
   if (!isText(value)) return undefined;
-  const clean = value
-    .normalize('NFC')
-    .replace(/\s+/gu, ' ')
-    .replace(/[\p{Cc}\p{Cs}\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]/gu, '')
-    .trim();
-  return clean === '' ? undefined : [...clean].slice(0, MAX_NAME).join('');
+  const clean = plainText(value, MAX_NAME);
+  return clean === '' ? undefined : clean;
 }
 
 /** An absolute https URL (http too: it is only ever shown or linked), or `undefined`. */

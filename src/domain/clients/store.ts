@@ -102,6 +102,8 @@ export async function listClients(db: Queryable): Promise<readonly Client[]> {
 
 export type ClientRecord = Omit<Client, 'createdAt' | 'removedAt'> & {
   readonly secretHash: Buffer | undefined;
+  /** Of a pre-registered one: the entry of the catalogue that it was made of. */
+  readonly catalogue?: string | undefined;
   /** Of a dynamic registration: what manages it, how it came, and from where. */
   readonly registrationTokenHash?: Buffer | undefined;
   readonly registeredTrust?: Trust | undefined;
@@ -116,10 +118,12 @@ function toColumns({
   registrationTokenHash,
   registeredTrust,
   registeredFrom,
+  catalogue,
   ...rest
 }: ClientRecord) {
   return {
     ...rest,
+    catalogue: catalogue ?? null,
     redirectUris: [...redirectUris],
     grantTypes: [...grantTypes],
     metadata: metadata as Prisma.InputJsonObject,

@@ -1,0 +1,93 @@
+import { describe, expect, it } from 'vitest';
+
+import { InvalidInput } from '../../kernel/errors.ts';
+
+import { highestTrust, parsePattern } from './pattern.ts';
+
+const speaksOf = (pattern: string, url: string) => new RegExp(parsePattern(pattern).expression).test(url);
+
+describe('parsePattern', () => {
+  it('reads a URL, a template and a host', () => {
+    expect(parsePattern('https://claude.ai/oauth/claude-code-client-metadata')).toMatchObject({
+      kind: 'url',
+      host: 'claude.ai',
+      specificity: 2,
+    });
+    expect(parsePattern('https://chatgpt.com/oauth/*/client.json')).toMatchObject({
+      kind: 'template',
+      host: 'chatgpt.com',
+      specificity: 1,
+    });
+    for (const host of ['https://app.example:8443', 'https://app.example:8443/']) {
+      expect(parsePattern(host)).toMatchObject({
+        kind: 'host',
+        text: 'https://app.example:8443',
+        host: 'app.example:8443',
+        specificity: 0,
+      });
+    }
+  });
+
+  it.each([
+    ['https://chatgpt.com/oauth/*/client.json', 'https://chatgpt.com/oauth/c0ffee/client.json', true],
+    ['https://chatgpt.com/oauth/*/client.json', 'https://chatgpt.com/oauth//client.json', false],
+    ['https://chatgpt.com/oauth/*/client.json', 'https://chatgpt.com/oauth/a/b/client.json', false],
+    ['https://chatgpt.com/oauth/*/client.json', 'https://chatgpt.com/oauth/a?x=/client.json', false],
+    ['https://chatgpt.com/oauth/*/client.json', 'https://chatgpt.com/oauth/a/client.json?x', false],
+    ['https://chatgpt.com/oauth/*/client.json', 'https://chatgpt.com/oauth/a/client_json', false],
+    ['https://chatgpt.com/oauth/*/client.json', 'https://chatgptxcom/oauth/a/client.json', false],
+    [
+      'https://chatgpt.com/oauth/*/client.json',
+      'https://evil.example/https://chatgpt.com/oauth/a/client.json',
+      false,
+    ],
+    [
+      'https://chatgpt.com/oauth/*/client.json',
+      'https://chatgpt.com.evil.example/oauth/a/client.json',
+      false,
+    ],
+    ['https://app.example/client.json', 'https://app.example/client.json', true],
+    ['https://app.example/client.json', 'https://app.example/client.json/', false],
+    ['https://app.example/client.json', 'https://app.example/Client.json', false],
+    ['https://app.example/a/client.json?v=1', 'https://app.example/a/client.json?v=1', true],
+    ['https://app.example/a/client.json?v=1', 'https://app.example/a/client.json?v=2', false],
+    ['https://app.example/(a+)+$/c', 'https://app.example/(a+)+$/c', true],
+    ['https://app.example/(a+)+$/c', 'https://app.example/aaaa/c', false],
+    ['https://app.example', 'https://app.example/any/where.json', true],
+    ['https://app.example', 'https://app.example:8443/any/where.json', false],
+    ['https://app.example', 'https://www.app.example/any/where.json', false],
+    ['https://app.example', 'https://app.example.evil/any/where.json', false],
+  ])('K14: %s and %s: %s', (pattern, url, expected) => {
+    expect(speaksOf(pattern, url)).toBe(expected);
+  });
+
+  it.each([
+    '',
+    'claude-code',
+    'http://app.example/client.json',
+    'https://*.example/client.json',
+    'https://app.example/a*/client.json',
+    'https://app.example/**/client.json',
+    'https://app.example/client.json?v=*',
+    'https://user@app.example/client.json',
+    'https://app.example/client.json#x',
+    'https://App.example/client.json',
+    'https://app.example:443/client.json',
+    'https://app.example/a/../client.json',
+    'https://app.example/%2e%2e/client.json',
+    'https://app.example/a%2fb',
+    'https://app.example\\client.json',
+    ' https://app.example/client.json',
+    `https://app.example/${'a'.repeat(2048)}`,
+  ])('K3: refuses %j, and says how to write it', (written) => {
+    expect(() => parsePattern(written)).toThrow(InvalidInput);
+    expect(() => parsePattern(written)).toThrow(/write the whole URL/);
+  });
+
+  it('what names a host and no path of it vouches for nobody', () => {
+    for (const vague of ['https://app.example', 'https://app.example/*', 'https://app.example/*/*'])
+      expect(highestTrust(parsePattern(vague))).toBe('untrusted');
+    for (const exact of ['https://app.example/c.json', 'https://app.example/*/c.json'])
+      expect(highestTrust(parsePattern(exact))).toBe('first_party');
+  });
+});

@@ -17,7 +17,7 @@ const DOMAIN_ARROWS = {
   admission: ['audit', 'authority', 'clients'],
   audit: [],
   authority: [],
-  backup: ['audit', 'credentials', 'grants', 'keys', 'sessions'],
+  backup: ['audit', 'clients', 'credentials', 'grants', 'keys', 'sessions'],
   tenants: [],
   clients: ['audit'],
   credentials: ['audit'],

@@ -2,6 +2,7 @@ import { AUDIT_EVENTS, type AuditRecord, listAudit } from '../domain/audit/index
 import type { Installation } from '../installation.ts';
 
 import type { Register } from './cli.ts';
+import { readDuration } from './duration.ts';
 import { UsageError } from './failure.ts';
 import { findUser } from './find-user.ts';
 import { table } from './output.ts';
@@ -16,7 +17,6 @@ interface Options {
 }
 
 const MAX_LIMIT = 100_000;
-const UNITS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86_400 };
 
 /** `audit list`: what happened, oldest first. */
 export const auditList: Register = (audit, cli) => {
@@ -59,9 +59,8 @@ async function subjectOf(installation: Installation, given: string | undefined):
 }
 
 function readSince(text: string, now: Date): Date {
-  const [, amount, unit = ''] = /^(\d+)([smhd])$/.exec(text) ?? [];
-  const seconds = UNITS[unit];
-  const time = amount && seconds ? new Date(now.getTime() - Number(amount) * seconds * 1000) : new Date(text);
+  const seconds = readDuration(text);
+  const time = seconds === undefined ? new Date(text) : new Date(now.getTime() - seconds * 1000);
   if (!Number.isNaN(time.getTime())) return time;
   throw new UsageError(
     `--since ${text} is no time: write 2026-11-21T08:00:00Z, or how long ago, for example 30m, 12h, 7d.`,

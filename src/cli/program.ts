@@ -14,6 +14,9 @@ import { grantRevoke } from './grant-revoke.ts';
 import { grantRevokeAll } from './grant-revoke-all.ts';
 import { keysList } from './keys-list.ts';
 import { keysRotate } from './keys-rotate.ts';
+import { registrationTokenCreate } from './registration-token-create.ts';
+import { registrationTokenList } from './registration-token-list.ts';
+import { registrationTokenRevoke } from './registration-token-revoke.ts';
 import { resourceAdd } from './resource-add.ts';
 import { resourceList } from './resource-list.ts';
 import { resourceRemove } from './resource-remove.ts';
@@ -29,6 +32,11 @@ import { userList } from './user-list.ts';
 const GROUPS: readonly (readonly [name: string, summary: string, commands: readonly Register[]])[] = [
   ['user', 'people who sign in', [userAdd, userList, userDisable, userEnable]],
   ['client', 'programs that connect', [clientAdd, clientList, clientRemove, clientRevokeAll]],
+  [
+    'client registration-token',
+    'what lets programs register themselves',
+    [registrationTokenCreate, registrationTokenList, registrationTokenRevoke],
+  ],
   [
     'resource',
     'MCP servers that tokens are issued for',
@@ -63,7 +71,7 @@ export function createProgram(cli: Cli): Command {
     .showSuggestionAfterError();
 
   for (const [name, summary, commands] of GROUPS) {
-    const group = program.command(name).description(capital(summary)).summary(summary);
+    const group = groupOf(program, name).description(capital(summary)).summary(summary);
     for (const register of commands) register(group, cli);
     needsCommand(group);
   }
@@ -76,15 +84,27 @@ export function createProgram(cli: Cli): Command {
   return program;
 }
 
+/** A group of a group is named by both, the outer one first; that one stands before it in the list. */
+function groupOf(program: Command, name: string): Command {
+  const [outer, inner] = name.split(' ');
+  const parent = inner === undefined ? program : program.commands.find((command) => command.name() === outer);
+  if (!parent) throw new Error(`there is no group ${outer}`);
+  return parent.command(inner ?? name);
+}
+
 /** A group alone does nothing: it says what there is. */
 function needsCommand(group: Command): void {
   group.allowExcessArguments().action((_options: unknown, { args: [unknown] }: Command) => {
-    const path = group.parent ? `gatehouse ${group.name()}` : 'gatehouse';
+    const path = pathOf(group);
     const known = group.commands.map((command) => command.name()).join(', ');
     const fault =
       unknown === undefined ? `${path} needs a command` : `There is no command ${path} ${unknown}`;
     group.error(`${fault}. There is ${known}; see: ${path} --help`);
   });
+}
+
+function pathOf(command: Command): string {
+  return command.parent ? `${pathOf(command.parent)} ${command.name()}` : command.name();
 }
 
 function withDescendants(command: Command): readonly Command[] {

@@ -2,6 +2,7 @@ import type { Pool, PoolClient } from 'pg';
 
 import type { Origin } from '../../kernel/origin.ts';
 import { transaction } from '../../platform/database/index.ts';
+import { endEveryRegistrationToken } from '../clients/index.ts';
 import { forgetEveryAttempt } from '../credentials/index.ts';
 import { raiseGrantEpoch } from '../grants/index.ts';
 import { endEverySession } from '../sessions/index.ts';
@@ -19,7 +20,7 @@ export interface EndedAccess {
 
 /**
  * Ends whatever opens something without somebody proving who they are: every grant with its tokens, every
- * session, remembered consent, and what is under way. Works inside the transaction of its audit record.
+ * session, remembered consent, every initial access token, and what is under way. Works inside the transaction of its audit record.
  */
 export async function endAllAccess(client: PoolClient): Promise<EndedAccess> {
   // Of a large store each of these takes longer than a request's statement may.
@@ -27,6 +28,7 @@ export async function endAllAccess(client: PoolClient): Promise<EndedAccess> {
   const { epoch, ended: grants } = await raiseGrantEpoch(client);
   const sessions = await endEverySession(client);
   await forgetEveryAttempt(client);
+  await endEveryRegistrationToken(client);
   return { epoch, grants, sessions };
 }
 

@@ -43,6 +43,7 @@ export { type DynamicOutcome, registerDynamicClient } from './registration/regis
 export {
   checkRegistrationToken,
   createRegistrationToken,
+  endEveryRegistrationToken,
   isRegistrationToken,
   listRegistrationTokens,
   REGISTRATION_TRUST,

@@ -1,4 +1,4 @@
-import type { Pool } from 'pg';
+import type { Pool, PoolClient } from 'pg';
 
 import { InvalidInput, NotFound } from '../../../kernel/errors.ts';
 import { DEFAULT_TENANT, hashSecret, newId, newSecret } from '../../../kernel/ids.ts';
@@ -117,6 +117,14 @@ export async function revokeRegistrationToken(
       origin,
     );
   });
+}
+
+/**
+ * Ends every initial access token: it cannot be known any more which were revoked, or used up. Runs in the
+ * transaction of the act that it is a part of.
+ */
+export async function endEveryRegistrationToken(client: Pick<PoolClient, 'query'>): Promise<void> {
+  await client.query('UPDATE registration_tokens SET revoked_at = now() WHERE revoked_at IS NULL');
 }
 
 /** Why an initial access token lets nobody register. */

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 
 import type { PublishedKey } from './key-set.ts';
 import type { VerifiedToken } from './token.ts';
@@ -19,7 +19,7 @@ export interface SignatureCache {
 
 /** The name of a token in the cache: its SHA-256, so that memory never holds tokens that could be used. */
 export function digestOf(token: string): string {
-  return createHash('sha256').update(token).digest('base64url');
+  return hash('sha256', token, 'base64url');
 }
 
 /**

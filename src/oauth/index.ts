@@ -27,6 +27,7 @@ import type { Limiter } from '../platform/throttle/index.ts';
 
 import { CLIENT_ID } from './adapter/client.ts';
 import { authorizationEndpoint } from './authorization-endpoint.ts';
+import { basicCredentials } from './basic-credentials.ts';
 import { boundAuthorizations } from './bounded-authorizations.ts';
 import { failureOf } from './events.ts';
 import { describePurpose } from './interaction/purpose.ts';
@@ -118,6 +119,7 @@ export function createOAuth(deps: OAuthDeps): OAuth {
     endpoints: compose([
       recordRefusals(deps),
       boundRefusedRequests({ limiter: deps.refusalLimiter }),
+      basicCredentials({ issuer }),
       boundAuthorizations({
         limiter: deps.authorizationLimiter,
         pool,

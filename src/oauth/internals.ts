@@ -10,7 +10,6 @@
 import type { Middleware } from 'koa';
 import compose from 'koa-compose';
 import type Provider from 'oidc-provider';
-import { errors } from 'oidc-provider';
 // @ts-expect-error The library has no types for its internals.
 import als from 'oidc-provider/lib/helpers/als.js';
 // @ts-expect-error The library has no types for its internals.
@@ -37,29 +36,15 @@ export function authenticatedEndpoint(
     async (ctx, next) => {
       ctx.set('Cache-Control', 'no-store');
       const oidc = new provider.OIDCContext(ctx as never);
-      // Accepted audiences of an assertion are made from it (RFC 7523 §3): the token endpoint, as everywhere.
+      // Where clients authenticate.
       Object.defineProperty(oidc, 'route', { value: 'token' });
       Object.defineProperty(ctx, 'oidc', { value: oidc, configurable: true });
       await als.run(ctx, next);
     },
     errorHandler(event),
     urlencoded,
-    onlyBasic,
     (ctx, next) => assembleParams(new Set([...parameters, ...getClientAuthParams(ctx)]), ctx, next),
     ...clientAuth,
     (ctx, next) => rejectDupes({}, ctx, next),
   ] as Middleware[]);
 }
-
-/**
- * Whoever authenticates in the header, with anything but `Basic`, failed to (RFC 6749 §5.2): a bearer
- * token of a user is no credential of a client. The library calls it a malformed request.
- */
-const onlyBasic: Middleware = async (ctx, next) => {
-  const { authorization } = ctx.headers;
-  if (authorization !== undefined && !/^basic /i.test(authorization)) {
-    ctx.set('WWW-Authenticate', `Basic realm="${ctx['oidc'].provider.issuer}"`);
-    throw new errors.InvalidClientAuth('the scheme is not Basic');
-  }
-  await next();
-};

@@ -3,14 +3,15 @@ import type { Configuration, JWK, KoaContextWithOIDC } from 'oidc-provider';
 import Provider, { errors } from 'oidc-provider';
 
 import type { Config } from '../config/config.ts';
-import { redirectUriMatches } from '../domain/clients/index.ts';
-import { hashSecret } from '../kernel/ids.ts';
+import { ASSERTION_ALGORITHMS, clientSecretMatches, redirectUriMatches } from '../domain/clients/index.ts';
 import type { Sealer } from '../platform/crypto/seal.ts';
 import type { Database } from '../platform/database/index.ts';
 import type { Cookies, Views } from '../platform/http/index.ts';
 
 import { createAdapters } from './adapter/index.ts';
+import { secretHashesOf } from './adapter/secret-hashes.ts';
 import { checkAuthorizationRequest } from './authorization-request.ts';
+import { ASSERTION_SKEW, checkAssertion } from './client-assertion.ts';
 import { type DocumentOutcome, fetchClientDocument, isDocumentUrl, MAX_DOCUMENT } from './client-document.ts';
 import { createInteractionPolicy } from './configuration/policy.ts';
 import { resourceIndicators } from './configuration/resources.ts';
@@ -53,7 +54,12 @@ export function createProvider(deps: ProviderDeps): Provider {
   };
   // What we hold of a secret is its hash; equality of hashes of 256 random bits tells nothing by its timing.
   provider.Client.prototype.compareClientSecret = async function compareClientSecret(presented: string) {
-    return this.clientSecret === hashSecret(presented).toString('base64url');
+    const matches = secretHashesOf(this.clientSecret).map((hash) => clientSecretMatches(hash, presented));
+    return matches.includes(true);
+  };
+  // RFC 7523 §3: who we are to a client that signs for us. The library would build it from the request's headers.
+  provider.OIDCContext.prototype.clientJwtAuthExpectedAudience = function clientJwtAuthExpectedAudience() {
+    return new Set([config.issuer, `${config.issuer}/token`, `${config.issuer}${Provider.ctx?.path ?? ''}`]);
   };
   // RFC 6749 §5.2: at the token endpoint it has an error code of its own.
   provider.Client.prototype.grantTypeAllowed = function grantTypeAllowed(type: string) {
@@ -85,7 +91,9 @@ function configurationOf(deps: ProviderDeps): Configuration {
     claims: { openid: ['sub'] },
     pkce: { required: () => true },
     clientAuthMethods: ['none', 'client_secret_basic', 'client_secret_post', 'private_key_jwt'],
-    enabledJWA: { clientAuthSigningAlgValues: ['RS256', 'PS256', 'ES256', 'EdDSA'] },
+    enabledJWA: { clientAuthSigningAlgValues: [...ASSERTION_ALGORITHMS] },
+    assertJwtClientAuthClaimsAndHeader: checkAssertion,
+    clockTolerance: ASSERTION_SKEW,
     clientDefaults: { id_token_signed_response_alg: 'ES256' },
     // One source of parameters: a form posted to /authorize is not read at all (OAuth 2.1 §4.1.1).
     enableHttpPostMethods: false,

@@ -32,7 +32,7 @@ export {
   normalizeRegistration,
   type RegistrationError,
 } from './normalize-registration.ts';
-export { ASSERTION_ALGORITHMS, type PublicKey } from './public-key.ts';
+export { ASSERTION_ALGORITHMS, type AssertionAlgorithm, keyFits, type PublicKey } from './public-key.ts';
 export { checkRedirectUri, type RedirectUriCheck, type RedirectUriKind } from './redirect-uri.ts';
 export { normalizeRedirectUri, redirectUriMatches } from './redirect-uri-match.ts';
 export { registerClient, type SelfRegistration } from './register.ts';

@@ -119,3 +119,13 @@ function weaknessOf({ asymmetricKeyDetails }: KeyObject): string | undefined {
   }
   return undefined;
 }
+
+/** Whether a key is one that a JWS with this header may be verified with (RFC 7515 §6). */
+export function keyFits(
+  key: PublicKey,
+  { alg, kid }: { readonly alg: AssertionAlgorithm; readonly kid: string | undefined },
+): boolean {
+  if (kid !== undefined && key.kid !== kid) return false;
+  if (key.alg !== undefined) return key.alg === alg;
+  return materialOf(key)?.algorithms.includes(alg) ?? false;
+}

@@ -10,6 +10,7 @@ import {
 } from '../../domain/grants/index.ts';
 
 import { unused } from './sealed-state.ts';
+import { secretHashes } from './secret-hashes.ts';
 
 /** What the request in hand presents, read together with its client. Gone with the request. */
 const presentedBy = new WeakMap<object, { readonly presented: Presented | undefined }>();
@@ -22,11 +23,16 @@ export function presentedOf(ctx: KoaContextWithOIDC): Presented | undefined {
 /** client_id, RFC 6749 appendix A.1, without space. Anything else is nobody's, and some of it no column can hold. */
 export const CLIENT_ID = /^[\x21-\x7e]{1,2048}$/;
 
+const PREVIOUS_SECRET =
+  'CASE WHEN previous_secret_expires_at > now() THEN previous_secret_hash END AS previous_secret_hash';
+
 const FIND = `
-  SELECT id, tenant_id, registration, name, auth_method, secret_hash, redirect_uris, grant_types, trust, metadata, removed_at
+  SELECT id, tenant_id, registration, name, auth_method, secret_hash, ${PREVIOUS_SECRET}, redirect_uris, grant_types,
+         trust, metadata, removed_at
   FROM clients WHERE id = $1
   UNION ALL
-  SELECT id, tenant_id, 'resource', name, 'client_secret_basic', secret_hash, '{}', '{}', 'known', '{}', removed_at
+  SELECT id, tenant_id, 'resource', name, 'client_secret_basic', secret_hash, ${PREVIOUS_SECRET}, '{}', '{}',
+         'known', '{}', removed_at
   FROM resources WHERE id = $1 AND secret_hash IS NOT NULL`;
 
 /**
@@ -95,6 +101,7 @@ const KEPT = [
 
 function toMetadata(row: ClientRow): AdapterPayload {
   const native = row.metadata['application_type'] === 'native';
+  const secret = secretHashes([row.secret_hash, row.previous_secret_hash]);
   const kept = Object.fromEntries(Object.entries(row.metadata).filter(([key]) => KEPT.includes(key)));
   return {
     ...kept,
@@ -105,7 +112,6 @@ function toMetadata(row: ClientRow): AdapterPayload {
     response_types: row.grant_types.includes('authorization_code') ? ['code'] : [],
     application_type: native ? 'native' : 'web',
     token_endpoint_auth_method: row.auth_method as NonNullable<AdapterPayload['token_endpoint_auth_method']>,
-    // The library compares what `compareClientSecret` makes of it: here it is the hash.
-    ...(row.secret_hash ? { client_secret: row.secret_hash.toString('base64url') } : {}),
+    ...(secret === undefined ? {} : { client_secret: secret }),
   };
 }

@@ -210,7 +210,7 @@ describe('private_key_jwt', () => {
         server.issuer,
         `${server.issuer}/token`,
         [server.issuer],
-        [`${server.issuer}/token`, 'https://x.example'],
+        [`${server.issuer}/token`, server.issuer],
       ]) {
         const { code, verifier } = await obtainCode(server, ada.agent, clientId);
         const first = await post(server, '/token', {
@@ -303,6 +303,12 @@ describe('private_key_jwt', () => {
       'no signature': raw(`${none}.${payload}.`),
       'the signature cut off': raw(`${header}.${payload}.`),
       'another audience': await sign(privateKey, 'ES256', clientId, { aud: 'https://other.example' }),
+      'an audience beside ours, who could present it here first': await sign(privateKey, 'ES256', clientId, {
+        aud: [server.issuer, 'https://other.example'],
+      }),
+      'an endpoint of ours that is not where it was sent': await sign(privateKey, 'ES256', clientId, {
+        aud: `${server.issuer}/introspect`,
+      }),
       'an audience that begins like ours': await sign(privateKey, 'ES256', clientId, {
         aud: `${server.issuer}/tokens`,
       }),

@@ -1,0 +1,64 @@
+import type { Middleware } from 'koa';
+
+import { noteRefusal } from './refusal.ts';
+
+/** Where a client authenticates. */
+const AUTHENTICATED = new Set(['/token', '/introspect', '/revoke']);
+
+/** RFC 7617 §2, with exactly one space, as everybody sends it. */
+const BASIC = /^basic ([A-Za-z0-9+/]+={0,2})$/i;
+/** RFC 6749 appendix A.1 and A.2, not empty. */
+const VSCHARS = /^[\x20-\x7e]+$/;
+
+/**
+ * Refuses, before anything else is read, an `Authorization` header that names no client and its secret:
+ * another scheme, malformed base64, no UTF-8, malformed form encoding, an empty half. Who authenticates
+ * in the header and fails is answered 401 and challenged for it (RFC 6749 §5.2), where the library
+ * would say that the request is malformed.
+ *
+ * Both halves are form-encoded (RFC 6749 §2.3.1), and many clients leave that out. Ours make no
+ * difference: they are of `[A-Za-z0-9_-]`.
+ */
+export function basicCredentials({ issuer }: { readonly issuer: string }): Middleware {
+  return async (ctx, next) => {
+    const sent = AUTHENTICATED.has(ctx.path) ? (ctx.req.headersDistinct['authorization'] ?? []) : [];
+    if (sent.length === 0 || (sent.length === 1 && areCredentials(sent[0] ?? ''))) return next();
+
+    noteRefusal(ctx, {
+      event: 'client.authentication_failed',
+      outcome: 'refused',
+      reason: 'authorization_header',
+    });
+    const description = 'client authentication failed';
+    ctx.status = 401;
+    ctx.set('Cache-Control', 'no-store');
+    ctx.set(
+      'WWW-Authenticate',
+      `Basic realm="${issuer}", error="invalid_client", error_description="${description}"`,
+    );
+    ctx.body = { error: 'invalid_client', error_description: description };
+    return undefined;
+  };
+}
+
+/** Whether an `Authorization` header holds a client_id and a secret, right or wrong. */
+export function areCredentials(header: string): boolean {
+  const encoded = BASIC.exec(header)?.[1];
+  if (encoded === undefined) return false;
+  const bytes = Buffer.from(encoded, 'base64');
+  // Whatever has another spelling than the bytes it stands for is not base64, or hides something (RFC 4648 §3.5).
+  const canonical = bytes.toString('base64');
+  if (encoded !== canonical && encoded !== canonical.replace(/=+$/, '')) return false;
+  try {
+    const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+    const at = text.indexOf(':');
+    return at > 0 && [text.slice(0, at), text.slice(at + 1)].every(isFormEncoded);
+  } catch {
+    return false;
+  }
+}
+
+/** @throws URIError when it is not. */
+function isFormEncoded(half: string): boolean {
+  return VSCHARS.test(decodeURIComponent(half.replaceAll('+', ' ')));
+}

@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
 
 import { type ClientLifetimes, sweepClients } from './domain/clients/index.ts';
-import { sweepGrants } from './domain/grants/index.ts';
+import { settleCutoffs, sweepGrants } from './domain/grants/index.ts';
 import type { Installation } from './installation.ts';
 import { type Database, isStoreUnavailable } from './platform/database/index.ts';
 
@@ -11,9 +11,9 @@ const INTERVAL = 60_000;
 const LOCK = 4_610_100;
 
 /**
- * Does, once a minute, what only time asks for: signing keys that are due, and the removal of what has
- * expired and can be of no more use. Of several processes one does it at a time; the others skip their
- * round. Answers the function that ends it.
+ * Does, once a minute, what only time asks for: signing keys that are due, what the end of very many grants
+ * left to be written down, and the removal of what has expired and can be of no more use. Of several
+ * processes one does it at a time; the others skip their round. Answers the function that ends it.
  */
 export function startHousekeeping({
   database,
@@ -29,6 +29,7 @@ export function startHousekeeping({
   /** Milliseconds between two rounds. */
   readonly interval?: number;
 }): () => Promise<void> {
+  const stop = new AbortController();
   let round: Promise<void> = Promise.resolve();
   const timer = setInterval(() => {
     round = attempt(doRound);
@@ -43,6 +44,11 @@ export function startHousekeeping({
       if (isStoreUnavailable(error)) log.debug({ err: error }, 'housekeeping skipped: the store is away');
       else log.error({ err: error }, 'housekeeping failed');
     }
+  }
+
+  async function settle(): Promise<void> {
+    const settled = await settleCutoffs(database.prisma, stop.signal);
+    if (settled > 0) log.info({ settled }, 'grants that ended with all others of their client say so');
   }
 
   async function sweep(): Promise<void> {
@@ -63,6 +69,7 @@ export function startHousekeeping({
       if (!rows[0]?.mine) return;
       try {
         await attempt(installation.keys.maintain);
+        await attempt(settle);
         await attempt(sweep);
       } finally {
         await client.query('SELECT pg_advisory_unlock($1)', [LOCK]);
@@ -74,6 +81,7 @@ export function startHousekeeping({
 
   return async () => {
     clearInterval(timer);
+    stop.abort();
     await round;
   };
 }

@@ -1,8 +1,8 @@
 import { removeClient } from '../domain/clients/index.ts';
-import { revokeGrantsOf } from '../domain/grants/index.ts';
+import { COUNTED, revokeGrantsOf } from '../domain/grants/index.ts';
 
 import type { Register } from './cli.ts';
-import { printable } from './output.ts';
+import { counted, printable } from './output.ts';
 
 /** `client remove`: removes a client and revokes all of its grants. */
 export const clientRemove: Register = (clients, cli) => {
@@ -14,9 +14,10 @@ export const clientRemove: Register = (clients, cli) => {
     .action((clientId: string) =>
       cli.withStore(async ({ database, origin }) => {
         const removed = await removeClient({ prisma: database.prisma, revokeGrantsOf }, clientId, origin);
+        const number = counted(removed.grantsRevoked, COUNTED);
         return {
           json: { client_id: removed.clientId, grants_revoked: removed.grantsRevoked },
-          text: `Removed ${printable(removed.name)} (${printable(removed.clientId)}). Grants revoked: ${removed.grantsRevoked}.`,
+          text: `Removed ${printable(removed.name)} (${printable(removed.clientId)}). Grants revoked: ${number}.`,
         };
       }),
     );

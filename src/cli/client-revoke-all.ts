@@ -1,9 +1,9 @@
 import { findClient } from '../domain/clients/index.ts';
-import { endConnectionsOfClient } from '../domain/grants/index.ts';
+import { COUNTED, endConnectionsOfClient } from '../domain/grants/index.ts';
 import { NotFound } from '../kernel/errors.ts';
 
 import type { Register } from './cli.ts';
-import { printable } from './output.ts';
+import { counted, printable } from './output.ts';
 
 /** `client revoke-all`: ends every connection of a client, which may be connected again. */
 export const clientRevokeAll: Register = (clients, cli) => {
@@ -11,17 +11,17 @@ export const clientRevokeAll: Register = (clients, cli) => {
     .command('revoke-all')
     .summary('end all grants of a client')
     .description(
-      'Ends every grant of a client at once and forgets what people chose to remember about it. The client stays: people connect it again, and are asked again. For one that is not to come back there is client remove.',
+      'Ends every grant of a client at once, however many (they are counted up to 100000), and forgets what people chose to remember about it. The client stays: people connect it again, and are asked again. For one that is not to come back there is client remove.',
     )
     .argument('<client_id>', 'cli_…, or the URL of its metadata document')
     .action((clientId: string) =>
       cli.withStore(async ({ database, origin }) => {
         const client = await findClient(database.pool, clientId);
         if (!client) throw new NotFound(`No client ${clientId} is registered.`);
-        const ended = await endConnectionsOfClient(database.prisma, clientId, origin);
+        const ended = await endConnectionsOfClient(database.prisma, client, origin);
         return {
           json: { client_id: clientId, grants_revoked: ended },
-          text: `Ended ${ended} connections of ${printable(clientId)}.`,
+          text: `Ended ${counted(ended, COUNTED)} connections of ${printable(clientId)}.`,
         };
       }),
     );

@@ -37,6 +37,11 @@ export function printable(text: string): string {
   return text.replace(/[\p{Cc}\p{Cs}\u200e\u200f\u2028-\u202e\u2066-\u2069]/gu, '\ufffd');
 }
 
+/** A number that was counted no further than `limit`. */
+export function counted(number: number, limit: number): string {
+  return number < limit ? String(number) : `${limit} or more`;
+}
+
 /** A time as people read it, to the minute, in UTC. */
 export function minute(time: Date | undefined): string | undefined {
   return time && `${time.toISOString().slice(0, 16).replace('T', ' ')} UTC`;

@@ -7,7 +7,7 @@ import { markClientRemoved } from './store.ts';
 
 export interface RemoveClientDeps {
   readonly prisma: PrismaClient;
-  /** Ends the client's grants inside the same transaction, with a record each; answers how many. */
+  /** Ends the client's grants inside the same transaction, with a record each; answers how many, as far as it counts. */
   readonly revokeGrantsOf: (
     tx: Prisma.TransactionClient,
     selector: { readonly clientId: string },
@@ -22,9 +22,6 @@ export interface RemovedClient {
   readonly grantsRevoked: number;
 }
 
-/** Milliseconds; a client may have very many grants. */
-const TIMEOUT = 30_000;
-
 /**
  * Removes a client and ends all of its grants, both or neither. The id is never given again: from the
  * commit on it is `invalid_client`.
@@ -36,7 +33,7 @@ export async function removeClient(
   clientId: string,
   origin: Origin,
 ): Promise<RemovedClient> {
-  const remove = async (tx: Prisma.TransactionClient) => {
+  return prisma.$transaction(async (tx) => {
     const removed = await markClientRemoved(tx, clientId);
     if (!removed) throw new NotFound(`No client ${clientId} is registered.`);
     const grantsRevoked = await revokeGrantsOf(tx, { clientId }, 'client_removed', origin);
@@ -52,6 +49,5 @@ export async function removeClient(
       origin,
     );
     return { clientId, name: removed.name, grantsRevoked };
-  };
-  return prisma.$transaction(remove, { timeout: TIMEOUT });
+  });
 }

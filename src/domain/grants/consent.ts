@@ -10,14 +10,30 @@ export interface ConsentKey {
   readonly redirectUri: string;
 }
 
+const REMEMBERED = `
+  SELECT k.scopes FROM consents k JOIN clients c ON c.id = k.client_id AND c.grant_epoch = k.client_epoch
+  WHERE k.user_id = $1 AND k.client_id = $2 AND k.resource_id = $3 AND k.redirect_uri = $4`;
+
 /** The scopes this person allowed this client here before; empty when never. It grants nothing by itself. */
-export async function rememberedScopes(prisma: PrismaClient, key: ConsentKey): Promise<readonly string[]> {
-  const row = await prisma.consent.findUnique({
-    where: { userId_clientId_resourceId_redirectUri: key },
-    select: { scopes: true },
-  });
-  return row?.scopes ?? [];
+export async function rememberedScopes(
+  prisma: PrismaClient,
+  { userId, clientId, resourceId, redirectUri }: ConsentKey,
+): Promise<readonly string[]> {
+  const rows = await prisma.$queryRawUnsafe<{ scopes: string[] }[]>(
+    REMEMBERED,
+    userId,
+    clientId,
+    resourceId,
+    redirectUri,
+  );
+  return rows[0]?.scopes ?? [];
 }
+
+const REMEMBER = `
+  INSERT INTO consents (id, tenant_id, user_id, client_id, resource_id, redirect_uri, scopes, client_epoch)
+  SELECT $1, $2, $3, c.id, $5, $6, $7::text[], c.grant_epoch FROM clients c WHERE c.id = $4
+  ON CONFLICT (user_id, client_id, resource_id, redirect_uri)
+  DO UPDATE SET scopes = EXCLUDED.scopes, client_epoch = EXCLUDED.client_epoch, granted_at = now()`;
 
 /**
  * Remembers a decision. It replaces the old one whole: a person who unticks a scope is not
@@ -25,14 +41,18 @@ export async function rememberedScopes(prisma: PrismaClient, key: ConsentKey): P
  */
 export async function rememberConsent(
   tx: Prisma.TransactionClient,
-  key: ConsentKey & { readonly tenantId: string },
+  { tenantId, userId, clientId, resourceId, redirectUri }: ConsentKey & { readonly tenantId: string },
   scopes: readonly string[],
 ): Promise<void> {
-  const { tenantId, ...where } = key;
-  const decision = { scopes: [...scopes].sort(), grantedAt: new Date() };
-  await tx.consent.upsert({
-    where: { userId_clientId_resourceId_redirectUri: where },
-    create: { id: newId('cns'), tenantId, ...where, ...decision },
-    update: decision,
-  });
+  const decision = [...scopes].sort();
+  await tx.$executeRawUnsafe(
+    REMEMBER,
+    newId('cns'),
+    tenantId,
+    userId,
+    clientId,
+    resourceId,
+    redirectUri,
+    decision,
+  );
 }

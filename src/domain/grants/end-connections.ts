@@ -1,7 +1,9 @@
 import { NotFound } from '../../kernel/errors.ts';
 import type { Origin } from '../../kernel/origin.ts';
-import type { Prisma, PrismaClient } from '../../platform/database/generated/client.ts';
+import type { PrismaClient } from '../../platform/database/generated/client.ts';
+import { recordAudit } from '../audit/index.ts';
 
+import { cutOffClient } from './cutoff.ts';
 import { notEnded } from './living.ts';
 import { revokeGrantsOf } from './revoke.ts';
 
@@ -10,6 +12,12 @@ export interface ConnectionSelector {
   readonly grantId?: string | undefined;
   readonly clientId?: string | undefined;
 }
+
+const THEIRS = `
+  SELECT g.id, g.client_id AS "clientId", g.resource_id AS "resourceId"
+  FROM grants g JOIN clients c ON c.id = g.client_id
+  WHERE g.user_id = $1 AND ${notEnded('c')} AND ($2::text IS NULL OR g.id = $2)
+    AND ($3::text IS NULL OR g.client_id = $3)`;
 
 /**
  * Ends connections in the name of their owner, and forgets what was remembered of their consent: whoever
@@ -24,15 +32,12 @@ export async function endConnections(
   origin: Origin,
 ): Promise<number> {
   return prisma.$transaction(async (tx) => {
-    const theirs = await tx.grant.findMany({
-      where: {
-        userId,
-        ...(await notEnded(tx)),
-        ...(grantId === undefined ? {} : { id: grantId }),
-        ...(clientId === undefined ? {} : { clientId }),
-      },
-      select: { id: true, clientId: true, resourceId: true },
-    });
+    const theirs = await tx.$queryRawUnsafe<{ id: string; clientId: string; resourceId: string }[]>(
+      THEIRS,
+      userId,
+      grantId ?? null,
+      clientId ?? null,
+    );
     if (theirs.length === 0) throw new NotFound('there is no such connection');
 
     const ended = await revokeGrantsOf(
@@ -51,22 +56,28 @@ export async function endConnections(
   });
 }
 
-/** Milliseconds; a client may have very many grants. */
-const TIMEOUT = 30_000;
-
 /**
- * Ends every connection of a client in the name of an administrator, and forgets what anybody's consent
- * to it was remembered of. The client stays registered. Answers how many ended.
+ * Ends every connection of a client in the name of an administrator, at once, and forgets what anybody's
+ * consent to it was remembered of. The client stays registered. Answers how many ended, as far as `COUNTED`.
  */
 export async function endConnectionsOfClient(
   prisma: PrismaClient,
-  clientId: string,
+  client: { readonly id: string; readonly tenantId: string },
   origin: Origin,
 ): Promise<number> {
-  const end = async (tx: Prisma.TransactionClient) => {
-    const ended = await revokeGrantsOf(tx, { clientId }, 'ended_by_administrator', origin);
-    await tx.consent.deleteMany({ where: { clientId } });
+  return prisma.$transaction(async (tx) => {
+    const ended = await cutOffClient(tx, client.id, 'ended_by_administrator', origin);
+    await recordAudit(
+      tx,
+      {
+        event: 'client.grants_revoked',
+        outcome: 'success',
+        tenant: client.tenantId,
+        client: client.id,
+        detail: { grants_revoked: ended },
+      },
+      origin,
+    );
     return ended;
-  };
-  return prisma.$transaction(end, { timeout: TIMEOUT });
+  });
 }

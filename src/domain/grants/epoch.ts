@@ -1,11 +1,11 @@
 import type { PoolClient } from 'pg';
 
 import { patiently } from '../../platform/database/index.ts';
-import { NOT_ENDED } from './living.ts';
+import { notEnded } from './living.ts';
 
 const LIVING = `
-  SELECT count(*)::int AS living FROM grants g
-  WHERE ${NOT_ENDED} AND g.activated_at IS NOT NULL AND g.expires_at > now()`;
+  SELECT count(*)::int AS living FROM grants g JOIN clients c ON c.id = g.client_id
+  WHERE ${notEnded('c')} AND g.activated_at IS NOT NULL AND g.expires_at > now()`;
 
 const FORGET = ['DELETE FROM consents', 'DELETE FROM interactions'];
 

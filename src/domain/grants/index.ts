@@ -8,6 +8,7 @@
  *                                    rotateRefreshToken ──▶ generation n + 1
  *                                               │
  *                         revokeGrant, revokeGrantsOf ──▶ the end of it
+ *                            … of a client ──▶ the end of all that it has: settleCutoffs writes it down
  *                                     raiseGrantEpoch ──▶ the end of all
  *
  * Each completed authorization makes its own grant with one refresh family, so that one connection
@@ -20,6 +21,7 @@
  */
 
 export { type ConsentKey, rememberConsent, rememberedScopes } from './consent.ts';
+export { COUNTED, settleCutoffs } from './cutoff.ts';
 export { type ConnectionSelector, endConnections, endConnectionsOfClient } from './end-connections.ts';
 export { raiseGrantEpoch } from './epoch.ts';
 export { issueGrant, type NewGrant } from './issue.ts';
@@ -36,6 +38,7 @@ export {
   type PresentedRefreshToken,
 } from './presented.ts';
 export { type FirstRefreshToken, redeemCode, spendCode } from './redeem.ts';
-export { type GrantSelector, type RevocationReason, revokeGrant, revokeGrantsOf } from './revoke.ts';
+export type { RevocationReason } from './revocation-reason.ts';
+export { type GrantSelector, revokeGrant, revokeGrantsOf } from './revoke.ts';
 export { type DerivationSecret, replayRefreshToken, rotateRefreshToken, successorOf } from './rotate.ts';
 export { sweepGrants } from './sweep.ts';

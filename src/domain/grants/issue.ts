@@ -34,12 +34,13 @@ const ISSUE = `
   WITH asker AS MATERIALIZED (
     SELECT u.id FROM users u WHERE u.id = $3 AND u.disabled_at IS NULL FOR SHARE
   ), client AS MATERIALIZED (
-    SELECT c.id FROM clients c WHERE c.id = $4 AND c.removed_at IS NULL AND c.trust <> 'blocked' FOR KEY SHARE
+    SELECT c.id, c.grant_epoch FROM clients c
+    WHERE c.id = $4 AND c.removed_at IS NULL AND c.trust <> 'blocked' FOR KEY SHARE
   ), made AS (
     INSERT INTO grants (id, tenant_id, user_id, client_id, resource_id, scopes, oidc_scopes, redirect_uri,
-                        auth_time, acr, amr, network, expires_at, epoch)
+                        auth_time, acr, amr, network, expires_at, client_epoch, epoch)
     SELECT $1, $2, asker.id, c.id, r.id, $6::text[], $7::text[], $8, $9, $10, $11::text[], $12,
-           now() + make_interval(secs => $13), (SELECT grant_epoch FROM installation)
+           now() + make_interval(secs => $13), c.grant_epoch, (SELECT grant_epoch FROM installation)
     FROM asker, client c, resources r
     WHERE r.identifier = $5 AND r.tenant_id = $2 AND r.removed_at IS NULL
     RETURNING id, client_id

@@ -26,37 +26,35 @@ export interface Connection {
   readonly expiresAt: Date;
 }
 
+/** A scope that the resource offers no more is shown as it is called. */
+const LIST = `
+  SELECT g.id, g.user_id AS "userId", u.email AS "userEmail",
+    json_build_object('id', c.id, 'name', c.name, 'registration', c.registration, 'trust', c.trust) AS client,
+    json_build_object('identifier', r.identifier, 'name', r.name) AS resource,
+    ARRAY(SELECT json_build_object('scope', held.scope, 'description', COALESCE(s.description, held.scope),
+                                   'destructive', COALESCE(s.destructive, false))
+          FROM unnest(g.scopes) WITH ORDINALITY AS held (scope, place)
+          LEFT JOIN resource_scopes s ON s.resource_id = g.resource_id AND s.scope = held.scope
+          ORDER BY held.place) AS scopes,
+    EXISTS (SELECT 1 FROM refresh_tokens t WHERE t.grant_id = g.id) AS "staysConnected",
+    g.network, g.created_at AS since, g.last_used_at AS "lastUsedAt", g.expires_at AS "expiresAt"
+  FROM grants g
+  JOIN users u ON u.id = g.user_id JOIN clients c ON c.id = g.client_id JOIN resources r ON r.id = g.resource_id
+  WHERE ($1::text IS NULL OR g.user_id = $1) AND g.activated_at IS NOT NULL AND ${notEnded('c')}
+    AND g.expires_at > now()
+  ORDER BY g.created_at DESC`;
+
+type Row = Omit<Connection, 'network' | 'lastUsedAt'> & {
+  readonly network: string | null;
+  readonly lastUsedAt: Date | null;
+};
+
 /** Every living, activated grant, of one person or of all, newest first. */
 export async function listConnections(prisma: PrismaClient, userId?: string): Promise<readonly Connection[]> {
-  const rows = await prisma.grant.findMany({
-    where: {
-      ...(userId ? { userId } : {}),
-      activatedAt: { not: null },
-      ...(await notEnded(prisma)),
-      expiresAt: { gt: new Date() },
-    },
-    include: {
-      user: { select: { email: true } },
-      client: { select: { id: true, name: true, registration: true, trust: true } },
-      resource: { select: { identifier: true, name: true, scopes: true } },
-      _count: { select: { refreshTokens: true } },
-    },
-    orderBy: { createdAt: 'desc' },
-  });
+  const rows = await prisma.$queryRawUnsafe<Row[]>(LIST, userId ?? null);
   return rows.map((row) => ({
-    id: row.id,
-    userId: row.userId,
-    userEmail: row.user.email,
-    client: row.client,
-    resource: { identifier: row.resource.identifier, name: row.resource.name },
-    scopes: row.scopes.map((scope) => {
-      const known = row.resource.scopes.find((candidate) => candidate.scope === scope);
-      return { scope, description: known?.description ?? scope, destructive: known?.destructive ?? false };
-    }),
-    staysConnected: row._count.refreshTokens > 0,
+    ...row,
     network: row.network ?? undefined,
-    since: row.createdAt,
     lastUsedAt: row.lastUsedAt ?? undefined,
-    expiresAt: row.expiresAt,
   }));
 }

@@ -3,7 +3,7 @@ import type { Pool } from 'pg';
 import { hashSecret } from '../../kernel/ids.ts';
 import type { TrustLevel } from '../authority/index.ts';
 
-import { GRANT_ENDED } from './living.ts';
+import { notEnded } from './living.ts';
 
 /** What the token request names: a code or a refresh token, by value. */
 export interface Presentation {
@@ -38,7 +38,7 @@ export interface GrantFacts {
   readonly expiresAt: Date;
   /** Seconds since it was made, by the database's clock. */
   readonly age: number;
-  /** By itself, or with all others of its epoch. */
+  /** By itself, or with all others of its client or of the installation. */
   readonly revoked: boolean;
   /** Whether `expiresAt` has passed, by the database's clock. */
   readonly expired: boolean;
@@ -83,8 +83,6 @@ export interface ClientRow {
   readonly name: string;
   readonly auth_method: string;
   readonly secret_hash: Buffer | null;
-  /** Of the secret before a rotation, while it is accepted too. */
-  readonly previous_secret_hash: Buffer | null;
   readonly redirect_uris: string[];
   readonly grant_types: string[];
   readonly trust: string;
@@ -95,7 +93,7 @@ export interface ClientRow {
 const GRANT_COLUMNS = `
   g.id AS grant_id, g.tenant_id AS grant_tenant, g.user_id, g.client_id AS grant_client,
   g.scopes, g.oidc_scopes, g.auth_time, g.acr, g.amr, g.expires_at AS grant_expires_at,
-  ${GRANT_ENDED} AS grant_revoked, g.expires_at <= now() AS grant_expired, now() AS as_of,
+  (${notEnded('gc')}) IS NOT TRUE AS grant_revoked, g.expires_at <= now() AS grant_expired, now() AS as_of,
   EXTRACT(EPOCH FROM now() - g.created_at)::float8 AS grant_age,
   gc.trust AS grant_client_trust, gc.removed_at IS NULL AND gc.trust <> 'blocked' AS client_active,
   u.disabled_at IS NULL AS user_active,
@@ -113,13 +111,9 @@ const GRANT_JOINS = `
   LEFT JOIN users u ON u.id = g.user_id
   LEFT JOIN resources res ON res.id = g.resource_id`;
 
-/** Expiry is the database's word, here as everywhere. */
-const PREVIOUS_SECRET = 'CASE WHEN c.previous_secret_expires_at > now() THEN c.previous_secret_hash END';
-
 const CLIENT_COLUMNS = `
   c.id AS c_id, c.tenant_id AS c_tenant_id, c.registration AS c_registration, c.name AS c_name,
-  c.auth_method AS c_auth_method, c.secret_hash AS c_secret_hash, ${PREVIOUS_SECRET} AS c_previous_secret_hash,
-  c.redirect_uris AS c_redirect_uris,
+  c.auth_method AS c_auth_method, c.secret_hash AS c_secret_hash, c.redirect_uris AS c_redirect_uris,
   c.grant_types AS c_grant_types, c.trust AS c_trust, c.metadata AS c_metadata, c.removed_at AS c_removed_at`;
 
 const STATEMENTS = {
@@ -173,7 +167,6 @@ function clientOf(row: Record<string, unknown>): ClientRow {
     name: row['c_name'] as string,
     auth_method: row['c_auth_method'] as string,
     secret_hash: row['c_secret_hash'] as Buffer | null,
-    previous_secret_hash: row['c_previous_secret_hash'] as Buffer | null,
     redirect_uris: row['c_redirect_uris'] as string[],
     grant_types: row['c_grant_types'] as string[],
     trust: row['c_trust'] as string,

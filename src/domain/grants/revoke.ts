@@ -4,22 +4,14 @@ import type { Prisma } from '../../platform/database/generated/client.ts';
 import { runStatement } from '../../platform/database/index.ts';
 import { type AuditEntry, auditedStatement, auditInsert, recordAuditEach } from '../audit/index.ts';
 
-import { NOT_ENDED } from './living.ts';
-
-/** Why a grant ended; also the `reason` of its audit record. */
-export type RevocationReason =
-  | 'ended_by_user'
-  | 'ended_by_administrator'
-  | 'revoked_by_client'
-  | 'code_reused'
-  | 'refresh_reused'
-  | 'token_in_foreign_hands'
-  | 'user_disabled'
-  | 'client_removed';
+import { cutOffClient } from './cutoff.ts';
+import { notEnded } from './living.ts';
+import type { RevocationReason } from './revocation-reason.ts';
 
 const REVOKE = `
   WITH ended AS (
-    UPDATE grants g SET revoked_at = now(), revoked_reason = $2 WHERE g.id = $1 AND ${NOT_ENDED} RETURNING g.id
+    UPDATE grants g SET revoked_at = now(), revoked_reason = $2 FROM clients c
+    WHERE g.id = $1 AND c.id = g.client_id AND ${notEnded('c')} RETURNING g.id
   ), audited AS (${auditInsert(3, 'FROM ended')})
   SELECT id FROM ended`;
 
@@ -42,32 +34,34 @@ export async function revokeGrant(
   return rowCount === 1;
 }
 
-/** Whose grants are to end: all of a person, all of a client, or one client of one person. */
-export interface GrantSelector {
-  readonly userId?: string | undefined;
-  readonly clientId?: string | undefined;
-  readonly grantIds?: readonly string[] | undefined;
-}
+/** Which grants are to end: all of a client, or those of a person, these, or these if they are that person's. */
+export type GrantSelector =
+  | { readonly clientId: string }
+  | { readonly userId?: string; readonly grantIds?: readonly string[] };
 
 const REVOKE_MANY = `
-  UPDATE grants g SET revoked_at = now(), revoked_reason = $1
-  WHERE ${NOT_ENDED} AND ($2::text IS NULL OR g.user_id = $2) AND ($3::text IS NULL OR g.client_id = $3)
-    AND ($4::text[] IS NULL OR g.id = ANY ($4))
+  UPDATE grants g SET revoked_at = now(), revoked_reason = $1 FROM clients c
+  WHERE c.id = g.client_id AND ${notEnded('c')} AND ($2::text IS NULL OR g.user_id = $2)
+    AND ($3::text[] IS NULL OR g.id = ANY ($3))
   RETURNING g.id AS "grant", g.tenant_id AS tenant, g.user_id AS subject, g.client_id AS client`;
 
 /**
  * Ends every living grant that matches, inside the transaction of the act that ends them (a person
- * disabled, a client removed), with one record each, in one statement whatever their number. Answers
- * how many.
+ * disabled, a client removed), with one record each. Answers how many.
+ *
+ * A person has few, which end in one statement. A client may have a million: `cutOffClient` says how
+ * they end, and how far it counts.
  */
 export async function revokeGrantsOf(
   tx: Prisma.TransactionClient,
-  { userId, clientId, grantIds }: GrantSelector,
+  selector: GrantSelector,
   reason: RevocationReason,
   origin: Origin,
 ): Promise<number> {
-  if (!userId && !clientId && !grantIds) return 0;
-  const values = [reason, userId || null, clientId || null, grantIds ? [...grantIds] : null];
+  if ('clientId' in selector) return cutOffClient(tx, selector.clientId, reason, origin);
+  const { userId, grantIds } = selector;
+  if (!userId && !grantIds) return 0;
+  const values = [reason, userId || null, grantIds ? [...grantIds] : null];
   const entry = { event: 'grant.revoked', outcome: 'success', reason } as const;
   return recordAuditEach(tx, { text: REVOKE_MANY, values }, entry, origin);
 }

@@ -6,7 +6,7 @@ import { gzipSync } from 'node:zlib';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 
 import { listAudit } from '../../../src/domain/audit/index.ts';
-import { endConnections } from '../../../src/domain/grants/index.ts';
+import { endConnections, endConnectionsOfClient } from '../../../src/domain/grants/index.ts';
 import { createSealer, type Sealer } from '../../../src/platform/crypto/seal.ts';
 import { migrate } from '../../../src/platform/database/index.ts';
 import { MIGRATIONS_DIRECTORY, readMigrations } from '../../../src/platform/database/migrations.ts';
@@ -23,7 +23,7 @@ import {
 } from '../../support/backup.ts';
 import { createTestDatabase, silent } from '../../support/database.ts';
 import { addPerson, authorizeUrl, obtainCode, pkce, post } from '../../support/flow.ts';
-import { cause, startTestServer, type TestServer } from '../../support/server.ts';
+import { addTestClient, cause, startTestServer, type TestServer } from '../../support/server.ts';
 import { type Connected, connected, freshTokens, refresh } from '../../support/token-requests.ts';
 
 /** Rows of these end, or go, when an older state comes back; all others are as they were. */
@@ -50,6 +50,8 @@ beforeAll(async () => {
   const { accessToken } = await freshTokens(server, ada);
   await post(server, '/revoke', { client_id: ada.clientId, token: accessToken });
   await obtainCode(server, ada.agent, ada.clientId);
+  const compromised = await addTestClient(server);
+  await endConnectionsOfClient(prisma, { id: compromised.clientId, tenantId: 'ten_default' }, cause);
 
   const waiting = createAgent();
   await waiting.get(authorizeUrl(server, { client_id: ada.clientId, code_challenge: pkce().challenge }));

@@ -1,0 +1,130 @@
+import type { Origin } from '../../kernel/origin.ts';
+import type { Prisma, PrismaClient } from '../../platform/database/generated/client.ts';
+import { recordAuditEach } from '../audit/index.ts';
+
+import type { RevocationReason } from './revocation-reason.ts';
+
+type Tx = Prisma.TransactionClient;
+
+/** An act that ended every grant of a client. */
+interface Cutoff {
+  readonly clientId: string;
+  /** Of the client after it. */
+  readonly epoch: number;
+  readonly reason: RevocationReason;
+  readonly origin: Origin;
+}
+
+/** Grants that are written to in one transaction. */
+const BATCH = 1000;
+/** Batches in one round of housekeeping, so that it ends. */
+const MAX_BATCHES = 200;
+/** How far is counted what an act ended: the act must not wait for a count of millions. */
+export const COUNTED = 100_000;
+
+const RAISE = `
+  WITH raised AS (
+    UPDATE clients SET grant_epoch = grant_epoch + 1 WHERE id = $1 RETURNING id, grant_epoch, tenant_id
+  )
+  INSERT INTO client_cutoffs (client_id, epoch, tenant_id, reason, request_id, network)
+  SELECT id, grant_epoch, tenant_id, $2, $3, $4 FROM raised
+  RETURNING epoch`;
+
+/** The grants that the cutoff of client `$1` to epoch `$2` ended, and that do not say so yet. */
+const UNSETTLED = `
+  FROM grants g
+  WHERE g.client_id = $1 AND g.client_epoch = $2 - 1 AND g.revoked_at IS NULL
+    AND g.epoch = (SELECT grant_epoch FROM installation)`;
+
+const COUNT = `SELECT count(*)::int AS count FROM (SELECT 1 ${UNSETTLED} LIMIT ${COUNTED}) AS unsettled`;
+
+/**
+ * Ends every grant that a client has, inside the transaction of the act that ends them: from its commit on
+ * all of them are dead everywhere, however many, because the client's epoch was raised. The end is
+ * written into each one, with its record, at once for the first thousand and by housekeeping for the rest.
+ *
+ * Answers how many ended, as far as `COUNTED`.
+ */
+export async function cutOffClient(
+  tx: Tx,
+  clientId: string,
+  reason: RevocationReason,
+  origin: Origin,
+): Promise<number> {
+  const { requestId, network = null } = origin;
+  const raised = await tx.$queryRawUnsafe<{ epoch: number }[]>(RAISE, clientId, reason, requestId, network);
+  const epoch = raised[0]?.epoch;
+  if (epoch === undefined) return 0;
+  const { settled } = await settleBatch(tx, { clientId, epoch, reason, origin }, '');
+  const [rest] = await tx.$queryRawUnsafe<{ count: number }[]>(COUNT, clientId, epoch);
+  return Math.min(settled + (rest?.count ?? 0), COUNTED);
+}
+
+const NEXT = `
+  SELECT client_id, epoch, reason, request_id, network FROM client_cutoffs WHERE settled_at IS NULL
+  ORDER BY made_at, client_id, epoch LIMIT 1 FOR UPDATE SKIP LOCKED`;
+
+interface CutoffRow {
+  readonly client_id: string;
+  readonly epoch: number;
+  readonly reason: RevocationReason;
+  readonly request_id: string;
+  readonly network: string | null;
+}
+
+/**
+ * Goes on with writing into grants that their client's cutoff ended them, batch by batch, until all say so, the
+ * round is long enough, or `signal` tells it to stop. Any number of processes may do it at the same time.
+ * Answers how many grants it wrote to.
+ */
+export async function settleCutoffs(prisma: PrismaClient, signal?: AbortSignal): Promise<number> {
+  let total = 0;
+  let after = '';
+  for (let batch = 0; batch < MAX_BATCHES && !signal?.aborted; batch += 1) {
+    const done = await prisma.$transaction(async (tx) => {
+      const [row] = await tx.$queryRawUnsafe<CutoffRow[]>(NEXT);
+      if (!row) return undefined;
+      const origin = { requestId: row.request_id, ...(row.network === null ? {} : { network: row.network }) };
+      return settleBatch(
+        tx,
+        { clientId: row.client_id, epoch: row.epoch, reason: row.reason, origin },
+        after,
+      );
+    });
+    if (!done) break;
+    total += done.settled;
+    // What somebody else had locked, or what was behind, is found from the beginning.
+    if (done.settled === 0 && !done.complete && after === '') break;
+    after = done.last;
+  }
+  return total;
+}
+
+const TAKE = `
+  SELECT g.id ${UNSETTLED} AND g.id > $3 ORDER BY g.id LIMIT ${BATCH} FOR UPDATE OF g SKIP LOCKED`;
+
+const SETTLE = `
+  UPDATE grants g SET revoked_at = k.made_at, revoked_reason = k.reason FROM client_cutoffs k
+  WHERE k.client_id = $1 AND k.epoch = $2 AND g.id = ANY ($3::text[])
+  RETURNING g.id AS "grant", g.tenant_id AS tenant, g.user_id AS subject, g.client_id AS client`;
+
+const COMPLETE = `
+  UPDATE client_cutoffs SET settled_at = clock_timestamp()
+  WHERE client_id = $1 AND epoch = $2 AND NOT EXISTS (SELECT 1 ${UNSETTLED})`;
+
+/** Writes into the next grants, in the order of their ids, after the id `after`. Those that are locked are left for later. */
+async function settleBatch(
+  tx: Tx,
+  { clientId, epoch, reason, origin }: Cutoff,
+  after: string,
+): Promise<{ readonly settled: number; readonly complete: boolean; readonly last: string }> {
+  const taken = await tx.$queryRawUnsafe<{ id: string }[]>(TAKE, clientId, epoch, after);
+  const ids = taken.map(({ id }) => id);
+  if (ids.length > 0) {
+    const act = { text: SETTLE, values: [clientId, epoch, ids] };
+    await recordAuditEach(tx, act, { event: 'grant.revoked', outcome: 'success', reason }, origin);
+  }
+  const atEnd = ids.length < BATCH;
+  const complete = atEnd && (await tx.$executeRawUnsafe(COMPLETE, clientId, epoch)) === 1;
+  return { settled: ids.length, complete, last: complete ? '' : (ids.at(-1) ?? '') };
+}

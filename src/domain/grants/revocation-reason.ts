@@ -1,0 +1,10 @@
+/** Why a grant ended; also the `reason` of its audit record. */
+export type RevocationReason =
+  | 'ended_by_user'
+  | 'ended_by_administrator'
+  | 'revoked_by_client'
+  | 'code_reused'
+  | 'refresh_reused'
+  | 'token_in_foreign_hands'
+  | 'user_disabled'
+  | 'client_removed';

@@ -83,6 +83,8 @@ export interface ClientRow {
   readonly name: string;
   readonly auth_method: string;
   readonly secret_hash: Buffer | null;
+  /** Of the secret before a rotation, while it is accepted too. */
+  readonly previous_secret_hash: Buffer | null;
   readonly redirect_uris: string[];
   readonly grant_types: string[];
   readonly trust: string;
@@ -111,9 +113,13 @@ const GRANT_JOINS = `
   LEFT JOIN users u ON u.id = g.user_id
   LEFT JOIN resources res ON res.id = g.resource_id`;
 
+/** Expiry is the database's word, here as everywhere. */
+const PREVIOUS_SECRET = 'CASE WHEN c.previous_secret_expires_at > now() THEN c.previous_secret_hash END';
+
 const CLIENT_COLUMNS = `
   c.id AS c_id, c.tenant_id AS c_tenant_id, c.registration AS c_registration, c.name AS c_name,
-  c.auth_method AS c_auth_method, c.secret_hash AS c_secret_hash, c.redirect_uris AS c_redirect_uris,
+  c.auth_method AS c_auth_method, c.secret_hash AS c_secret_hash, ${PREVIOUS_SECRET} AS c_previous_secret_hash,
+  c.redirect_uris AS c_redirect_uris,
   c.grant_types AS c_grant_types, c.trust AS c_trust, c.metadata AS c_metadata, c.removed_at AS c_removed_at`;
 
 const STATEMENTS = {
@@ -167,6 +173,7 @@ function clientOf(row: Record<string, unknown>): ClientRow {
     name: row['c_name'] as string,
     auth_method: row['c_auth_method'] as string,
     secret_hash: row['c_secret_hash'] as Buffer | null,
+    previous_secret_hash: row['c_previous_secret_hash'] as Buffer | null,
     redirect_uris: row['c_redirect_uris'] as string[],
     grant_types: row['c_grant_types'] as string[],
     trust: row['c_trust'] as string,

@@ -1,8 +1,10 @@
 import type { KoaContextWithOIDC } from 'oidc-provider';
+import type { Pool } from 'pg';
 
 import { originOf, type Views } from '../platform/http/index.ts';
 
 import { reasonOf } from './reasons.ts';
+import { remediesFor } from './stale-client.ts';
 
 /** What the library would say outside. */
 interface Out {
@@ -45,7 +47,7 @@ const BY_ERROR: Readonly<Record<string, Words>> = {
     explanation:
       'The program that sent you here identified itself with a client ID that this server does not know, or no longer accepts.',
     advice:
-      'Remove the saved connection in that program and connect again. If it keeps happening, ask whoever runs this server to register the program.',
+      'Nothing is wrong with your account. Make the program forget the client ID that it has saved, and connect again. If it keeps happening, ask whoever runs this server to register the program.',
   },
   invalid_redirect_uri: {
     title: 'We will not send you on from here',
@@ -63,28 +65,54 @@ const OTHERWISE: Words = {
     'Go back to that program and start again. If it keeps happening, tell its makers what it says here.',
 };
 
+export interface ErrorDeps {
+  readonly views: Views;
+  readonly pool: Pool;
+  /** Where a client can register anew, if strangers can. */
+  readonly registrationEndpoint: string | undefined;
+}
+
+/** A client that was never registered, or is so no more. */
+const STALE: ReadonlySet<string> = new Set(['unknown_client', 'client_removed']);
+
 /**
  * Answers an error that must not be sent to a redirect URI: a page at the authorization endpoint,
  * OAuth JSON everywhere else, whatever the caller accepts (RFC 6749 §4.1.2.1, §5.2).
+ *
+ * One answer at the authorization endpoint is for programs too: some ask there, for JSON, whether the client
+ * ID that they have saved is still good, and register anew when it is not.
  */
 export async function renderProviderError(
-  views: Views,
+  { views, pool, registrationEndpoint }: ErrorDeps,
   ctx: KoaContextWithOIDC,
   out: Out,
   error: Error,
 ): Promise<void> {
-  const { route } = ctx.oidc;
+  const { route, params } = ctx.oidc;
   if (route !== 'authorization' && route !== 'resume') {
     ctx.type = 'json';
     ctx.body = out;
     return;
   }
-  const words = BY_REASON[reasonOf(error)] ?? BY_ERROR[out.error] ?? OTHERWISE;
+  const reason = reasonOf(error);
+  const stale = STALE.has(reason);
+  if (stale && ctx.accepts('html', 'json') === 'json') {
+    ctx.type = 'json';
+    ctx.body = {
+      error: out.error,
+      error_description: 'the client is not registered here, or not any more; register it anew',
+      ...(registrationEndpoint === undefined ? {} : { registration_endpoint: registrationEndpoint }),
+    };
+    return;
+  }
+  const words = BY_REASON[reason] ?? BY_ERROR[out.error] ?? OTHERWISE;
+  const asked = { clientId: params?.['client_id'], redirectUri: params?.['redirect_uri'] };
   await views.render(
     ctx,
     'error',
     {
       ...words,
+      ...(stale ? { remedies: await remediesFor(pool, asked) } : {}),
       requestId: originOf(ctx).requestId,
       code: [out.error, out.error_description].filter(Boolean).join(': '),
     },

@@ -80,6 +80,11 @@ function configurationOf(deps: ProviderDeps): Configuration {
   const { pathname } = new URL(config.issuer);
   const basePath = pathname === '/' ? '' : pathname;
   const secure = config.issuer.startsWith('https:');
+  const errorDeps = {
+    views,
+    pool: database.pool,
+    registrationEndpoint: config.dynamicRegistration === 'open' ? `${config.issuer}/register` : undefined,
+  };
   const documents = config.metadataDocuments === 'open';
 
   return {
@@ -138,7 +143,7 @@ function configurationOf(deps: ProviderDeps): Configuration {
     ttl: { Interaction: config.lifetimes.interaction, AuthorizationCode: config.lifetimes.code },
     findAccount: async (_ctx, accountId) => ({ accountId, claims: async () => ({ sub: accountId }) }),
     loadExistingGrant: createLoadGrant({ database, lifetimes: config.lifetimes }),
-    renderError: (ctx, out, error) => renderProviderError(views, ctx as KoaContextWithOIDC, out, error),
+    renderError: (ctx, out, error) => renderProviderError(errorDeps, ctx as KoaContextWithOIDC, out, error),
   } as Configuration;
 }
 

@@ -6,6 +6,10 @@ export interface ErrorPage {
   readonly advice: string;
   /** For whoever helps: it finds the line in the log. */
   readonly requestId: string;
+  /** How to do that, in each program that it may be. */
+  readonly remedies?:
+    | readonly { readonly program: string; readonly steps: string; readonly command?: string }[]
+    | undefined;
   /** The code that a developer searches for, for example `invalid_client`. */
   readonly code?: string | undefined;
 }

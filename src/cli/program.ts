@@ -4,11 +4,22 @@ import { version } from '../version.ts';
 
 import { auditList } from './audit-list.ts';
 import { backup } from './backup.ts';
+import { catalogueDisable } from './catalogue-disable.ts';
+import { catalogueEnable } from './catalogue-enable.ts';
+import { catalogueList } from './catalogue-list.ts';
 import type { Cli, Register } from './cli.ts';
 import { clientAdd } from './client-add.ts';
+import { clientAllow } from './client-allow.ts';
+import { clientApprove } from './client-approve.ts';
+import { clientDisallow } from './client-disallow.ts';
 import { clientList } from './client-list.ts';
+import { clientReject } from './client-reject.ts';
 import { clientRemove } from './client-remove.ts';
+import { clientRequests } from './client-requests.ts';
 import { clientRevokeAll } from './client-revoke-all.ts';
+import { clientRules } from './client-rules.ts';
+import { clientTrust } from './client-trust.ts';
+import { doctor } from './doctor.ts';
 import { grantList } from './grant-list.ts';
 import { grantRevoke } from './grant-revoke.ts';
 import { grantRevokeAll } from './grant-revoke-all.ts';
@@ -31,7 +42,28 @@ import { userList } from './user-list.ts';
 
 const GROUPS: readonly (readonly [name: string, summary: string, commands: readonly Register[]])[] = [
   ['user', 'people who sign in', [userAdd, userList, userDisable, userEnable]],
-  ['client', 'programs that connect', [clientAdd, clientList, clientRemove, clientRevokeAll]],
+  [
+    'client',
+    'programs that connect',
+    [
+      clientAdd,
+      clientList,
+      clientTrust,
+      clientAllow,
+      clientDisallow,
+      clientRules,
+      clientRequests,
+      clientApprove,
+      clientReject,
+      clientRemove,
+      clientRevokeAll,
+    ],
+  ],
+  [
+    'client catalogue',
+    'well-known MCP clients, switched on by name',
+    [catalogueList, catalogueEnable, catalogueDisable],
+  ],
   [
     'client registration-token',
     'what lets programs register themselves',

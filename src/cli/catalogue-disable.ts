@@ -1,0 +1,25 @@
+import { disableCatalogued } from '../domain/admission/index.ts';
+import { revokeGrantsOf } from '../domain/grants/index.ts';
+
+import type { Register } from './cli.ts';
+
+/** `client catalogue disable`: switches a well-known client off. */
+export const catalogueDisable: Register = (catalogue, cli) => {
+  catalogue
+    .command('disable')
+    .summary('let a well-known client in no more')
+    .description(
+      'Takes the rules of a well-known client away, or removes the client that was registered for it, with all of its grants.',
+    )
+    .argument('<name>', 'as gatehouse client catalogue list shows it')
+    .action((name: string) =>
+      cli.withStore(async ({ database, origin }) => {
+        const deps = { prisma: database.prisma, revokeGrantsOf };
+        const { entry, grantsRevoked } = await disableCatalogued(deps, name, {}, origin);
+        return {
+          json: { name: entry.name, enabled: false, grants_revoked: grantsRevoked },
+          text: `${entry.title} is not let in any more.${grantsRevoked > 0 ? ` Grants revoked: ${grantsRevoked}.` : ''}`,
+        };
+      }),
+    );
+};

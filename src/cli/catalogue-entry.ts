@@ -1,0 +1,14 @@
+import type { CatalogueEntry } from '../domain/admission/index.ts';
+
+/** An entry of the catalogue as JSON. */
+export function describeEntry(entry: CatalogueEntry) {
+  const { name, title, maker, by } = entry;
+  return {
+    name,
+    title,
+    maker,
+    by: by.replace(' ', '_'),
+    ...(entry.by === 'document' ? { documents: entry.documents } : {}),
+    ...(entry.by === 'preregistration' ? { redirect_uris: entry.redirectUris } : {}),
+  };
+}

@@ -1,0 +1,21 @@
+import { removeRule } from '../domain/admission/index.ts';
+
+import type { Register } from './cli.ts';
+import { printable } from './output.ts';
+
+/** `client disallow`: takes a rule away. */
+export const clientDisallow: Register = (clients, cli) => {
+  clients
+    .command('disallow')
+    .summary('take a rule of client allow away')
+    .description(
+      'Takes a rule away. What it let in is judged by the other rules and by GATEHOUSE_METADATA_DOCUMENTS from now on, connections too. To keep a client out in every mode: gatehouse client allow <url> --trust blocked.',
+    )
+    .argument('<pattern>', 'as gatehouse client rules shows it')
+    .action((pattern: string) =>
+      cli.withStore(async ({ database, origin }) => {
+        await removeRule(database.prisma, { pattern }, origin);
+        return { json: { pattern }, text: `No rule speaks of ${printable(pattern)} any more.` };
+      }),
+    );
+};

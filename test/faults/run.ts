@@ -1,11 +1,13 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
+import { settleCutoffs } from '../../src/domain/grants/index.ts';
+
 import { check, type Violation } from './checker/index.ts';
 import { FAULTS, type Fault } from './faults.ts';
 import { type Act, createHistory, type History } from './history.ts';
 import { createRandom, type Random } from './random.ts';
 import { readStore } from './store.ts';
-import { administrate } from './workload/administrator.ts';
+import { administrate, persistently } from './workload/administrator.ts';
 import { startProgram } from './workload/program.ts';
 import { type Scene, takeSeats } from './workload/scene.ts';
 import { type Shape, startWorld, type World } from './world/world.ts';
@@ -55,6 +57,8 @@ export async function run(options: RunOptions): Promise<Report> {
   try {
     const history = createHistory();
     const { faults, skipped } = await underLoad(world, history, random, options);
+    // What housekeeping would do in its next round: an end of a client's grants is written into each of them.
+    await persistently(() => settleCutoffs(world.server.database.prisma));
     const store = await readStore(world.directUrl);
     return {
       seed: options.seed,

@@ -19,7 +19,6 @@ import { clientRequests } from './client-requests.ts';
 import { clientRevokeAll } from './client-revoke-all.ts';
 import { clientRules } from './client-rules.ts';
 import { clientTrust } from './client-trust.ts';
-import { doctor } from './doctor.ts';
 import { grantList } from './grant-list.ts';
 import { grantRevoke } from './grant-revoke.ts';
 import { grantRevokeAll } from './grant-revoke-all.ts';

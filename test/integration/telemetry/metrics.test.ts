@@ -300,8 +300,8 @@ describe('a throttle', () => {
     try {
       for (let tries = 0; tries < 4; tries += 1) await refresh(strict, 'cli_nobody', 'nothing');
       const now = await scrape(strict);
-      expect(now.value('gatehouse_throttled_total', { limiter: 'refused-requests' })).toBe(1);
-      expect(now.value('gatehouse_http_requests_total', { route: '/token', status: '429' })).toBe(1);
+      expect(now.value('gatehouse_throttled_total', { limiter: 'refused-requests' })).toBe(2);
+      expect(now.value('gatehouse_http_requests_total', { route: '/token', status: '429' })).toBe(2);
     } finally {
       await strict.stop();
     }

@@ -11,6 +11,7 @@ import type { Installation } from './installation.ts';
 import type { Clock } from './kernel/clock.ts';
 import { cors, createOAuth, READABLE_BY_ALL } from './oauth/index.ts';
 import type { Database } from './platform/database/index.ts';
+import { createGuardedFetch, type Outbound } from './platform/fetch/index.ts';
 import {
   createAssets,
   createCookies,
@@ -45,6 +46,8 @@ export interface AppDeps {
   readonly draining: () => boolean;
   /** For what clients publish about themselves. */
   readonly fetch?: typeof globalThis.fetch;
+  /** The way to it; the network of this machine, unless said otherwise. */
+  readonly outbound?: Outbound;
 }
 
 const VIEWS = fileURLToPath(new URL('../views', import.meta.url));
@@ -68,6 +71,7 @@ export async function createApp(
 ): Promise<{ readonly listener: RequestListener; readonly internal: Koa }> {
   const { config, database, installation, throttle, telemetry, tracing, clock, log } = deps;
   const { fetch = globalThis.fetch } = deps;
+  const guardedFetch = createGuardedFetch(deps.outbound ? { outbound: deps.outbound } : {});
   const { issuer } = config;
   const { pathname } = new URL(issuer);
   const basePath = pathname === '/' ? '' : pathname;
@@ -117,6 +121,9 @@ export async function createApp(
       seconds: MINUTE,
     }),
     fetch: tracing ? (...args) => tracing.trace('fetch client document', () => fetch(...args)) : fetch,
+    guardedFetch: tracing
+      ? (...args) => tracing.trace('fetch client document', () => guardedFetch(...args))
+      : guardedFetch,
     documentAsked: telemetry.documentAsked,
   });
 

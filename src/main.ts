@@ -11,6 +11,7 @@ import { createInstallation, type Installation } from './installation.ts';
 import { systemClock } from './kernel/clock.ts';
 import { newId } from './kernel/ids.ts';
 import { type Database, migrate, openDatabase } from './platform/database/index.ts';
+import type { Outbound } from './platform/fetch/index.ts';
 import { createDrain, createHttpServer } from './platform/http/index.ts';
 import { createLogger, type Logger, openTracing } from './platform/observability/index.ts';
 import { openRedis } from './platform/redis/index.ts';
@@ -36,6 +37,8 @@ export interface RunningServer {
 export interface ServerOptions {
   /** For what clients publish about themselves. */
   readonly fetch?: typeof globalThis.fetch;
+  /** The way to it; the network of this machine, unless said otherwise. */
+  readonly outbound?: Outbound;
   /** One of several processes of one primary, which owns the embedded store and has the internal listener. */
   readonly worker?: boolean;
   /** Milliseconds that idle connections are kept when it stops, so that nobody finds one closed in the moment of using it. */

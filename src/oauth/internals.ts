@@ -10,6 +10,7 @@
 import type { Middleware } from 'koa';
 import compose from 'koa-compose';
 import type Provider from 'oidc-provider';
+import type { KoaContextWithOIDC } from 'oidc-provider';
 // @ts-expect-error The library has no types for its internals.
 import als from 'oidc-provider/lib/helpers/als.js';
 // @ts-expect-error The library has no types for its internals.
@@ -47,4 +48,23 @@ export function authenticatedEndpoint(
     ...clientAuth,
     (ctx, next) => rejectDupes({}, ctx, next),
   ] as Middleware[]);
+}
+
+/** The part of a client's key store that is the same in every version that we know. */
+interface KeyStore {
+  clear(): void;
+  add(key: object): void;
+  /** Seconds since the epoch; until then it fetches nothing. */
+  freshUntil?: number;
+}
+
+/** Gives a client the keys that its assertions are verified with, in place of what it publishes. */
+export function setClientKeys(
+  client: NonNullable<KoaContextWithOIDC['oidc']['client']>,
+  keys: readonly object[],
+): void {
+  const { asymmetricKeyStore: store } = client as unknown as { readonly asymmetricKeyStore: KeyStore };
+  store.freshUntil = Number.POSITIVE_INFINITY;
+  store.clear();
+  for (const key of keys) store.add(key);
 }

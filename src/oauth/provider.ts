@@ -6,6 +6,7 @@ import type { Config } from '../config/config.ts';
 import { ASSERTION_ALGORITHMS, clientSecretMatches, redirectUriMatches } from '../domain/clients/index.ts';
 import type { Sealer } from '../platform/crypto/seal.ts';
 import type { Database } from '../platform/database/index.ts';
+import type { GuardedFetch } from '../platform/fetch/index.ts';
 import type { Cookies, Views } from '../platform/http/index.ts';
 
 import { createAdapters } from './adapter/index.ts';
@@ -13,6 +14,8 @@ import { secretHashesOf } from './adapter/secret-hashes.ts';
 import { checkAuthorizationRequest } from './authorization-request.ts';
 import { ASSERTION_SKEW, checkAssertion } from './client-assertion.ts';
 import { type DocumentOutcome, fetchClientDocument, isDocumentUrl, MAX_DOCUMENT } from './client-document.ts';
+import { createKeySets } from './client-keys/key-sets.ts';
+import { provideKeys } from './client-keys/provide-keys.ts';
 import { createInteractionPolicy } from './configuration/policy.ts';
 import { resourceIndicators } from './configuration/resources.ts';
 import { type CurrentSession, deriveSessions } from './configuration/session.ts';
@@ -34,6 +37,8 @@ export interface ProviderDeps {
   readonly grants: GrantDeps;
   /** For client metadata documents. */
   readonly fetch: typeof globalThis.fetch;
+  /** For what else clients publish: their keys. */
+  readonly guardedFetch: GuardedFetch;
   /** Is told how each of them was had. */
   readonly documentAsked: (outcome: DocumentOutcome) => void;
 }
@@ -52,7 +57,7 @@ export function createProvider(deps: ProviderDeps): Provider {
   provider.Client.prototype.redirectUriAllowed = function redirectUriAllowed(requested: string) {
     return (this.redirectUris ?? []).some((registered) => redirectUriMatches(registered, requested));
   };
-  // What we hold of a secret is its hash; equality of hashes of 256 random bits tells nothing by its timing.
+  // What we hold of a secret is its hash, and for a while that of the one before.
   provider.Client.prototype.compareClientSecret = async function compareClientSecret(presented: string) {
     const matches = secretHashesOf(this.clientSecret).map((hash) => clientSecretMatches(hash, presented));
     return matches.includes(true);
@@ -68,6 +73,10 @@ export function createProvider(deps: ProviderDeps): Provider {
       throw new errors.UnauthorizedClient('this grant type is not of this client');
     return allowed;
   };
+  provideKeys(
+    provider,
+    createKeySets({ pool: deps.database.pool, fetch: deps.guardedFetch, asked: deps.documentAsked }),
+  );
   deriveSessions(provider, deps.currentSession);
   provider.registerGrantType('authorization_code', authorizationCodeGrant(grants), CODE_PARAMETERS, []);
   provider.registerGrantType('refresh_token', refreshTokenGrant(grants), REFRESH_PARAMETERS, []);

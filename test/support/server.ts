@@ -6,6 +6,7 @@ import { addResource } from '../../src/domain/resources/index.ts';
 import type { Installation } from '../../src/installation.ts';
 import { startServer } from '../../src/main.ts';
 import type { Database } from '../../src/platform/database/index.ts';
+import type { Outbound } from '../../src/platform/fetch/index.ts';
 
 import { createTestDatabase } from './database.ts';
 import { freePort } from './free-port.ts';
@@ -37,6 +38,8 @@ export async function startTestServer(
   options: {
     /** Answers for the web where clients publish their metadata documents. */
     readonly fetch?: typeof globalThis.fetch;
+    /** The way to the web, for example to that of `startTestWeb`. */
+    readonly outbound?: Outbound;
     /** Path of the issuer, for example `/t1`. */
     readonly path?: string;
   } = {},
@@ -55,7 +58,8 @@ export async function startTestServer(
     ...env,
   };
   const config = loadConfig(environment);
-  const server = await startServer(config, options.fetch ? { fetch: options.fetch } : {});
+  const { fetch, outbound } = options;
+  const server = await startServer(config, { ...(fetch && { fetch }), ...(outbound && { outbound }) });
   await addFixtures(server.database);
   return {
     issuer: config.issuer,

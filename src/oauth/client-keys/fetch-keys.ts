@@ -3,6 +3,8 @@ import type { Fetched, GuardedFetch } from '../../platform/fetch/index.ts';
 
 /** Bytes of a key set; a hundred RSA keys without certificates have as many. */
 const MAX_BYTES = 64 * 1024;
+/** Milliseconds; a request of the client waits for it. */
+const TIMEOUT = 3_000;
 /** Seconds for which a set is fresh that says nothing of it, and whatever it says. */
 const LIFETIME = { unsaid: 300, min: 60, max: 3600 };
 
@@ -21,6 +23,7 @@ export async function fetchKeys(fetch: GuardedFetch, url: string): Promise<Fetch
   const fetched = await fetch(url, {
     accept: ['application/json', 'application/*+json'],
     maxBytes: MAX_BYTES,
+    timeoutMs: TIMEOUT,
   });
   if (fetched.status !== 200) throw new Error(`status_${fetched.status}`);
   const read = readPublishedKeys(parse(fetched.body));

@@ -30,7 +30,7 @@ export type KeySets = (url: string, wanted: WantedKey) => Promise<FoundKeys>;
 const COOLDOWN = 10;
 /** Seconds for which keys that are no longer fresh stand in while their publisher cannot be reached. */
 const STALE = 3600;
-/** Milliseconds in which the shared copy is not looked at again. */
+/** Milliseconds after a look in vain at the shared copy in which it is not looked at again. */
 const PAUSE = 250;
 /** Milliseconds between two looks at a fetch of another process, and how many there are. */
 const LOOK = { every: 100, times: 60 };
@@ -41,7 +41,8 @@ const MAX_REMEMBERED = 500;
 interface Remembered {
   readonly keys: readonly PublicKey[];
   readonly freshUntil: number;
-  readonly lookedAt: number;
+  /** When the shared copy was last looked at in vain: it was not fresh, or without the wanted key. */
+  readonly missedAt: number;
 }
 
 /**
@@ -57,10 +58,14 @@ export function createKeySets({
   pool,
   fetch,
   now = () => performance.now(),
+  asked = () => undefined,
 }: {
   readonly pool: Pool;
   readonly fetch: GuardedFetch;
+  /** Milliseconds on a clock that never goes back. */
   readonly now?: () => number;
+  /** Is told how each set was had that this process set out to fetch. */
+  readonly asked?: (outcome: 'fetched' | 'stale' | 'failed') => void;
 }): KeySets {
   const memory = new LRUCache<string, Remembered>({ max: MAX_REMEMBERED });
   const renewals = new Map<string, Promise<FoundKeys>>();
@@ -73,29 +78,33 @@ export function createKeySets({
     return renewal;
   };
 
-  function isEnough({ keys, freshUntil, lookedAt }: Remembered, wanted: WantedKey): boolean {
-    return now() < lookedAt + PAUSE || (now() < freshUntil && has(keys, wanted));
+  function isEnough({ keys, freshUntil, missedAt }: Remembered, wanted: WantedKey): boolean {
+    return now() < missedAt + PAUSE || (now() < freshUntil && has(keys, wanted));
   }
 
   async function renew(url: string, wanted: WantedKey): Promise<FoundKeys> {
     const shared = await readKeySet(pool, url);
-    if (shared?.keys && shared.freshFor > 0 && has(shared.keys, wanted)) return remember(url, shared);
+    if (shared?.keys && shared.freshFor > 0 && has(shared.keys, wanted)) return remember(url, wanted, shared);
     if (await claimFetch(pool, url, COOLDOWN)) {
-      await renewShared(url);
-      return remember(url, await readKeySet(pool, url));
+      const fetched = await renewShared(url);
+      const found = remember(url, wanted, await readKeySet(pool, url));
+      asked(fetched ? 'fetched' : found.ok ? 'stale' : 'failed');
+      return found;
     }
-    return remember(url, await settled(url, wanted));
+    return remember(url, wanted, await settled(url, wanted));
   }
 
-  async function renewShared(url: string): Promise<void> {
+  /** Answers whether there was something to keep. */
+  async function renewShared(url: string): Promise<boolean> {
     let fetched: Awaited<ReturnType<typeof fetchKeys>>;
     try {
       fetched = await fetchKeys(fetch, url);
     } catch (error) {
       await noteFailure(pool, url, whyOf(error));
-      return;
+      return false;
     }
     await keepKeySet(pool, url, fetched);
+    return true;
   }
 
   /** The shared copy, once nobody is fetching who could bring what is missing in it. */
@@ -108,13 +117,18 @@ export function createKeySets({
     }
   }
 
-  function remember(url: string, shared: StoredKeySet | undefined): FoundKeys {
+  function remember(url: string, wanted: WantedKey, shared: StoredKeySet | undefined): FoundKeys {
     if (!shared?.keys || shared.freshFor <= -STALE) {
       memory.delete(url);
       return { ok: false, why: shared?.failure ?? 'not fetched yet' };
     }
     const { keys, freshFor } = shared;
-    memory.set(url, { keys, freshUntil: now() + freshFor * 1000, lookedAt: now() });
+    const missed = freshFor <= 0 || !has(keys, wanted);
+    memory.set(url, {
+      keys,
+      freshUntil: now() + freshFor * 1000,
+      missedAt: missed ? now() : Number.NEGATIVE_INFINITY,
+    });
     return { ok: true, keys };
   }
 }

@@ -75,12 +75,3 @@ const FAIL = 'UPDATE client_key_sets SET settled_at = now(), failure = $2 WHERE 
 export async function noteFailure(pool: Pool, url: string, failure: string): Promise<void> {
   await pool.query({ name: 'key-set-fail', text: FAIL, values: [url, failure] });
 }
-
-const SWEEP = `
-  DELETE FROM client_key_sets WHERE url IN (
-    SELECT url FROM client_key_sets WHERE attempted_at < now() - interval '1 day' LIMIT 1000)`;
-
-/** Deletes the copies that nobody asked for in a day; answers how many. */
-export async function sweepKeySets(pool: Pool): Promise<number> {
-  return (await pool.query(SWEEP)).rowCount ?? 0;
-}

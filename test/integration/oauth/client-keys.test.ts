@@ -1,0 +1,379 @@
+import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { type IncomingMessage, request } from 'node:http';
+import { exportJWK, generateKeyPair, SignJWT } from 'jose';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { loadConfig } from '../../../src/config/load.ts';
+import { startServer } from '../../../src/main.ts';
+import { obtainCode, post, type TokenResponse } from '../../support/flow.ts';
+import { addTestClient, startTestServer, type TestServer } from '../../support/server.ts';
+import { type Connected, connected, recordsOf, tokensOf } from '../../support/token-requests.ts';
+import { startTestWeb, type TestWeb } from '../../support/web.ts';
+
+const JWT_BEARER = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer';
+const json = { 'content-type': 'application/json' };
+
+let web: TestWeb;
+let server: TestServer;
+let ada: Connected;
+
+beforeAll(async () => {
+  web = await startTestWeb();
+  server = await startTestServer({}, { outbound: web.outbound });
+  ada = await connected(server);
+});
+
+afterAll(async () => {
+  await server.stop();
+  await web.stop();
+});
+
+type PrivateKey = Awaited<ReturnType<typeof generateKeyPair>>['privateKey'];
+
+interface Key {
+  readonly kid: string;
+  readonly privateKey: PrivateKey;
+  readonly jwk: Readonly<Record<string, unknown>>;
+}
+
+async function newKey(alg = 'RS256'): Promise<Key> {
+  const kid = randomUUID();
+  const { privateKey, publicKey } = await generateKeyPair(alg, { extractable: true });
+  return { kid, privateKey, jwk: { ...(await exportJWK(publicKey)), alg, kid, use: 'sig' } };
+}
+
+let sites = 0;
+
+/** A client that publishes these keys, at a host of its own; `set` is what stands there from the next fetch on. */
+async function publisher(...keys: readonly Key[]) {
+  sites += 1;
+  const url = `https://keys${sites}.example/oauth/jwks.json`;
+  let answer = (): Response => Response.json({ keys: keys.map(({ jwk }) => jwk) });
+  web.publish(url, () => answer());
+  const { clientId } = await addTestClient(server, { authMethod: 'private_key_jwt', jwksUri: url });
+  return {
+    url,
+    clientId,
+    fetches: () => web.asked.filter((asked) => asked.url === url).length,
+    set(next: () => Response) {
+      answer = next;
+    },
+    publish(...now: readonly Key[]) {
+      answer = () => Response.json({ keys: now.map(({ jwk }) => jwk) });
+    },
+  };
+}
+
+async function assertion(clientId: string, { kid, privateKey }: Key, alg = 'RS256') {
+  const jwt = await new SignJWT({ jti: randomUUID() })
+    .setProtectedHeader({ alg, kid })
+    .setIssuer(clientId)
+    .setSubject(clientId)
+    .setAudience(`${server.issuer}/token`)
+    .setIssuedAt()
+    .setExpirationTime('5m')
+    .sign(privateKey);
+  return { client_assertion_type: JWT_BEARER, client_assertion: jwt };
+}
+
+const nothing = { grant_type: 'refresh_token', refresh_token: 'unknown' };
+const letIn = { status: 400, body: { error: 'invalid_grant' } };
+
+async function authenticate(
+  clientId: string,
+  key: Key,
+  target: Pick<TestServer, 'issuer'> = server,
+): Promise<TokenResponse> {
+  return post(target, '/token', { ...nothing, ...(await assertion(clientId, key)) });
+}
+
+async function expectRefused(response: TokenResponse, reason: string, why?: RegExp): Promise<void> {
+  expect(response).toMatchObject({ status: 401, body: { error: 'invalid_client' } });
+  const records = await recordsOf(server, response);
+  expect(records).toHaveLength(1);
+  expect(records[0]).toMatchObject({ event: 'client.authentication_failed', outcome: 'refused', reason });
+  if (why) expect(JSON.stringify(records[0]?.detail)).toMatch(why);
+}
+
+/** Moves what is remembered of a URL into the past, in the database. */
+async function age(url: string, seconds: number): Promise<void> {
+  await server.database.pool.query(
+    `UPDATE client_key_sets SET attempted_at = attempted_at - make_interval(secs => $2),
+       settled_at = settled_at - make_interval(secs => $2), fetched_at = fetched_at - make_interval(secs => $2),
+       fresh_until = fresh_until - make_interval(secs => $2) WHERE url = $1`,
+    [url, seconds],
+  );
+}
+
+/** A second process of the installation, which remembers nothing. */
+async function anotherProcess() {
+  const port = Number(new URL(server.issuer).port);
+  const config = loadConfig({ ...server.environment, GATEHOUSE_LISTEN: '127.0.0.1:0' });
+  const running = await startServer(config, { outbound: web.outbound });
+  return {
+    /** Its answers to requests for the one issuer. */
+    async post(path: string, params: Readonly<Record<string, string>>): Promise<number> {
+      const outgoing = request({
+        host: '127.0.0.1',
+        port: running.address.port,
+        method: 'POST',
+        path,
+        headers: { host: `localhost:${port}`, 'content-type': 'application/x-www-form-urlencoded' },
+      });
+      outgoing.end(new URLSearchParams(params).toString());
+      const [incoming] = (await once(outgoing, 'response')) as [IncomingMessage];
+      await incoming.toArray();
+      return incoming.statusCode ?? 0;
+    },
+    stop: () => running.stop(),
+  };
+}
+
+describe('a client that publishes its keys', () => {
+  it('MCP 43: gets tokens as ChatGPT does, with RS256, and is asked for its keys once', async () => {
+    const key = await newKey();
+    const { clientId, fetches } = await publisher(await newKey(), key);
+    let refreshToken = '';
+    for (let round = 0; round < 3; round += 1) {
+      const { code, verifier } = await obtainCode(server, ada.agent, clientId);
+      const first = await post(server, '/token', {
+        grant_type: 'authorization_code',
+        code,
+        code_verifier: verifier,
+        ...(await assertion(clientId, key)),
+      });
+      ({ refreshToken } = tokensOf(first));
+    }
+    const next = await post(server, '/token', {
+      grant_type: 'refresh_token',
+      refresh_token: refreshToken,
+      ...(await assertion(clientId, key)),
+    });
+    const { accessToken } = tokensOf(next);
+    const introspected = await post(server, '/introspect', {
+      token: accessToken,
+      ...(await assertion(clientId, key)),
+    });
+    expect(introspected.body).toMatchObject({ active: true, client_id: clientId });
+    const revoked = await post(server, '/revoke', {
+      token: accessToken,
+      ...(await assertion(clientId, key)),
+    });
+    expect(revoked.status).toBe(200);
+    expect(fetches()).toBe(1);
+  });
+
+  it('MCP 43: many requests at once make one fetch', async () => {
+    const key = await newKey();
+    const { clientId, fetches } = await publisher(key);
+    const answers = await Promise.all(Array.from({ length: 20 }, () => authenticate(clientId, key)));
+    for (const answer of answers) expect(answer).toMatchObject(letIn);
+    expect(fetches()).toBe(1);
+  });
+
+  it('MCP 43: another process is given what the first one fetched', async () => {
+    const key = await newKey();
+    const { clientId, fetches } = await publisher(key);
+    expect(await authenticate(clientId, key)).toMatchObject(letIn);
+    const other = await anotherProcess();
+    try {
+      expect(await other.post('/token', { ...nothing, ...(await assertion(clientId, key)) })).toBe(400);
+      expect(fetches()).toBe(1);
+    } finally {
+      await other.stop();
+    }
+  });
+
+  it('MCP 43: a new key is fetched when it is first used, and a withdrawn one is refused from then on', async () => {
+    const [first, second] = [await newKey(), await newKey()];
+    const site = await publisher(first);
+    expect(await authenticate(site.clientId, first)).toMatchObject(letIn);
+    site.publish(second);
+    await age(site.url, 11);
+    expect(await authenticate(site.clientId, second)).toMatchObject(letIn);
+    expect(site.fetches()).toBe(2);
+    await expectRefused(await authenticate(site.clientId, first), 'assertion_key');
+    expect(site.fetches()).toBe(2);
+  });
+
+  it('a withdrawn key is refused when the set is no longer fresh, without anybody using a new one', async () => {
+    const [first, second] = [await newKey(), await newKey()];
+    const site = await publisher(first);
+    site.set(() => Response.json({ keys: [first.jwk] }, { headers: { 'cache-control': 'max-age=1' } }));
+    expect(await authenticate(site.clientId, first)).toMatchObject(letIn);
+    site.publish(second);
+    await age(site.url, 61);
+    // Another process, which knows no more than the database does.
+    const other = await anotherProcess();
+    try {
+      const presented = await assertion(site.clientId, first);
+      expect(await other.post('/token', { ...nothing, ...presented })).toBe(401);
+      expect(site.fetches()).toBe(2);
+    } finally {
+      await other.stop();
+    }
+  });
+
+  it('G9: a flood of unknown keys causes one fetch per cooldown, in all processes together', async () => {
+    const key = await newKey();
+    const stranger = await newKey();
+    const site = await publisher(key);
+    expect(await authenticate(site.clientId, key)).toMatchObject(letIn);
+    await age(site.url, 11);
+    const other = await anotherProcess();
+    try {
+      const unknown = () => ({ ...stranger, kid: randomUUID() });
+      const flood = await Promise.all(
+        Array.from({ length: 30 }, async (_, index) => {
+          const params = { ...nothing, ...(await assertion(site.clientId, unknown())) };
+          return index % 2 ? other.post('/token', params) : (await post(server, '/token', params)).status;
+        }),
+      );
+      expect(new Set(flood)).toEqual(new Set([401]));
+      expect(site.fetches()).toBe(2);
+      expect(await authenticate(site.clientId, key)).toMatchObject(letIn);
+      await age(site.url, 11);
+      await expectRefused(await authenticate(site.clientId, unknown()), 'assertion_key');
+      expect(site.fetches()).toBeLessThanOrEqual(3);
+    } finally {
+      await other.stop();
+    }
+  });
+
+  it('of an outage of its publisher the client notices nothing, for an hour', async () => {
+    const key = await newKey();
+    const site = await publisher(key);
+    expect(await authenticate(site.clientId, key)).toMatchObject(letIn);
+    site.set(() => new Response('down', { status: 503 }));
+    const askAnother = async (times: number) => {
+      const other = await anotherProcess();
+      const answers: number[] = [];
+      for (let ask = 0; ask < times; ask += 1) {
+        answers.push(await other.post('/token', { ...nothing, ...(await assertion(site.clientId, key)) }));
+      }
+      await other.stop();
+      return answers;
+    };
+    await age(site.url, 600);
+    // In the cooldown after the fetch that fails nobody asks again.
+    expect(await askAnother(2)).toEqual([400, 400]);
+    expect(site.fetches()).toBe(2);
+    await age(site.url, 3_600);
+    expect(await askAnother(1)).toEqual([401]);
+    expect(site.fetches()).toBe(3);
+  });
+
+  it('that is not to be reached is refused, and let in as soon as it is', async () => {
+    const key = await newKey();
+    const site = await publisher(key);
+    site.set(() => new Response('down', { status: 503 }));
+    await expectRefused(await authenticate(site.clientId, key), 'client_keys', /"status_503"/);
+    await expectRefused(await authenticate(site.clientId, key), 'client_keys', /"status_503"/);
+    expect(site.fetches()).toBe(1);
+    site.publish(key);
+    await age(site.url, 11);
+    expect(await authenticate(site.clientId, key)).toMatchObject(letIn);
+  });
+});
+
+describe('a key set that is not to be believed', () => {
+  it('K4: a body without end is not read to its end', async () => {
+    const key = await newKey();
+    const site = await publisher(key);
+    let sent = 0;
+    const chunk = Buffer.alloc(64 * 1024, 0x20);
+    site.set(
+      () =>
+        new Response(
+          new ReadableStream({
+            pull(controller) {
+              sent += chunk.length;
+              if (sent > 1_000_000_000) controller.close();
+              else controller.enqueue(chunk);
+            },
+          }),
+          { headers: json },
+        ),
+    );
+    await expectRefused(await authenticate(site.clientId, key), 'client_keys');
+    expect(sent).toBeLessThan(20_000_000);
+  });
+
+  it('K4: a hundred thousand keys are not read, and neither are a hundred and one', async () => {
+    const key = await newKey('ES256');
+    for (const count of [100_000, 101]) {
+      const site = await publisher(key);
+      site.set(() => Response.json({ keys: Array.from({ length: count }, () => key.jwk) }));
+      const response = await post(server, '/token', {
+        ...nothing,
+        ...(await assertion(site.clientId, key, 'ES256')),
+      });
+      await expectRefused(response, 'client_keys');
+    }
+  });
+
+  it.each([
+    ['a private key', async (key: Key) => [key.jwk, await exportJWK(key.privateKey)], /private key/],
+    ['a shared secret', async (key: Key) => [key.jwk, { kty: 'oct', k: 'AA' }], /shared secret/],
+    ['nothing', async () => [], /no keys/],
+  ] as const)(
+    'K5: with %s it is no key set, and the good key in it verifies nothing',
+    async (_, keys, why) => {
+      const key = await newKey();
+      const site = await publisher(key);
+      const published = await keys(key);
+      site.set(() => Response.json({ keys: published }));
+      await expectRefused(await authenticate(site.clientId, key), 'client_keys', why);
+    },
+  );
+
+  it.each([
+    ['HTML', () => new Response('<p>', { headers: { 'content-type': 'text/html' } })],
+    ['half an object', () => new Response('{"keys":[', { headers: json })],
+    ['a redirect', () => new Response(null, { status: 302, headers: { location: 'https://keys.example/' } })],
+  ])('is refused as %s', async (_what, answer) => {
+    const key = await newKey();
+    const site = await publisher(key);
+    site.set(answer);
+    await expectRefused(await authenticate(site.clientId, key), 'client_keys');
+  });
+
+  it.each([
+    ['a private address', [{ address: '10.0.0.8', family: 4 }]],
+    ['the metadata of a cloud', [{ address: '169.254.169.254', family: 4 }]],
+    [
+      'loopback beside a public one',
+      [
+        { address: '93.184.215.14', family: 4 },
+        { address: '127.0.0.1', family: 4 },
+      ],
+    ],
+  ] as const)('L4: a jwks_uri that leads to %s is never connected to', async (_what, addresses) => {
+    const key = await newKey();
+    const { clientId, url, fetches } = await publisher(key);
+    web.name(new URL(url).hostname, () => addresses);
+    const before = web.dialled.length;
+    await expectRefused(await authenticate(clientId, key), 'client_keys', /"address_forbidden"/);
+    expect(web.dialled.slice(before)).toEqual([]);
+    expect(web.strays()).toBe(0);
+    expect(fetches()).toBe(0);
+  });
+
+  it('L4: for a client that presents no assertion, or none that a key could verify, nothing is fetched', async () => {
+    const key = await newKey();
+    const { clientId, fetches } = await publisher(key);
+    const { client_assertion } = await assertion(clientId, key);
+    const [, payload] = client_assertion.split('.');
+    const header = Buffer.from('{"alg":"none"}').toString('base64url');
+    await expectRefused(await post(server, '/token', { ...nothing, client_id: clientId }), 'method');
+    await expectRefused(
+      await post(server, '/token', {
+        ...nothing,
+        client_assertion_type: JWT_BEARER,
+        client_assertion: `${header}.${payload}.`,
+      }),
+      'assertion_algorithm',
+    );
+    expect(fetches()).toBe(0);
+  });
+});

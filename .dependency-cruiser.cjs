@@ -25,7 +25,7 @@ const DOMAIN_ARROWS = {
   keys: ['audit'],
   resources: ['audit'],
   sessions: ['audit', 'credentials', 'users'],
-  tokens: ['audit', 'grants'],
+  tokens: ['admission', 'audit', 'authority', 'grants'],
   users: ['audit', 'credentials', 'tenants'],
 };
 

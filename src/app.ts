@@ -99,6 +99,7 @@ export async function createApp(
       pool: database.pool,
       issuer,
       lifetimes: config.lifetimes,
+      documents: config.metadataDocuments,
       sign: installation.keys.sign,
       derivation: installation.secrets('refresh-derivation'),
     },

@@ -47,6 +47,7 @@ export interface Config {
   readonly databasePoolSize: number;
   readonly redisUrl: string | undefined;
   readonly trustedProxies: readonly string[];
+  /** What is done with clients that are named by the URL of a metadata document. */
   readonly metadataDocuments: 'off' | 'allowlist' | 'review' | 'open';
   readonly dynamicRegistration: 'off' | 'initial-access-token' | 'open';
   /** Resource identifier for requests that name none. */

@@ -79,7 +79,7 @@ export function createOAuth(deps: OAuthDeps): OAuth {
   const { pathname } = new URL(issuer);
   const basePath = pathname === '/' ? '' : pathname;
   const provider = createProvider(deps);
-  const own = { provider, pool, issuer, verify: keys.verify };
+  const own = { provider, pool, issuer, documents: config.metadataDocuments, verify: keys.verify };
 
   const routers: readonly Router[] = [
     interactionRoutes({

@@ -5,6 +5,7 @@ import { errors } from 'oidc-provider';
 import type { Pool } from 'pg';
 
 import type { Lifetimes } from '../config/config.ts';
+import type { DocumentMode } from '../domain/admission/index.ts';
 import { loadPresented } from '../domain/grants/index.ts';
 import { findResource } from '../domain/resources/index.ts';
 import { isAccessTokenBacked } from '../domain/tokens/index.ts';
@@ -19,6 +20,8 @@ interface Deps {
   readonly pool: Pool;
   readonly issuer: string;
   readonly lifetimes: Lifetimes;
+  /** What is done with clients that are named by a URL. */
+  readonly documents: DocumentMode;
   readonly verify: VerifyOwnToken;
 }
 
@@ -31,7 +34,7 @@ const INACTIVE = { active: false };
  * A resource may ask about tokens issued for itself, a client about its own; anybody else, and any
  * token that is not backed by a living grant at this moment, gets `active: false` and no reason.
  */
-export function introspectionRoutes({ provider, pool, issuer, lifetimes, verify }: Deps): Router {
+export function introspectionRoutes({ provider, pool, issuer, lifetimes, documents, verify }: Deps): Router {
   const router = new Router();
   const endpoint = authenticatedEndpoint(provider, {
     parameters: ['token', 'token_type_hint'],
@@ -49,18 +52,19 @@ export function introspectionRoutes({ provider, pool, issuer, lifetimes, verify 
 
   return router;
 
-  async function accessToken(ctx: KoaContextWithOIDC, caller: string, token: string) {
-    const claims = await verifyOwnToken(verify, issuer, token);
+  async function accessToken(ctx: KoaContextWithOIDC, caller: string, value: string) {
+    const claims = await verifyOwnToken(verify, issuer, value);
     if (!claims) return undefined;
     if (claims.client_id !== caller && !(await isResource(caller, claims.aud))) {
       return refused(ctx, caller, claims.grant_id);
     }
-    if (!(await isAccessTokenBacked(pool, { grantId: claims.grant_id, jti: claims.jti }))) return undefined;
+    const token = { grantId: claims.grant_id, jti: claims.jti };
+    if (!(await isAccessTokenBacked(pool, token, documents))) return undefined;
     return { active: true, token_type: 'Bearer', ...claims };
   }
 
   async function refreshToken(ctx: KoaContextWithOIDC, caller: string, value: string) {
-    const { presented } = await loadPresented(pool, caller, { kind: 'refresh_token', value });
+    const { presented } = await loadPresented(pool, caller, { kind: 'refresh_token', value }, documents);
     if (presented?.kind !== 'refresh_token') return undefined;
     const { grant } = presented;
     if (grant.clientId !== caller) return refused(ctx, caller, grant.id);

@@ -97,7 +97,12 @@ function configurationOf(deps: ProviderDeps): Configuration {
   const documents = config.metadataDocuments === 'open';
 
   return {
-    adapter: createAdapters({ pool: database.pool, sealer, codeLifetime: config.lifetimes.code }),
+    adapter: createAdapters({
+      pool: database.pool,
+      sealer,
+      codeLifetime: config.lifetimes.code,
+      documents: config.metadataDocuments,
+    }),
     jwks: { keys: [unusedKey()] },
     routes: { authorization: '/authorize', token: '/token' },
     responseTypes: ['code'],

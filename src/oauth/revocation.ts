@@ -4,6 +4,7 @@ import type { KoaContextWithOIDC } from 'oidc-provider';
 import { errors } from 'oidc-provider';
 import type { Pool } from 'pg';
 
+import type { DocumentMode } from '../domain/admission/index.ts';
 import { loadPresented, revokeGrant } from '../domain/grants/index.ts';
 import { revokeAccessToken } from '../domain/tokens/index.ts';
 import { originOf } from '../platform/http/index.ts';
@@ -17,6 +18,8 @@ interface Deps {
   readonly provider: Provider;
   readonly pool: Pool;
   readonly issuer: string;
+  /** What is done with clients that are named by a URL. */
+  readonly documents: DocumentMode;
   readonly verify: VerifyOwnToken;
 }
 
@@ -28,7 +31,7 @@ interface Deps {
  * for is already so; a token of somebody else is refused and nothing changes (§2.1). The answer
  * leaves after the commit, so a 200 is never a promise. `token_type_hint` is only a hint and is not needed.
  */
-export function revocationRoutes({ provider, pool, issuer, verify }: Deps): Router {
+export function revocationRoutes({ provider, pool, issuer, documents, verify }: Deps): Router {
   const router = new Router();
   const endpoint = authenticatedEndpoint(provider, {
     parameters: ['token', 'token_type_hint'],
@@ -70,7 +73,7 @@ export function revocationRoutes({ provider, pool, issuer, verify }: Deps): Rout
   }
 
   async function refreshToken(ctx: KoaContextWithOIDC, caller: string, value: string): Promise<void> {
-    const { presented } = await loadPresented(pool, caller, { kind: 'refresh_token', value });
+    const { presented } = await loadPresented(pool, caller, { kind: 'refresh_token', value }, documents);
     if (!presented) return;
     const { grant } = presented;
     if (grant.clientId !== caller) throw notYours(ctx, caller, grant.id);

@@ -42,5 +42,5 @@ export {
   sweepRequests,
 } from './requests.ts';
 export { listRules, type NewRule, type Rule, removeRule, type SetRule, setRule } from './rules.ts';
-export { admitDocument, type DocumentMode, standingOf, trustOf } from './standing.ts';
+export { admitDocument, type DocumentMode, notBlocked, standingOf, trustOf } from './standing.ts';
 export { type ChangedTrust, setTrust } from './trust.ts';

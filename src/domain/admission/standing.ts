@@ -35,6 +35,16 @@ export function standingOf(c: string, tenant: string): string {
     ELSE 'untrusted' END`;
 }
 
+/**
+ * Whether the client row `c` is not blocked, by itself or by a rule of the tenant. SQL, for statements that
+ * decide again what was decided before: it needs no mode, and of a rule that was only taken away the next
+ * request hears.
+ */
+export function notBlocked(c: string, tenant: string): string {
+  return `${c}.trust <> 'blocked'
+    AND (${c}.registration <> 'document' OR ${ruledTrust(`${c}.id`, tenant)} IS DISTINCT FROM 'blocked')`;
+}
+
 /** What the mode makes of the standing of a document: pure, and the only place that decides it. */
 export function admitDocument(mode: DocumentMode, ruled: TrustLevel | undefined): DocumentVerdict {
   if (mode === 'off') return { allowed: false, reason: 'client_documents_off' };

@@ -3,6 +3,7 @@ import type { Pool } from 'pg';
 import { hashSecret } from '../../kernel/ids.ts';
 import type { Origin } from '../../kernel/origin.ts';
 import { runStatement } from '../../platform/database/index.ts';
+import { notBlocked } from '../admission/index.ts';
 import { type AuditEntry, auditedStatement, auditInsert } from '../audit/index.ts';
 
 /** A completed authorization: the grant it makes and the code that will activate it. */
@@ -35,7 +36,7 @@ const ISSUE = `
     SELECT u.id FROM users u WHERE u.id = $3 AND u.disabled_at IS NULL FOR SHARE
   ), client AS MATERIALIZED (
     SELECT c.id, c.grant_epoch FROM clients c
-    WHERE c.id = $4 AND c.removed_at IS NULL AND c.trust <> 'blocked' FOR KEY SHARE
+    WHERE c.id = $4 AND c.removed_at IS NULL AND ${notBlocked('c', '$2')} FOR KEY SHARE
   ), made AS (
     INSERT INTO grants (id, tenant_id, user_id, client_id, resource_id, scopes, oidc_scopes, redirect_uri,
                         auth_time, acr, amr, network, expires_at, client_epoch, epoch)

@@ -1,5 +1,8 @@
 import type { PrismaClient } from '../../platform/database/generated/client.ts';
 
+import { standingOf } from '../admission/index.ts';
+import type { TrustLevel } from '../authority/index.ts';
+
 import { notEnded } from './living.ts';
 
 /** A living grant as its owner and an administrator see it. */
@@ -11,7 +14,8 @@ export interface Connection {
     readonly id: string;
     readonly name: string;
     readonly registration: string;
-    readonly trust: string;
+    /** How far the tenant of the grant trusts it. */
+    readonly trust: TrustLevel;
   };
   readonly resource: { readonly identifier: string; readonly name: string };
   readonly scopes: readonly {
@@ -29,7 +33,8 @@ export interface Connection {
 /** A scope that the resource offers no more is shown as it is called. */
 const LIST = `
   SELECT g.id, g.user_id AS "userId", u.email AS "userEmail",
-    json_build_object('id', c.id, 'name', c.name, 'registration', c.registration, 'trust', c.trust) AS client,
+    json_build_object('id', c.id, 'name', c.name, 'registration', c.registration,
+      'trust', COALESCE(${standingOf('c', 'g.tenant_id')}, 'untrusted')) AS client,
     json_build_object('identifier', r.identifier, 'name', r.name) AS resource,
     ARRAY(SELECT json_build_object('scope', held.scope, 'description', COALESCE(s.description, held.scope),
                                    'destructive', COALESCE(s.destructive, false))

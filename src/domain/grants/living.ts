@@ -1,3 +1,5 @@
+import { notBlocked } from '../admission/index.ts';
+
 /**
  * Nobody ended the grant `g`: neither by itself nor with all others that had been made, by raising the epoch
  * of its client, whose row is `client`, or of the installation. Expiry is another matter.
@@ -15,7 +17,7 @@ export const notEnded = (client: string) =>
 export const livingGrant = (n: number) => `
   FROM grants g
   JOIN users u ON u.id = g.user_id AND u.disabled_at IS NULL
-  JOIN clients c ON c.id = g.client_id AND c.removed_at IS NULL AND c.trust <> 'blocked'
+  JOIN clients c ON c.id = g.client_id AND c.removed_at IS NULL AND ${notBlocked('c', 'g.tenant_id')}
   JOIN resources r ON r.id = g.resource_id AND r.removed_at IS NULL
   WHERE g.id = $${n} AND ${notEnded('c')} AND g.expires_at > now()`;
 

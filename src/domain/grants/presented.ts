@@ -1,6 +1,7 @@
 import type { Pool } from 'pg';
 
 import { hashSecret } from '../../kernel/ids.ts';
+import { type DocumentMode, standingOf, trustOf } from '../admission/index.ts';
 import type { TrustLevel } from '../authority/index.ts';
 
 import { notEnded } from './living.ts';
@@ -17,8 +18,11 @@ export interface GrantFacts {
   readonly tenantId: string;
   readonly userId: string;
   readonly clientId: string;
+  /** How far the tenant of the grant trusts the client now. */
   readonly clientTrust: TrustLevel;
-  /** False once the client was removed or blocked. */
+  /** What its rules say of a client that is named by a URL; `undefined` when none speaks of it. */
+  readonly clientStanding: TrustLevel | undefined;
+  /** False once the client was removed or blocked, or is let in no more. */
   readonly clientActive: boolean;
   readonly userActive: boolean;
   readonly resource: string;
@@ -97,7 +101,8 @@ const GRANT_COLUMNS = `
   g.scopes, g.oidc_scopes, g.auth_time, g.acr, g.amr, g.expires_at AS grant_expires_at,
   (${notEnded('gc')}) IS NOT TRUE AS grant_revoked, g.expires_at <= now() AS grant_expired, now() AS as_of,
   EXTRACT(EPOCH FROM now() - g.created_at)::float8 AS grant_age,
-  gc.trust AS grant_client_trust, gc.removed_at IS NULL AND gc.trust <> 'blocked' AS client_active,
+  gc.registration AS grant_client_registration, ${standingOf('gc', 'g.tenant_id')} AS grant_client_standing,
+  gc.removed_at IS NULL AS client_known,
   u.disabled_at IS NULL AS user_active,
   res.identifier AS resource, res.removed_at IS NULL AS resource_active, res.admits_strangers,
   ARRAY(SELECT rs.scope FROM resource_scopes rs WHERE rs.resource_id = res.id ORDER BY rs.position) AS offered,
@@ -151,17 +156,21 @@ const STATEMENTS = {
  *
  * Nothing is decided here and nothing is locked: `redeemCode` and `rotateRefreshToken` check
  * again, under the lock of the grant, before anything is minted. Expiry is the database's word.
+ *
+ * @param documents what the installation does with clients that are named by a URL.
  */
 export async function loadPresented(
   pool: Pool,
   clientId: string,
   { kind, value }: Presentation,
+  documents: DocumentMode,
 ): Promise<{ readonly client: ClientRow | undefined; readonly presented: Presented | undefined }> {
   const { rows } = await pool.query({ ...STATEMENTS[kind], values: [clientId, hashSecret(value)] });
   const row = rows[0] as Record<string, unknown>;
   return {
     client: row['c_id'] === null ? undefined : clientOf(row),
-    presented: row['hash'] === null || row['grant_id'] === null ? undefined : presentedOf(kind, row),
+    presented:
+      row['hash'] === null || row['grant_id'] === null ? undefined : presentedOf(kind, row, documents),
   };
 }
 
@@ -182,8 +191,13 @@ function clientOf(row: Record<string, unknown>): ClientRow {
   };
 }
 
-function presentedOf(kind: Presentation['kind'], row: Record<string, unknown>): Presented {
-  const common = { hash: row['hash'] as Buffer, clientId: row['client_id'] as string, grant: grantOf(row) };
+function presentedOf(
+  kind: Presentation['kind'],
+  row: Record<string, unknown>,
+  documents: DocumentMode,
+): Presented {
+  const grant = grantOf(row, documents);
+  const common = { hash: row['hash'] as Buffer, clientId: row['client_id'] as string, grant };
   if (kind === 'authorization_code') {
     return {
       kind,
@@ -206,15 +220,19 @@ function presentedOf(kind: Presentation['kind'], row: Record<string, unknown>): 
   };
 }
 
-function grantOf(row: Record<string, unknown>): GrantFacts {
+function grantOf(row: Record<string, unknown>, documents: DocumentMode): GrantFacts {
   const permitted = row['permitted'] as string[];
+  const clientStanding = (row['grant_client_standing'] as TrustLevel | null) ?? undefined;
+  const registration = row['grant_client_registration'] as string;
+  const clientTrust = trustOf(documents, { registration, standing: clientStanding });
   return {
     id: row['grant_id'] as string,
     tenantId: row['grant_tenant'] as string,
     userId: row['user_id'] as string,
     clientId: row['grant_client'] as string,
-    clientTrust: row['grant_client_trust'] as TrustLevel,
-    clientActive: row['client_active'] as boolean,
+    clientTrust,
+    clientStanding,
+    clientActive: (row['client_known'] as boolean) && clientTrust !== 'blocked',
     userActive: row['user_active'] as boolean,
     resource: row['resource'] as string,
     resourceActive: row['resource_active'] as boolean,

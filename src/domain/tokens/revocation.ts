@@ -2,11 +2,13 @@ import type { Pool } from 'pg';
 
 import type { Origin } from '../../kernel/origin.ts';
 import { runStatement } from '../../platform/database/index.ts';
+import { type DocumentMode, standingOf, trustOf } from '../admission/index.ts';
 import { type AuditEntry, auditedStatement, auditInsert } from '../audit/index.ts';
+import type { TrustLevel } from '../authority/index.ts';
 import { livingGrant } from '../grants/index.ts';
 
 const ALIVE = `
-  SELECT 1 ${livingGrant(1)}
+  SELECT c.registration, ${standingOf('c', 'g.tenant_id')} AS standing ${livingGrant(1)}
     AND NOT EXISTS (SELECT 1 FROM revoked_access_tokens x WHERE x.jti = $2)`;
 
 /**
@@ -16,13 +18,17 @@ const ALIVE = `
 export async function isAccessTokenBacked(
   pool: Pool,
   token: { grantId: string; jti: string },
+  documents: DocumentMode,
 ): Promise<boolean> {
-  const { rowCount } = await pool.query({
+  const { rows } = await pool.query<{ registration: string; standing: TrustLevel | null }>({
     name: 'access-token-backed',
     text: ALIVE,
     values: [token.grantId, token.jti],
   });
-  return rowCount === 1;
+  const [client] = rows;
+  if (!client) return false;
+  const { registration, standing } = client;
+  return trustOf(documents, { registration, standing: standing ?? undefined }) !== 'blocked';
 }
 
 const REVOKE_ACCESS_TOKEN = `

@@ -2,6 +2,7 @@ import type { Adapter, AdapterPayload, KoaContextWithOIDC } from 'oidc-provider'
 import Provider, { errors } from 'oidc-provider';
 import type { Pool } from 'pg';
 
+import type { DocumentMode } from '../../domain/admission/index.ts';
 import {
   type ClientRow,
   loadPresented,
@@ -42,7 +43,14 @@ const FIND = `
  * exchange costs two round trips in all, this one and the one that consumes. A resource with a
  * secret appears here as a client that may do nothing but introspect (RFC 7662 §2.1).
  */
-export function clientAdapter({ pool }: { readonly pool: Pool }): Adapter {
+export function clientAdapter({
+  pool,
+  documents,
+}: {
+  readonly pool: Pool;
+  /** What is done with clients that are named by a URL. */
+  readonly documents: DocumentMode;
+}): Adapter {
   return {
     async find(id) {
       if (!CLIENT_ID.test(id)) return undefined;
@@ -50,7 +58,7 @@ export function clientAdapter({ pool }: { readonly pool: Pool }): Adapter {
       const presentation = ctx && presentationOf(ctx);
       let row: ClientRow | undefined;
       if (ctx && presentation) {
-        const found = await loadPresented(pool, id, presentation);
+        const found = await loadPresented(pool, id, presentation, documents);
         presentedBy.set(ctx, { presented: found.presented });
         row = found.client;
       } else {

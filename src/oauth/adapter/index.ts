@@ -1,6 +1,7 @@
 import type { AdapterFactory } from 'oidc-provider';
 import type { Pool } from 'pg';
 
+import type { DocumentMode } from '../../domain/admission/index.ts';
 import type { Sealer } from '../../platform/crypto/seal.ts';
 
 import { clientAdapter } from './client.ts';
@@ -17,6 +18,8 @@ export function createAdapters(deps: {
   readonly sealer: Sealer;
   /** Seconds. */
   readonly codeLifetime: number;
+  /** What is done with clients that are named by a URL. */
+  readonly documents: DocumentMode;
 }): AdapterFactory {
   return (model) => {
     switch (model) {

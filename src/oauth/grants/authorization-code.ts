@@ -37,7 +37,7 @@ const VERIFIER = /^[A-Za-z0-9\-._~]{43,128}$/;
  * one statement that consumes.
  */
 export function authorizationCodeGrant(deps: GrantDeps) {
-  const { pool, lifetimes } = deps;
+  const { pool, lifetimes, documents } = deps;
 
   return async (ctx: KoaContextWithOIDC): Promise<void> => {
     if (typeof ctx.oidc.params?.['code'] !== 'string') throw new errors.InvalidRequest('code is required');
@@ -113,7 +113,12 @@ export function authorizationCodeGrant(deps: GrantDeps) {
   /** Another request was faster, and redeemed the code, which makes this one a reuse, or ended the grant; or the store was too slow. */
   async function lost(ctx: KoaContextWithOIDC, code: PresentedCode): Promise<Error> {
     const value = String(ctx.oidc.params?.['code']);
-    const { presented } = await loadPresented(pool, code.clientId, { kind: 'authorization_code', value });
+    const { presented } = await loadPresented(
+      pool,
+      code.clientId,
+      { kind: 'authorization_code', value },
+      documents,
+    );
     if (presented?.kind !== 'authorization_code') return spentAndRefused(ctx, code, 'expired');
     if (presented.used) return reused(ctx, presented);
     const reason = presented.expired ? 'expired' : whyDead(presented.grant, lifetimes);

@@ -28,7 +28,7 @@ export const REFRESH_PARAMETERS = ['refresh_token', 'scope', 'resource'];
  * and only until that successor is used: a lost response heals, a theft does not go unseen.
  */
 export function refreshTokenGrant(deps: GrantDeps) {
-  const { pool, lifetimes, derivation } = deps;
+  const { pool, lifetimes, derivation, documents } = deps;
 
   return async (ctx: KoaContextWithOIDC): Promise<void> => {
     const value = ctx.oidc.params?.['refresh_token'];
@@ -82,7 +82,7 @@ export function refreshTokenGrant(deps: GrantDeps) {
       return;
     }
     // Another request was faster. What it did decides: repeat its successor, or find the grant ended.
-    const now = await loadPresented(pool, token.clientId, { kind: 'refresh_token', value });
+    const now = await loadPresented(pool, token.clientId, { kind: 'refresh_token', value }, documents);
     if (now.presented?.kind !== 'refresh_token' || attempt > 1) throw refused(ctx, 'superseded', token);
     await exchange(ctx, value, now.presented, attempt + 1);
   }

@@ -211,10 +211,12 @@ describe('a connection that breaks in the middle', () => {
 
   it('D1: a redemption that a store comes to when nobody waits for it any more spends nothing', async () => {
     const good = await obtainCode(server, ada.agent, ada.clientId);
-    const { presented } = await loadPresented(store.database.pool, ada.clientId, {
-      kind: 'authorization_code',
-      value: good.code,
-    });
+    const { presented } = await loadPresented(
+      store.database.pool,
+      ada.clientId,
+      { kind: 'authorization_code', value: good.code },
+      'open',
+    );
     if (presented?.kind !== 'authorization_code') throw new Error('there is no such code');
     const { grant } = presented;
     const late = { ...presented, grant: { ...grant, asOf: new Date(grant.asOf.getTime() - 16_000) } };

@@ -31,6 +31,8 @@ export interface Cli {
   /** All of standard input, without the line end that `echo` adds. Never waits for a person. */
   readSecret(): Promise<string>;
   readConfig(): Promise<Config>;
+  /** For a command that opens no store, or opens it itself. */
+  print(result: Result): void;
 }
 
 /** Adds one command to its group. */

@@ -4,6 +4,8 @@ export interface Result {
   readonly text: string;
   /** For a command whose standard output is something else: the result goes to standard error. */
   readonly aside?: boolean;
+  /** 1 when the command did what it was asked to, and what it found is not well. */
+  readonly exitCode?: 0 | 1;
 }
 
 /** A column of a table: its heading, and what stands there. */

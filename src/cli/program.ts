@@ -19,6 +19,7 @@ import { clientRequests } from './client-requests.ts';
 import { clientRevokeAll } from './client-revoke-all.ts';
 import { clientRules } from './client-rules.ts';
 import { clientTrust } from './client-trust.ts';
+import { doctor } from './doctor.ts';
 import { grantList } from './grant-list.ts';
 import { grantRevoke } from './grant-revoke.ts';
 import { grantRevokeAll } from './grant-revoke-all.ts';
@@ -107,6 +108,7 @@ export function createProgram(cli: Cli): Command {
     needsCommand(group);
   }
   setupLink(program, cli);
+  doctor(program, cli);
   backup(program, cli);
   restore(program, cli);
   serve(program, cli);

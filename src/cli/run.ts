@@ -13,20 +13,22 @@ import { createProgram } from './program.ts';
  */
 export async function run(args: readonly string[]): Promise<ExitCode> {
   const json = args.includes('--json');
+  let exitCode: ExitCode = 0;
   const print = (result: Result) => {
+    exitCode = result.exitCode ?? 0;
     const stream = result.aside ? process.stderr : process.stdout;
     stream.write(`${json ? JSON.stringify(result.json, null, 2) : result.text}\n`);
   };
   try {
     await createProgram(createCli(print)).parseAsync([...args], { from: 'user' });
-    return 0;
+    return exitCode;
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return 0;
     const failure = toFailure(error);
-    const { exitCode, ...document } = failure;
+    const { exitCode: failed, ...document } = failure;
     if (json) process.stdout.write(`${JSON.stringify(document, null, 2)}\n`);
     else process.stderr.write(`${failure.reason}\n`);
-    return exitCode;
+    return failed;
   }
 }
 
@@ -34,6 +36,7 @@ function createCli(print: (result: Result) => void): Cli {
   const readConfig = async () => (await import('../config/load.ts')).loadConfig();
   return {
     readConfig,
+    print,
 
     async withStore(work) {
       const config = await readConfig();

@@ -9,8 +9,8 @@ export interface Certified {
 export interface TestAuthority {
   /** Its own certificate, PEM. */
   readonly ca: string;
-  /** A certificate for one host name. */
-  certify(hostname: string): Certified;
+  /** A certificate for one host name, good until then, or for a year. */
+  certify(hostname: string, until?: Date): Certified;
 }
 
 const YEAR = 365 * 86_400_000;
@@ -18,13 +18,13 @@ const YEAR = 365 * 86_400_000;
 /** A certificate authority that nobody believes, and that tests can be told to believe (RFC 5280, ECDSA with P-256). */
 export function createTestAuthority(name = 'Test Authority'): TestAuthority {
   const own = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-  const issue = (subject: string, publicKey: KeyObject, extensions: readonly Buffer[]) => {
+  const issue = (subject: string, publicKey: KeyObject, extensions: readonly Buffer[], until = inAYear()) => {
     const tbs = sequence(
       tagged(0, integer(Buffer.from([2]))),
       integer(Buffer.concat([Buffer.from([1]), randomBytes(8)])),
       ECDSA_WITH_SHA256,
       nameOf(name),
-      sequence(time(new Date(Date.now() - YEAR)), time(new Date(Date.now() + YEAR))),
+      sequence(time(new Date(Date.now() - YEAR)), time(until)),
       nameOf(subject),
       publicKey.export({ type: 'spki', format: 'der' }),
       tagged(3, sequence(...extensions)),
@@ -36,11 +36,11 @@ export function createTestAuthority(name = 'Test Authority'): TestAuthority {
 
   return {
     ca,
-    certify(hostname) {
+    certify(hostname, until) {
       const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
       const names = extension('551d11', sequence(der(0x82, Buffer.from(hostname, 'ascii'))));
       return {
-        cert: issue(hostname, publicKey, [names]),
+        cert: issue(hostname, publicKey, [names], until),
         key: createPrivateKey(privateKey.export({ type: 'pkcs8', format: 'pem' })).export({
           type: 'pkcs8',
           format: 'pem',
@@ -49,6 +49,8 @@ export function createTestAuthority(name = 'Test Authority'): TestAuthority {
     },
   };
 }
+
+const inAYear = () => new Date(Date.now() + YEAR);
 
 /** One element of DER (X.690 §8.1). */
 function der(tag: number, ...contents: readonly Buffer[]): Buffer {

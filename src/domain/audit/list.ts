@@ -27,6 +27,7 @@ export interface AuditQuery {
   readonly subject?: string | undefined;
   readonly client?: string | undefined;
   readonly grant?: string | undefined;
+  readonly requestId?: string | undefined;
   readonly limit?: number | undefined;
 }
 
@@ -39,6 +40,7 @@ export async function listAudit(prisma: PrismaClient, query: AuditQuery): Promis
       ...(query.subject ? { subject: query.subject } : {}),
       ...(query.client ? { client: query.client } : {}),
       ...(query.grant ? { grant: query.grant } : {}),
+      ...(query.requestId ? { requestId: query.requestId } : {}),
     },
     orderBy: [{ time: 'desc' }, { id: 'desc' }],
     take: query.limit ?? 1000,

@@ -40,7 +40,7 @@ const LOG_LIMIT_BYTES = 10_000_000;
  * The server that runs on the cluster, if one does. A `postmaster.pid` whose process is gone, or is by now
  * something else, says nothing.
  */
-export function runningPostmaster(site: Site): Postmaster | undefined {
+export function runningPostmaster(site: Pick<Site, 'cluster'>): Postmaster | undefined {
   const lines = readLines(join(site.cluster, 'postmaster.pid'));
   const pid = Number(lines?.[0]);
   if (lines === undefined || !Number.isInteger(pid) || pid <= 0 || !isAlive(pid)) return undefined;

@@ -1,0 +1,48 @@
+import { listed } from '../answers.ts';
+import type { ClientShape } from '../shape.ts';
+
+import type { Replay } from './step.ts';
+
+/** How to let this client in, whatever way it comes. */
+export function letInCommand({ shape, examination }: Replay): string {
+  const off = examination.store?.metadataDocuments === 'off' && comesByDocument(shape);
+  const command = shape.catalogued ? `gatehouse client catalogue enable ${shape.id}` : addCommand(shape);
+  return off ? `Set GATEHOUSE_METADATA_DOCUMENTS=allowlist, restart, and run: ${command}` : command;
+}
+
+function comesByDocument({ registration }: ClientShape): boolean {
+  return registration.some(({ kind }) => kind === 'document');
+}
+
+function addCommand({ registration, redirectUri }: ClientShape): string {
+  const dynamic = registration.find((way) => way.kind === 'dynamic');
+  const redirects = dynamic ? listed(dynamic.body, 'redirect_uris') : [redirectUri];
+  return `gatehouse client add --name 'My client' ${redirects.map((uri) => `--redirect-uri ${uri}`).join(' ')}`;
+}
+
+/** By the reason in the audit trail, or else the error: what helps. */
+export function refusalRemedy(replay: Replay, reason: string): string {
+  const { protectedResource, examination, clientId } = replay;
+  const resource = protectedResource?.resource ?? examination.resource;
+  switch (reason) {
+    case 'client_documents_off':
+    case 'client_not_allowed':
+    case 'unknown_client':
+    case 'redirect_uri':
+    case 'invalid_redirect_uri':
+      return letInCommand(replay);
+    case 'client_awaits_review':
+      return `gatehouse client approve ${clientId ?? ''}, or for everybody: ${letInCommand(replay)}`;
+    case 'client_blocked':
+      return 'Somebody blocked it on purpose; see: gatehouse client rules';
+    case 'client_document':
+    case 'client_document_url':
+      return `Let the server reach ${clientId === undefined ? 'it' : new URL(clientId).origin}: it fetches the document itself.`;
+    case 'resource_unknown':
+      return `gatehouse resource add --identifier ${resource ?? 'https://mcp.example.com/mcp'} --name 'My server' --scope 'files:read=Read your files' --default-scope files:read`;
+    case 'resource_missing':
+      return 'Set GATEHOUSE_DEFAULT_RESOURCE to the MCP server that is meant.';
+    default:
+      return 'See what the trail says of it: gatehouse audit list --since 10m';
+  }
+}

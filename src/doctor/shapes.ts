@@ -1,0 +1,435 @@
+/**
+ * The clients that are replayed. A table: a new client, or a new habit of an old one, is a change here
+ * and nowhere else.
+ *
+ * What is not known of a client is written as the lenient value, so that no client is said to stop where
+ * nobody has seen it stop; the checks of the server itself judge by the standards.
+ */
+
+import type { ClientShape, DiscoveryHabit, ScopeHabit } from './shape.ts';
+
+/** Of the metadata, as MCP orders them (2025-11-25, authorization server metadata discovery). */
+const IN_ORDER = ['oauth_inserted', 'openid_inserted', 'openid_appended'] as const;
+
+const SDK_V1: DiscoveryHabit = {
+  forms: IN_ORDER,
+  afterServerError: 'stops',
+  afterNonsense: 'stops',
+  redirects: 'within_origin',
+  headers: { accept: 'application/json', 'mcp-protocol-version': '2025-11-25' },
+};
+
+const SDK_V2: DiscoveryHabit = {
+  ...SDK_V1,
+  afterServerError: 'goes_on_after_502',
+  headers: { accept: 'application/json', 'mcp-protocol-version': '2026-07-28' },
+};
+
+const OF_RESOURCE: ScopeHabit = { from: 'resource' };
+const OF_RESOURCE_AND_OFFLINE: ScopeHabit = { from: 'resource', offline: true };
+const CODE_AND_REFRESH = ['authorization_code', 'refresh_token'];
+
+export const SHAPES: readonly ClientShape[] = [
+  {
+    id: 'claude',
+    name: 'Claude (web, desktop, mobile)',
+    catalogued: true,
+    from: 'internet',
+    discovery: { ...SDK_V1, redirects: 'anywhere' },
+    issuer: 'not_compared',
+    pkce: 'must_list_s256',
+    iss: 'ignored',
+    registration: [
+      { kind: 'document', url: 'https://claude.ai/oauth/mcp-oauth-client-metadata' },
+      {
+        kind: 'dynamic',
+        body: {
+          client_name: 'Claude',
+          redirect_uris: ['https://claude.ai/api/mcp/auth_callback'],
+          grant_types: CODE_AND_REFRESH,
+          response_types: ['code'],
+          token_endpoint_auth_method: 'client_secret_post',
+          scope: ' offline_access',
+        },
+      },
+    ],
+    redirectUri: 'https://claude.ai/api/mcp/auth_callback',
+    scope: { from: 'server' },
+    resource: { equality: 'same_url', challenge: 'read' },
+    seen: 'claude.com/docs/connectors and anthropics/claude-ai-mcp, September 2026',
+  },
+  {
+    id: 'claude-code',
+    name: 'Claude Code',
+    catalogued: true,
+    from: 'machine',
+    discovery: SDK_V2,
+    issuer: 'same_text_or_slash_asked',
+    pkce: 'must_not_leave_out_s256',
+    iss: 'compared',
+    registration: [
+      { kind: 'document', url: 'https://claude.ai/oauth/claude-code-client-metadata' },
+      {
+        kind: 'dynamic',
+        body: {
+          client_name: 'Claude Code',
+          redirect_uris: ['http://localhost:3118/callback'],
+          grant_types: CODE_AND_REFRESH,
+          response_types: ['code'],
+          token_endpoint_auth_method: 'none',
+        },
+      },
+    ],
+    redirectUri: 'http://localhost:3118/callback',
+    scope: OF_RESOURCE_AND_OFFLINE,
+    resource: { equality: 'same_origin_and_path_below', challenge: 'read' },
+    seen: 'Claude Code 2.1.277, September 2026',
+  },
+  {
+    id: 'chatgpt',
+    name: 'ChatGPT',
+    catalogued: true,
+    from: 'internet',
+    discovery: { ...SDK_V1, redirects: 'anywhere' },
+    issuer: 'not_compared',
+    pkce: 'must_list_s256',
+    iss: 'ignored',
+    registration: [
+      {
+        kind: 'document',
+        url: 'https://chatgpt.com/oauth/*/client.json',
+        authenticates: 'private_key_jwt',
+      },
+      {
+        kind: 'dynamic',
+        body: {
+          client_name: 'ChatGPT',
+          redirect_uris: ['https://chatgpt.com/connector/oauth/gatehouse-doctor'],
+          grant_types: CODE_AND_REFRESH,
+          response_types: ['code'],
+          token_endpoint_auth_method: 'none',
+        },
+      },
+    ],
+    redirectUri: 'https://chatgpt.com/connector/oauth/*',
+    scope: OF_RESOURCE,
+    resource: { equality: 'same_origin_and_path_below', challenge: 'read' },
+    seen: 'developers.openai.com/apps-sdk/build/auth, September 2026',
+  },
+  {
+    id: 'codex',
+    name: 'Codex',
+    catalogued: true,
+    from: 'machine',
+    discovery: {
+      forms: [...IN_ORDER, 'oauth_root'],
+      afterServerError: 'stops',
+      afterNonsense: 'goes_on',
+      redirects: 'within_origin_or_stops',
+      headers: { 'mcp-protocol-version': '2024-11-05' },
+    },
+    issuer: 'same_url',
+    pkce: 'must_not_leave_out_s256',
+    iss: 'compared',
+    endpoints: 'at_issuer_unless_iss',
+    registration: [
+      { kind: 'document', url: 'https://chatgpt.com/oauth/codex/client.json', needsNone: true },
+      {
+        kind: 'dynamic',
+        body: {
+          client_name: 'Codex',
+          redirect_uris: ['http://127.0.0.1:43123/callback'],
+          grant_types: CODE_AND_REFRESH,
+          response_types: ['code'],
+          token_endpoint_auth_method: 'none',
+        },
+      },
+    ],
+    redirectUri: 'http://127.0.0.1:43123/callback',
+    scope: { from: 'server' },
+    resource: { equality: 'same_origin_and_path_below', challenge: 'ignored' },
+    seen: 'rmcp of August 2026; openai/codex 0.154, issues 41836 and 42427',
+  },
+  {
+    id: 'vscode',
+    name: 'VS Code',
+    catalogued: true,
+    from: 'machine',
+    discovery: {
+      forms: IN_ORDER,
+      afterServerError: 'goes_on',
+      afterNonsense: 'goes_on',
+      redirects: 'anywhere',
+      headers: { accept: 'application/json' },
+    },
+    issuer: 'not_compared',
+    pkce: 'must_not_leave_out_s256',
+    iss: 'ignored',
+    registration: [
+      { kind: 'document', url: 'https://vscode.dev/oauth/client-metadata.json' },
+      {
+        kind: 'dynamic',
+        body: {
+          client_name: 'Visual Studio Code',
+          client_uri: 'https://code.visualstudio.com',
+          grant_types: [...CODE_AND_REFRESH, 'urn:ietf:params:oauth:grant-type:device_code'],
+          response_types: ['code'],
+          redirect_uris: [
+            'https://insiders.vscode.dev/redirect',
+            'https://vscode.dev/redirect',
+            'http://127.0.0.1/',
+            'http://127.0.0.1:33418/',
+          ],
+          token_endpoint_auth_method: 'none',
+          application_type: 'native',
+        },
+      },
+    ],
+    redirectUri: 'http://127.0.0.1:33418/',
+    scope: OF_RESOURCE,
+    resource: { equality: 'same_url', challenge: 'read' },
+    seen: 'microsoft/vscode, src/vs/base/common/oauth.ts, 2026',
+  },
+  {
+    id: 'cursor',
+    name: 'Cursor',
+    catalogued: true,
+    from: 'machine',
+    discovery: SDK_V1,
+    issuer: 'not_compared',
+    pkce: 'must_not_leave_out_s256',
+    iss: 'ignored',
+    registration: [
+      {
+        kind: 'dynamic',
+        body: {
+          client_name: 'Cursor',
+          redirect_uris: [
+            'cursor://anysphere.cursor-mcp/oauth/callback',
+            'https://www.cursor.com/agents/mcp/oauth/callback',
+            'http://localhost:8787/callback',
+          ],
+          grant_types: CODE_AND_REFRESH,
+          response_types: ['code'],
+          token_endpoint_auth_method: 'none',
+        },
+      },
+    ],
+    redirectUri: 'cursor://anysphere.cursor-mcp/oauth/callback',
+    scope: OF_RESOURCE,
+    resource: { equality: 'same_origin_and_path_below', challenge: 'read' },
+    seen: 'soflyy/agent-connector-for-wp issue 111, September 2026',
+  },
+  {
+    id: 'inspector',
+    name: 'MCP Inspector',
+    catalogued: true,
+    from: 'browser',
+    discovery: SDK_V1,
+    issuer: 'not_compared',
+    pkce: 'must_not_leave_out_s256',
+    iss: 'ignored',
+    registration: [
+      {
+        kind: 'dynamic',
+        body: {
+          client_name: 'MCP Inspector',
+          client_uri: 'https://github.com/modelcontextprotocol/inspector',
+          redirect_uris: [
+            'http://localhost:6274/oauth/callback',
+            'http://localhost:6274/oauth/callback/debug',
+          ],
+          grant_types: CODE_AND_REFRESH,
+          response_types: ['code'],
+          token_endpoint_auth_method: 'none',
+          scope: '',
+        },
+      },
+    ],
+    redirectUri: 'http://localhost:6274/oauth/callback',
+    scope: OF_RESOURCE,
+    resource: { equality: 'same_origin_and_path_below', challenge: 'read' },
+    seen: 'modelcontextprotocol/inspector, 2026',
+  },
+  {
+    id: 'mcp-remote',
+    name: 'mcp-remote',
+    catalogued: true,
+    from: 'machine',
+    discovery: SDK_V1,
+    issuer: 'not_compared',
+    pkce: 'must_not_leave_out_s256',
+    iss: 'ignored',
+    registration: [
+      {
+        kind: 'dynamic',
+        body: {
+          client_name: 'MCP CLI Proxy',
+          client_uri: 'https://github.com/modelcontextprotocol/mcp-cli',
+          software_id: '2e6dc280-f3c3-4e01-99a7-8181dbd1d23d',
+          redirect_uris: ['http://localhost:3334/oauth/callback'],
+          grant_types: CODE_AND_REFRESH,
+          response_types: ['code'],
+          token_endpoint_auth_method: 'none',
+          scope: 'openid email profile',
+        },
+      },
+    ],
+    redirectUri: 'http://localhost:3334/oauth/callback',
+    scope: { from: 'own', own: 'openid email profile' },
+    resource: { equality: 'same_origin_and_path_below', challenge: 'read' },
+    seen: 'mcp-remote 0.1.37, 2026',
+  },
+  {
+    id: 'gemini-cli',
+    name: 'Gemini CLI',
+    catalogued: true,
+    from: 'machine',
+    discovery: {
+      forms: [...IN_ORDER, 'oauth_root', 'openid_root'],
+      afterServerError: 'goes_on',
+      afterNonsense: 'goes_on',
+      redirects: 'anywhere',
+      headers: {},
+    },
+    issuer: 'not_compared',
+    pkce: 'must_not_leave_out_s256',
+    iss: 'compared',
+    registration: [
+      {
+        kind: 'dynamic',
+        body: {
+          client_name: 'Gemini CLI MCP Client',
+          redirect_uris: ['http://localhost:7777/oauth/callback'],
+          grant_types: CODE_AND_REFRESH,
+          response_types: ['code'],
+          token_endpoint_auth_method: 'none',
+          scope: '',
+        },
+      },
+    ],
+    redirectUri: 'http://localhost:7777/oauth/callback',
+    scope: { from: 'server' },
+    resource: { equality: 'same_text', challenge: 'read' },
+    seen: 'google-gemini/gemini-cli, packages/core/src/mcp, 2026',
+  },
+  {
+    id: 'zed',
+    name: 'Zed',
+    catalogued: true,
+    from: 'machine',
+    discovery: {
+      forms: IN_ORDER,
+      afterServerError: 'goes_on',
+      afterNonsense: 'goes_on',
+      redirects: 'anywhere',
+      headers: { accept: 'application/json' },
+    },
+    issuer: 'same_url',
+    pkce: 'must_list_s256',
+    iss: 'ignored',
+    registration: [
+      { kind: 'document', url: 'https://zed.dev/oauth/client-metadata.json' },
+      {
+        kind: 'dynamic',
+        body: {
+          client_name: 'Zed',
+          redirect_uris: ['http://127.0.0.1:49321/callback'],
+          grant_types: CODE_AND_REFRESH,
+          response_types: ['code'],
+          token_endpoint_auth_method: 'none',
+        },
+      },
+    ],
+    redirectUri: 'http://127.0.0.1:49321/callback',
+    scope: OF_RESOURCE,
+    resource: { equality: 'not_compared', challenge: 'read' },
+    seen: 'zed-industries/zed, crates/context_server/src/oauth.rs, 2026',
+  },
+  {
+    id: 'opencode',
+    name: 'opencode',
+    catalogued: true,
+    from: 'machine',
+    discovery: SDK_V2,
+    issuer: 'same_text_or_slash_asked',
+    pkce: 'must_not_leave_out_s256',
+    iss: 'compared',
+    registration: [
+      { kind: 'document', url: 'https://opencode.ai/oauth/opencode/client.json', needsNone: true },
+      {
+        kind: 'dynamic',
+        body: {
+          client_name: 'OpenCode',
+          client_uri: 'https://opencode.ai',
+          redirect_uris: ['http://127.0.0.1:19876/mcp/oauth/callback'],
+          grant_types: CODE_AND_REFRESH,
+          response_types: ['code'],
+          token_endpoint_auth_method: 'none',
+        },
+      },
+    ],
+    redirectUri: 'http://127.0.0.1:19876/mcp/oauth/callback',
+    scope: OF_RESOURCE_AND_OFFLINE,
+    resource: { equality: 'same_origin_and_path_below', challenge: 'read' },
+    fault: {
+      stage: 'authorization',
+      refusedFor: /redirect/,
+      says: 'opencode sends a redirect that its own metadata document does not list (anomalyco/opencode issue 50510)',
+    },
+    seen: 'opencode 1.18, September 2026',
+  },
+  {
+    id: 'sdk-v1',
+    name: 'TypeScript SDK 1.x',
+    catalogued: false,
+    from: 'machine',
+    discovery: SDK_V1,
+    issuer: 'not_compared',
+    pkce: 'must_not_leave_out_s256',
+    iss: 'ignored',
+    registration: [
+      {
+        kind: 'dynamic',
+        body: {
+          client_name: 'An application with the TypeScript SDK 1.x',
+          redirect_uris: ['http://localhost:8090/callback'],
+          grant_types: CODE_AND_REFRESH,
+          response_types: ['code'],
+          token_endpoint_auth_method: 'client_secret_post',
+        },
+      },
+    ],
+    redirectUri: 'http://localhost:8090/callback',
+    scope: OF_RESOURCE,
+    resource: { equality: 'same_origin_and_path_below', challenge: 'read' },
+    seen: '@modelcontextprotocol/sdk 1.32.2',
+  },
+  {
+    id: 'sdk-v2',
+    name: 'TypeScript SDK 2.x',
+    catalogued: false,
+    from: 'machine',
+    discovery: SDK_V2,
+    issuer: 'same_text_or_slash_asked',
+    pkce: 'must_not_leave_out_s256',
+    iss: 'compared',
+    registration: [
+      {
+        kind: 'dynamic',
+        body: {
+          client_name: 'An application with the TypeScript SDK 2.x',
+          redirect_uris: ['http://localhost:8090/callback'],
+          grant_types: CODE_AND_REFRESH,
+          response_types: ['code'],
+          token_endpoint_auth_method: 'none',
+          application_type: 'native',
+        },
+      },
+    ],
+    redirectUri: 'http://localhost:8090/callback',
+    scope: OF_RESOURCE_AND_OFFLINE,
+    resource: { equality: 'same_origin_and_path_below', challenge: 'read' },
+    seen: '@modelcontextprotocol/client 2.4.0',
+  },
+];

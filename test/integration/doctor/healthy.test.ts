@@ -1,0 +1,205 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+import { SHAPES } from '../../../src/doctor/index.ts';
+import { enableCatalogued } from '../../../src/domain/admission/index.ts';
+import { runCli } from '../../support/cli.ts';
+import { clientsWeb } from '../../support/clients-web.ts';
+import { complaints, examineBeside, examineFromOutside, stopOf } from '../../support/doctor.ts';
+import { cause, startTestServer, type TestServer } from '../../support/server.ts';
+import { type Stack, startStack } from '../../support/stack.ts';
+
+let server: TestServer;
+
+beforeAll(async () => {
+  server = await startTestServer({}, { fetch: clientsWeb });
+});
+afterAll(() => server.stop());
+
+/** Everything that could be left behind, and must not. */
+async function remains(of: TestServer = server) {
+  const { rows } = await of.database.pool.query(`
+    SELECT (SELECT count(*)::int FROM clients WHERE removed_at IS NULL) AS clients,
+           (SELECT count(*)::int FROM grants) AS grants,
+           (SELECT count(*)::int FROM consents) AS consents,
+           (SELECT count(*)::int FROM sessions) AS sessions,
+           (SELECT count(*)::int FROM authorization_codes) AS codes,
+           (SELECT count(*)::int FROM client_requests) AS requests,
+           (SELECT count(*)::int FROM interactions) AS interactions`);
+  return rows[0];
+}
+
+const NOTHING = { clients: 0, grants: 0, consents: 0, sessions: 0, codes: 0, requests: 0, interactions: 0 };
+const ON_THIS_MACHINE = SHAPES.filter(({ from }) => from !== 'internet').map(({ id }) => id);
+
+describe('a default installation', () => {
+  it('is well, from outside and beside its store, and nothing remains of the examination', async () => {
+    const outside = await examineFromOutside(server.issuer);
+    expect(complaints(outside)).toEqual([]);
+    const stops = ON_THIS_MACHINE.filter((id) => stopOf(outside, id) !== undefined);
+    // By a fault of its own, which is told below.
+    expect(stops).toEqual(['opencode']);
+    expect(outside.healthy).toBe(true);
+
+    const beside = await examineBeside(server);
+    expect(complaints(beside)).toEqual([]);
+    expect(beside.healthy).toBe(true);
+    expect(await remains()).toEqual(NOTHING);
+  });
+
+  it('is no place for clients that run on the internet, and they do not count', async () => {
+    const { clients } = await examineFromOutside(server.issuer, { clients: ['claude', 'chatgpt'] });
+    expect(clients.map(({ outcome }) => outcome)).toEqual(['out_of_reach', 'out_of_reach']);
+  });
+
+  it('asks clients with a document to sign in, and hears them at the token endpoint', async () => {
+    const { clients } = await examineBeside(server, {
+      clients: ['claude-code', 'vscode', 'zed'],
+    });
+    for (const { steps } of clients) {
+      expect(steps.map(({ stage, level }) => `${stage} ${level}`)).toEqual([
+        'discovery ok',
+        'registration ok',
+        'authorization ok',
+        'token ok',
+      ]);
+    }
+  });
+
+  it('is told what a client gets wrong itself, and how that one is let in all the same', async () => {
+    const before = await examineBeside(server, { clients: ['opencode'] });
+    expect(before.clients[0]).toMatchObject({ outcome: 'stops_by_itself', stoppedAt: 'authorization' });
+    expect(before.healthy).toBe(true);
+    expect(stopOf(before, 'opencode')).toContain('gatehouse client catalogue enable opencode');
+  });
+});
+
+describe('registration', () => {
+  it('is tried with what has to be refused, and registers nobody', async () => {
+    const report = await examineFromOutside(server.issuer, { clients: ['cursor', 'inspector', 'sdk-v1'] });
+    for (const { outcome, steps } of report.clients) {
+      expect(outcome).toBe('connects');
+      expect(steps.map(({ stage, level }) => `${stage} ${level}`)).toEqual([
+        'discovery ok',
+        'registration ok',
+        'authorization not_checked',
+      ]);
+    }
+    expect(await remains()).toEqual(NOTHING);
+  });
+
+  it('with --register is done, tried to the end and undone', async () => {
+    const report = await examineBeside(server, {
+      register: true,
+      clients: ['cursor', 'inspector', 'mcp-remote', 'gemini-cli', 'sdk-v1', 'sdk-v2'],
+    });
+    for (const { name, outcome, steps } of report.clients) {
+      expect(outcome, name).toBe('connects');
+      expect(steps.map(({ stage, level }) => `${stage} ${level}`)).toEqual([
+        'discovery ok',
+        'registration ok',
+        'authorization ok',
+        'token ok',
+      ]);
+    }
+    expect(await remains()).toEqual(NOTHING);
+  });
+});
+
+describe('beside the store', () => {
+  it('a client that was switched on by name is replayed as it is registered', async () => {
+    const other = await startTestServer({ GATEHOUSE_DYNAMIC_REGISTRATION: 'off' }, { fetch: clientsWeb });
+    try {
+      const before = await examineBeside(other, { clients: ['cursor'] });
+      expect(stopOf(before, 'cursor')).toBe(
+        'registration: cannot become known: the server offers no way for it gatehouse client catalogue enable cursor',
+      );
+      await enableCatalogued(other.database.prisma, 'cursor', {}, cause);
+      const after = await examineBeside(other, { clients: ['cursor'] });
+      expect(after.clients[0]?.outcome).toBe('connects');
+      expect(after.clients[0]?.steps.map(({ stage }) => stage)).toEqual([
+        'discovery',
+        'registration',
+        'authorization',
+        'token',
+      ]);
+    } finally {
+      await other.stop();
+    }
+  });
+});
+
+describe('an MCP server behind it', () => {
+  let stack: Stack;
+
+  beforeAll(async () => {
+    stack = await startStack();
+  });
+  afterAll(() => stack.stop());
+
+  it('is judged as each client judges it', async () => {
+    const report = await examineBeside(stack.server, {
+      resource: stack.resource,
+      clients: ['cursor', 'inspector', 'gemini-cli', 'sdk-v1', 'sdk-v2'],
+    });
+    expect(complaints(report)).toEqual([]);
+    for (const { steps } of report.clients) {
+      expect(steps[0]).toMatchObject({ stage: 'resource', level: 'ok' });
+      expect(steps[1]).toMatchObject({ stage: 'discovery', level: 'ok' });
+    }
+    expect(report.healthy).toBe(true);
+  });
+});
+
+describe('gatehouse doctor', () => {
+  const run = (args: readonly string[], env: Readonly<Record<string, string>> = server.environment) =>
+    runCli(['doctor', ...args], { cwd: '/', env });
+
+  it('says for people what is well, and for programs the same as one document', async () => {
+    const text = await run(['--client', 'claude-code']);
+    expect(text.stdout).toContain(`The issuer is ${server.issuer}, byte for byte`);
+    expect(text.stdout).toContain('Claude Code: discovery, registration, authorization, token');
+    expect(text.stdout).toContain('All is well.');
+    expect(text.code).toBe(0);
+
+    const json = await run(['--client', 'claude-code', '--json']);
+    expect(json.code).toBe(0);
+    expect(json.json()).toMatchObject({
+      issuer: server.issuer,
+      healthy: true,
+      clients: [{ client: 'claude-code', outcome: 'connects' }],
+    });
+  });
+
+  it('looks at a server elsewhere without a configuration, and says that the store was not asked', async () => {
+    const elsewhere = await run(['--issuer', server.issuer, '--client', 'zed'], { NODE_ENV: 'production' });
+    expect(elsewhere.stdout).toContain('The store was not asked, because there is no configuration');
+    expect(elsewhere.code).toBe(0);
+  });
+
+  it('makes no store where there is none', async () => {
+    const alone = await run(['--client', 'zed', '--json'], {
+      GATEHOUSE_ISSUER: server.issuer,
+      GATEHOUSE_DATA_DIR: '/nonexistent/gatehouse',
+      GATEHOUSE_MASTER_KEY: server.environment['GATEHOUSE_MASTER_KEY'] ?? '',
+    });
+    expect(alone.json()).toMatchObject({ without: expect.stringContaining('no server runs on') });
+    expect(alone.code).toBe(0);
+  });
+
+  it('exits with 1 for what is not well, with 2 for what it does not understand, with 3 where nobody answers', async () => {
+    const slash = await run(['--issuer', `${server.issuer}/`, '--client', 'zed']);
+    expect([slash.code, slash.stdout]).toEqual([1, expect.stringContaining('ends with a slash')]);
+    const unknown = await run(['--client', 'netscape']);
+    expect([unknown.code, unknown.stderr]).toEqual([
+      2,
+      expect.stringContaining('There is no client netscape'),
+    ]);
+    expect((await run(['--issuer', 'auth.example.com'])).code).toBe(2);
+    const nobody = await run(['--issuer', 'http://localhost:1', '--json']);
+    expect(nobody.code).toBe(3);
+    expect(nobody.json()).toEqual({
+      error: 'not_available',
+      reason: expect.stringContaining('Nobody answers'),
+    });
+  });
+});

@@ -8,7 +8,12 @@ export type DocumentRefusal =
   | 'client_blocked';
 
 export type DocumentVerdict =
-  | { readonly allowed: true; readonly trust: TrustLevel }
+  | {
+      readonly allowed: true;
+      readonly trust: TrustLevel;
+      /** Redirect URIs that it may use beside those of its document, because an administrator said so. */
+      readonly redirectUris?: readonly string[];
+    }
   | { readonly allowed: false; readonly reason: DocumentRefusal };
 
 /**

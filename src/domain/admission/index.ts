@@ -17,7 +17,7 @@
  * @see docs/adr/0007-who-is-let-in-is-decided-on-every-use.md
  */
 
-export { addedRedirectUris, CATALOGUE, type CatalogueEntry } from './catalogue.ts';
+export { CATALOGUE, type CatalogueEntry } from './catalogue.ts';
 export {
   type CatalogueStatus,
   catalogueStatus,
@@ -25,6 +25,7 @@ export {
   type Enabled,
   enableCatalogued,
 } from './enable.ts';
+export { findStanding, judgeDocument, type Standing } from './find.ts';
 export type { DocumentGate, DocumentRefusal, DocumentVerdict } from './gate.ts';
 export {
   type AskOutcome,

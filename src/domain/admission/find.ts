@@ -1,0 +1,84 @@
+import type { Pool, PoolClient } from 'pg';
+
+import type { TrustLevel } from '../authority/index.ts';
+
+import { addedRedirectUris } from './catalogue.ts';
+import type { DocumentVerdict } from './gate.ts';
+import { admitDocument, type DocumentMode, ruledTrust, rulesAbout, standingOf, trustOf } from './standing.ts';
+
+type Queryable = Pool | PoolClient;
+
+const { where, order } = rulesAbout('$1');
+
+/** The rule that decides at the tenant `$2`, or, where it is NULL, the one of each tenant. */
+const RULES = `
+  SELECT DISTINCT ON (r.tenant_id) r.trust, r.catalogue FROM client_rules r
+  WHERE ($2::text IS NULL OR r.tenant_id = $2) AND ${where}
+  ORDER BY r.tenant_id, ${order}`;
+
+/**
+ * Whether the client that is named by a URL is let in at a tenant. Where it cannot be known yet at which tenant,
+ * it is enough that some tenant lets it in: then it may be looked at, as far as `untrusted`, and
+ * the tenant decides when it is known.
+ */
+export async function judgeDocument(
+  db: Queryable,
+  {
+    url,
+    tenantId,
+    documents,
+  }: { readonly url: string; readonly tenantId: string | undefined; readonly documents: DocumentMode },
+): Promise<DocumentVerdict> {
+  if (documents === 'off') return admitDocument(documents, undefined);
+  const { rows } = await db.query<{ trust: TrustLevel; catalogue: string | null }>({
+    name: 'admission-rules-about',
+    text: RULES,
+    values: [url, tenantId ?? null],
+  });
+  const decisive = rows.find(({ trust }) => trust !== 'blocked') ?? rows[0];
+  const verdict = admitDocument(documents, decisive?.trust);
+  if (!verdict.allowed) return verdict;
+  const redirectUris = addedRedirectUris(decisive?.catalogue ?? null);
+  return { allowed: true, trust: tenantId === undefined ? 'untrusted' : verdict.trust, redirectUris };
+}
+
+const STANDING = `
+  SELECT c.registration, c.created_at, c.removed_at IS NOT NULL AS removed,
+    CASE WHEN c.id IS NULL THEN ${ruledTrust('q.id', '$2')} ELSE ${standingOf('c', '$2')} END AS standing
+  FROM (SELECT $1::text AS id) q LEFT JOIN clients c ON c.id = q.id`;
+
+/** How a client stands with a tenant. */
+export interface Standing {
+  readonly registration: 'preregistered' | 'dynamic' | 'document';
+  /** When it was first registered here, or first allowed something; `undefined` for a document of which that never was so. */
+  readonly firstSeen: Date | undefined;
+  /** `blocked` also for a document that is not let in. */
+  readonly trust: TrustLevel;
+}
+
+/** How the client of this client_id stands with a tenant now; `undefined` when it is unknown or removed. */
+export async function findStanding(
+  db: Queryable,
+  {
+    clientId,
+    tenantId,
+    documents,
+  }: { readonly clientId: string; readonly tenantId: string; readonly documents: DocumentMode },
+): Promise<Standing | undefined> {
+  const { rows } = await db.query<{
+    registration: Standing['registration'] | null;
+    created_at: Date | null;
+    removed: boolean;
+    standing: TrustLevel | null;
+  }>({ name: 'admission-standing', text: STANDING, values: [clientId, tenantId] });
+  const row = rows[0];
+  if (!row || row.removed) return undefined;
+  // Only what is named by a URL can be a client that there is no record of.
+  if (row.registration === null && !clientId.startsWith('https://')) return undefined;
+  const registration = row.registration ?? 'document';
+  return {
+    registration,
+    firstSeen: row.created_at ?? undefined,
+    trust: trustOf(documents, { registration, standing: row.standing ?? undefined }),
+  };
+}

@@ -1,3 +1,4 @@
+import { HttpError } from '../platform/http/index.ts';
 import { networkKey, type Throttle, Throttled, type Verdict } from '../platform/throttle/index.ts';
 
 /** Which limit was reached; the reason in the audit record. */
@@ -21,31 +22,43 @@ interface Guess {
   readonly knowsNetwork: boolean;
 }
 
-/** How often somebody may try to sign in. Every function throws SignInThrottled at its limit. */
+/** How often somebody may try to sign in. What comes before throws SignInThrottled at its limit. */
 export interface SignInLimits {
   /** Before a step that costs us something and proves nothing: an attempt begun, a password hashed. */
   step(network: string): Promise<void>;
   /** Before a password and code are judged. */
   guess(guess: Guess): Promise<void>;
-  /** Before a passkey, or the token of a set-up link, is judged. */
-  proof(network: string): Promise<void>;
-  /** After either was wrong. */
-  wrong(network: string): Promise<void>;
-  /** After a password and code were right. */
+  /** After they were wrong. */
+  wrong(guess: Guess): Promise<void>;
+  /** After they were right. */
   right(guess: Guess): Promise<void>;
+  /**
+   * After a passkey, or the token of a set-up link, was wrong, which is recorded: throws what the answer is when
+   * there were too many.
+   */
+  unproven(network: string): Promise<void>;
 }
 
 const HOUR = 3600;
-/** Of an account's limit, for all networks together. */
-const ACCOUNT_FACTOR = 5;
+/** Of an account's limit: for all networks together that the person never signed in from, and for all others. */
+const STRANGE_FACTOR = 3;
+const KNOWN_FACTOR = 2;
+/** Of an account's limit, for all strange networks together, while somebody guesses everywhere. */
+const WARY_FACTOR = 1 / 4;
+/** Of a network's limit, for all accounts and all strange networks together: more is somebody who guesses everywhere. */
+const EVERYWHERE_FACTOR = 50;
 /** Of a network's limit, for the steps on the way. */
 const STEPS_FACTOR = 20;
 
 /**
- * Guessing is limited for each account from one network, for each network, and for each account from
- * everywhere. The last one is what an attacker with many networks could use to keep a person out, so
- * it does not bind the networks that this person signed in from before, nor passkeys. An account is
- * whatever was typed: whether anybody has that address changes nothing.
+ * Guessing is limited for each account from one network, for each network, for each account from everywhere,
+ * and for all together: an account is guessed at no more than five times its limit in an hour, however many
+ * networks take part.
+ *
+ * What somebody with many networks uses up does not bind the networks that the person signed in from
+ * before, which have a limit of their own; nor is a passkey that is right ever turned away, since nobody
+ * guesses one. So nobody can keep a person out. An account is whatever was typed: whether anybody has that
+ * address changes nothing.
  *
  * @param perAccount wrong tries per hour and network. @param perNetwork wrong tries per hour.
  */
@@ -53,33 +66,47 @@ export function createSignInLimits(
   throttle: Throttle,
   { perAccount, perNetwork }: { readonly perAccount: number; readonly perNetwork: number },
 ): SignInLimits {
-  const byPair = throttle.limiter('sign-in-pair', { points: perAccount, seconds: HOUR });
-  const byAccount = throttle.limiter('sign-in-account', {
-    points: perAccount * ACCOUNT_FACTOR,
-    seconds: HOUR,
-  });
-  const byNetwork = throttle.limiter('sign-in-network', { points: perNetwork, seconds: HOUR });
-  const steps = throttle.limiter('sign-in-steps', { points: perNetwork * STEPS_FACTOR, seconds: HOUR });
+  const hourly = (name: string, points: number) => throttle.limiter(name, { points, seconds: HOUR });
+  const byPair = hourly('sign-in-pair', perAccount);
+  const byNetwork = hourly('sign-in-network', perNetwork);
+  const steps = hourly('sign-in-steps', perNetwork * STEPS_FACTOR);
+  const strange = hourly('sign-in-account', perAccount * STRANGE_FACTOR);
+  const strangeWary = hourly('sign-in-account-wary', Math.ceil(perAccount * WARY_FACTOR));
+  const known = hourly('sign-in-account-known', perAccount * KNOWN_FACTOR);
+  const everywhere = hourly('sign-in-everywhere', perNetwork * EVERYWHERE_FACTOR);
 
   const pair = ({ email, network }: Guess) => JSON.stringify([email, networkKey(network)]);
+
+  async function guessFromStrange(email: string): Promise<Verdict> {
+    const [wary, usual, strict] = await Promise.all([
+      everywhere.peek('').then(({ allowed }) => !allowed),
+      strange.take(email),
+      strangeWary.take(email),
+    ]);
+    return wary ? strict : usual;
+  }
 
   return {
     async step(network) {
       within('steps', await steps.take(networkKey(network)));
     },
     async guess(guess) {
-      within('network', await byNetwork.peek(networkKey(guess.network)));
-      within('account_and_network', await byPair.take(pair(guess)));
-      if (!guess.knowsNetwork) within('account', await byAccount.take(guess.email));
-    },
-    async proof(network) {
+      const { email, network, knowsNetwork } = guess;
       within('network', await byNetwork.peek(networkKey(network)));
+      within('account_and_network', await byPair.take(pair(guess)));
+      within('account', knowsNetwork ? await known.take(email) : await guessFromStrange(email));
     },
-    async wrong(network) {
+    async wrong({ network, knowsNetwork }) {
       await byNetwork.take(networkKey(network));
+      if (!knowsNetwork) await everywhere.take('');
     },
     async right(guess) {
       await byPair.reset(pair(guess));
+    },
+    async unproven(network) {
+      const { allowed, retryAfter } = await byNetwork.take(networkKey(network));
+      if (!allowed)
+        throw new HttpError(429, 'slow_down', 'too many attempts', { 'Retry-After': String(retryAfter) });
     },
   };
 }

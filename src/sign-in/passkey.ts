@@ -28,14 +28,13 @@ export function addPasskey(router: Router, deps: SignInDeps, limits: SignInLimit
 
   router.post('/sign-in/passkey', async (ctx) => {
     const response = responseOf(await forms.readJson(ctx));
-    await limits.proof(networkOf(ctx));
     const token = cookies.get(ctx, 'passkey', { path }) ?? '';
     const current = await sessionCookie.current(ctx);
     const browser = { origin: originOf(ctx), userAgent: ctx.get('User-Agent'), current };
 
     const result = await signIn.passkey(token, response, browser);
     if (result.outcome !== 'signed_in') {
-      await limits.wrong(networkOf(ctx));
+      await limits.unproven(networkOf(ctx));
       return refuseJson(ctx, 401);
     }
     sessionCookie.set(ctx, result.opened);

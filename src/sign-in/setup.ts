@@ -74,11 +74,10 @@ export function addSetup(router: Router, deps: SignInDeps, limits: SignInLimits)
       return showIdentity(ctx, { name: identity?.name, email: identity?.email });
     }
     const token = typeof given === 'string' ? given : '';
-    await limits.proof(networkOf(ctx));
     try {
       await setup.open(token, originOf(ctx));
     } catch (error) {
-      if (error instanceof NotFound) await limits.wrong(networkOf(ctx));
+      if (error instanceof NotFound) await limits.unproven(networkOf(ctx));
       throw error;
     }
     cookies.set(ctx, 'setup', token, { path, maxAge: config.lifetimes.setupLink });

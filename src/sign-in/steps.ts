@@ -118,7 +118,7 @@ export function addSteps(router: Router, deps: SignInDeps, limits: SignInLimits)
         cookies.clear(ctx, 'attempt', { path });
         return seeOther(ctx, wayBack(ctx));
       case 'refused':
-        await limits.wrong(guess.network);
+        await limits.wrong(guess);
         return showStep(ctx, 'password', { email: pending.email, error: NOT_RIGHT, status: 403 });
       case 'expired':
         return beginAgain(ctx);

@@ -5,7 +5,7 @@ import type {
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { type Authenticator, createAuthenticator, type Lie } from '../../support/authenticator.ts';
-import { type Harness, startSignIn, type Visitor, whoAmI } from './harness.ts';
+import { type Harness, signIn, startSignIn, type Visitor, whoAmI } from './harness.ts';
 
 let harness: Harness;
 beforeAll(async () => {
@@ -316,5 +316,34 @@ describe('passkeys', () => {
 
     expect(await whoAmI(browser)).toBeUndefined();
     expect((await sessions.list(user.id)).map(({ id }) => id)).toEqual([kept.session.id]);
+  });
+});
+
+describe('a network that guessed too often', () => {
+  it('N1: is not heard with what is wrong, and let in with a passkey that is right; who is signed in stays so', async () => {
+    const attacked = '198.51.100.50';
+    const authenticator = createAuthenticator({ origin: harness.issuer });
+    const user = await addPasskeyUser('besieged@example.com', authenticator);
+    const signedIn = harness.browser(attacked);
+    await present(signedIn, authenticator.authenticate(await optionsFor(signedIn)));
+    expect(await whoAmI(signedIn)).toMatchObject({ id: user.id });
+
+    const attacker = harness.browser(attacked);
+    const statuses: number[] = [];
+    // Default limits: a hundred wrong ones in an hour.
+    for (let n = 0; n < 102; n += 1) statuses.push((await present(attacker, {})).status);
+    expect(statuses.slice(0, 100)).toEqual(Array(100).fill(401));
+    expect(statuses.slice(100)).toEqual([429, 429]);
+    const password = await signIn(harness.browser(attacked), {
+      email: 'besieged@example.com',
+      password: 'a wrong password',
+      code: '000000',
+    });
+    expect(password.status).toBe(429);
+
+    const browser = harness.browser(attacked);
+    await present(browser, authenticator.authenticate(await optionsFor(browser)));
+    expect(await whoAmI(browser)).toMatchObject({ id: user.id });
+    expect(await whoAmI(signedIn)).toMatchObject({ id: user.id });
   });
 });

@@ -24,6 +24,7 @@ const DOMAIN_ARROWS = {
   grants: ['admission', 'audit', 'authority'],
   keys: ['audit'],
   resources: ['audit'],
+  secrets: ['audit'],
   sessions: ['audit', 'credentials', 'users'],
   tokens: ['admission', 'audit', 'authority', 'grants'],
   users: ['audit', 'credentials', 'tenants'],
@@ -109,6 +110,19 @@ module.exports = {
         path: '^src/platform/',
         pathNot: '^src/platform/(?:crypto/|database/(?:index|generated/client)\\.ts$)',
       },
+    },
+    {
+      name: 'doctor-sees-the-server-from-outside',
+      severity: 'error',
+      comment: 'what it judges, it has from an answer; what only the store knows is passed in',
+      from: { path: '^src/doctor/', pathNot: TEST },
+      to: { path: '^(?:src|packages|examples|scripts|test)/', pathNot: '^src/(?:doctor|kernel)/' },
+    },
+    {
+      name: 'only-the-command-line-knows-the-doctor',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/(?:doctor|cli)/' },
+      to: { path: '^src/doctor/' },
     },
     {
       name: 'doors-never-import-each-other',

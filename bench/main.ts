@@ -93,27 +93,32 @@ async function measure(options: Options, lab: Lab, driver: Driver): Promise<Foun
     }
     for (const one of running) memory.set(one.name, { idle: one.memory(), loaded: one.memory() });
     for (const scenario of scenarios) {
-      found.scenarios[scenario.name] = await measureScenario(driver, running, scenario, {
-        rounds,
-        share: quick ? QUICK_SHARE : 1,
-        openSeconds: quick ? 0.5 : 5,
-        progress,
-        observe: (name, loaded) => memory.set(name, { idle: memory.get(name)?.idle ?? loaded, loaded }),
+      await attempt(found, scenario.name, async () => {
+        found.scenarios[scenario.name] = await measureScenario(driver, running, scenario, {
+          rounds,
+          share: quick ? QUICK_SHARE : 1,
+          openSeconds: quick ? 0.5 : 5,
+          progress,
+          observe: (name, loaded) => memory.set(name, { idle: memory.get(name)?.idle ?? loaded, loaded }),
+        });
       });
     }
     const gatehouse = running.find(({ name }) => name === 'gatehouse-postgres') as
       | RunningGatehouse
       | undefined;
     if (gatehouse && has('contention')) {
-      const hashMicroseconds = await measureHash(rounds);
-      const other = await startDriver();
-      progress('Token endpoint beside sign-ins');
-      const length = { rounds, seconds: quick ? 2 : 10, hashMicroseconds };
-      found.contention = await measureContention(driver, other, gatehouse, length);
-      await other.stop();
+      await attempt(found, 'contention', async () => {
+        const hashMicroseconds = await measureHash(rounds);
+        const other = await startDriver();
+        progress('Token endpoint beside sign-ins');
+        const length = { rounds, seconds: quick ? 2 : 10, hashMicroseconds };
+        found.contention = await measureContention(driver, other, gatehouse, length).finally(other.stop);
+      });
     }
     if (gatehouse && has('soak')) {
-      found.soak = await measureSoak(driver, gatehouse, options.soakSeconds, progress);
+      await attempt(found, 'soak', async () => {
+        found.soak = await measureSoak(driver, gatehouse, options.soakSeconds, progress);
+      });
     }
   } finally {
     for (const one of running) await one.stop();
@@ -122,17 +127,40 @@ async function measure(options: Options, lab: Lab, driver: Driver): Promise<Foun
 
   if (withPostgres && scenarios.length > 0) {
     progress('Counting what is asked of PostgreSQL');
-    const counts = await countDatabaseTraffic(lab, driver, scenarios);
-    for (const { name } of scenarios) {
+    const measurable = scenarios.filter(({ name }) => found.scenarios[name]);
+    const counts = await countDatabaseTraffic(lab, driver, measurable);
+    for (const { name } of measurable) {
       const measured = found.scenarios[name]?.['gatehouse-postgres'];
       if (measured) Object.assign(measured, counts[name]);
     }
   }
   if (withPostgres && has('growth')) {
     const operations = quick ? 300 : 2000;
-    found.growth = await measureGrowth(lab, driver, { sizes: options.grants, rounds, operations, progress });
+    await attempt(found, 'growth', async () => {
+      found.growth = await measureGrowth(lab, driver, {
+        sizes: options.grants,
+        rounds,
+        operations,
+        progress,
+      });
+    });
   }
   return found;
+}
+
+/** One failure does not take the rest of a long run with it. */
+async function attempt(
+  found: Found,
+  name: keyof Results['failed'],
+  measuring: () => Promise<void>,
+): Promise<void> {
+  try {
+    await measuring();
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    found.failed = { ...found.failed, [name]: reason.split('\n', 1)[0] ?? '' };
+    progress(`${name} failed: ${reason}`);
+  }
 }
 
 async function blank({ rounds, quick }: Options, lab: Lab, targets: readonly Target[]): Promise<Found> {
@@ -154,6 +182,7 @@ async function blank({ rounds, quick }: Options, lab: Lab, targets: readonly Tar
     rounds,
     quick,
     skipped: Object.fromEntries(skipped),
+    failed: {},
     scenarios: {},
     memory: {},
   };

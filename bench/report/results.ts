@@ -1,4 +1,4 @@
-import type { ScenarioName } from '../scenarios.ts';
+import type { ScenarioName, StageName } from '../scenarios.ts';
 import type { TargetName } from '../targets/target.ts';
 
 /** The least and the middle of several rounds. */
@@ -76,6 +76,8 @@ export interface Results {
   readonly rounds: number;
   readonly quick: boolean;
   readonly skipped: Readonly<Record<string, string>>;
+  /** What was begun and did not come to an end, and why. */
+  readonly failed: Partial<Record<ScenarioName | StageName, string>>;
   readonly scenarios: Partial<Record<ScenarioName, Partial<Record<TargetName, Measurement>>>>;
   readonly memory: Partial<Record<TargetName, { readonly idle: MemoryUse; readonly loaded: MemoryUse }>>;
   /** Milliseconds from the start of the process to the first 200. */

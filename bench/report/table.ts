@@ -65,7 +65,7 @@ function memory({ memory: measured }: Results): string {
     : columns([['Memory, MiB', 'server idle', 'loaded', 'database idle', 'loaded'], ...rows]);
 }
 
-function others({ start, verification, contention, growth, soak, skipped }: Results): string {
+function others({ start, verification, contention, growth, soak, skipped, failed }: Results): string {
   const lines: string[] = [];
   for (const [name, spread] of Object.entries(start ?? {})) {
     lines.push(`Start to first 200, ${name}: ${round(spread.median)} ms (least ${round(spread.min)})`);
@@ -96,6 +96,7 @@ function others({ start, verification, contention, growth, soak, skipped }: Resu
     );
   }
   for (const [name, reason] of Object.entries(skipped)) lines.push(`Skipped ${name}: ${reason}`);
+  for (const [name, reason] of Object.entries(failed)) lines.push(`FAILED ${name}: ${reason}`);
   return lines.join('\n');
 }
 

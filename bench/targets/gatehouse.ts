@@ -87,6 +87,8 @@ async function start(
     // On, so that its cost counts, and so wide that it never refuses.
     GATEHOUSE_THROTTLE_SIGN_IN_ACCOUNT: '1000000',
     GATEHOUSE_THROTTLE_SIGN_IN_NETWORK: '1000000',
+    GATEHOUSE_THROTTLE_AUTHORIZATION_NETWORK: '1000000',
+    GATEHOUSE_THROTTLE_TOKEN_NETWORK: '1000000',
     ...env,
   };
   const path = '/.well-known/oauth-authorization-server';

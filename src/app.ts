@@ -126,6 +126,7 @@ export async function createApp(
       ? (...args) => tracing.trace('fetch client document', () => guardedFetch(...args))
       : guardedFetch,
     documentAsked: telemetry.documentAsked,
+    clientRequested: (request) => log.info(request, 'a client was asked for: gatehouse client requests'),
   });
 
   const doors = new Koa();

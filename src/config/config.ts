@@ -87,5 +87,7 @@ export interface Config {
   readonly idleClientLifetime: number;
   /** Authorizations that wait for a person at the same time. */
   readonly maxInteractions: number;
+  /** Requests for clients that wait for an administrator. */
+  readonly clientRequests: { readonly perPerson: number; readonly inAll: number };
   readonly maxPasswordHashes: number;
 }

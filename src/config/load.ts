@@ -134,6 +134,10 @@ export function loadConfig(
     },
     idleClientLifetime: settings.GATEHOUSE_IDLE_CLIENT_LIFETIME,
     maxInteractions: settings.GATEHOUSE_MAX_INTERACTIONS,
+    clientRequests: {
+      perPerson: settings.GATEHOUSE_MAX_CLIENT_REQUESTS_PERSON,
+      inAll: settings.GATEHOUSE_MAX_CLIENT_REQUESTS,
+    },
     maxPasswordHashes: settings.GATEHOUSE_MAX_PASSWORD_HASHES,
   });
 }

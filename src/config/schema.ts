@@ -140,6 +140,10 @@ export const Settings = z.object({
     'Clients that registered themselves and that nobody has allowed anything, in all',
   ),
   GATEHOUSE_MAX_UNUSED_CLIENTS_NETWORK: count(200).describe('The same, per network'),
+  GATEHOUSE_MAX_CLIENT_REQUESTS: count(1000).describe(
+    'Requests for clients that wait for an administrator, in all (metadata documents under `review`)',
+  ),
+  GATEHOUSE_MAX_CLIENT_REQUESTS_PERSON: count(10).describe('The same for one person'),
   GATEHOUSE_MAX_PASSWORD_HASHES: count(2, { max: 64 }).describe('Password hashes computed at the same time'),
 });
 

@@ -1,8 +1,9 @@
 import type { KoaContextWithOIDC } from 'oidc-provider';
 import type { Pool } from 'pg';
 
-import { originOf, type Views } from '../platform/http/index.ts';
+import { type ErrorPage, originOf, type Views } from '../platform/http/index.ts';
 
+import { clientRequestUrl } from './client-request/routes.ts';
 import { reasonOf } from './reasons.ts';
 import { remediesFor } from './stale-client.ts';
 
@@ -18,6 +19,13 @@ interface Words {
   readonly advice: string;
 }
 
+const NOT_LET_IN: Words = {
+  title: 'This program is not let in here',
+  explanation:
+    'Whoever runs this server decides which programs may connect, and this one is not among them. Nothing was asked of it, and nothing was granted to it.',
+  advice: 'If you need it, ask whoever runs this server, and tell them its address.',
+};
+
 /** What a person reads when a client sent them here with a request that cannot be answered to the client: by reason. */
 const BY_REASON: Readonly<Record<string, Words>> = {
   interaction_ended: {
@@ -31,12 +39,26 @@ const BY_REASON: Readonly<Record<string, Words>> = {
       'Whoever runs this server does not let this program connect to anything. Nothing was granted.',
     advice: 'If you need it, ask whoever runs this server.',
   },
+  client_not_allowed: NOT_LET_IN,
+  client_documents_off: NOT_LET_IN,
+  client_awaits_review: {
+    title: 'This program is not let in yet',
+    explanation:
+      'Whoever runs this server decides which programs may connect, and has not looked at this one. Nothing was asked of it, and nothing was granted to it.',
+    advice: 'If you need it, ask for it here.',
+  },
   client_document: {
     title: 'This program could not be identified',
     explanation:
       'It says who it is in a document at a web address, and that document could not be read or is not valid.',
     advice:
       'Try again in a few seconds. If it keeps happening, tell the makers of the program what it says here.',
+  },
+  client_document_url: {
+    title: 'This program could not be identified',
+    explanation:
+      'It says who it is by a web address that is not written in the one form in which such an address counts.',
+    advice: 'Tell the makers of the program what it says here.',
   },
 };
 
@@ -68,9 +90,18 @@ const OTHERWISE: Words = {
 export interface ErrorDeps {
   readonly views: Views;
   readonly pool: Pool;
+  /** Path of the issuer, `''` when it has none. */
+  readonly basePath: string;
   /** Where a client can register anew, if strangers can. */
   readonly registrationEndpoint: string | undefined;
 }
+
+/** A client that is named by a URL, and not let in. */
+const UNADMITTED: ReadonlySet<string> = new Set([
+  'client_not_allowed',
+  'client_documents_off',
+  'client_awaits_review',
+]);
 
 /** A client that was never registered, or is so no more. */
 const STALE: ReadonlySet<string> = new Set(['unknown_client', 'client_removed']);
@@ -83,7 +114,7 @@ const STALE: ReadonlySet<string> = new Set(['unknown_client', 'client_removed'])
  * ID that they have saved is still good, and register anew when it is not.
  */
 export async function renderProviderError(
-  { views, pool, registrationEndpoint }: ErrorDeps,
+  { views, pool, basePath, registrationEndpoint }: ErrorDeps,
   ctx: KoaContextWithOIDC,
   out: Out,
   error: Error,
@@ -113,9 +144,23 @@ export async function renderProviderError(
     {
       ...words,
       ...(stale ? { remedies: await remediesFor(pool, asked) } : {}),
+      ...aboutClient(reason, params, basePath),
       requestId: originOf(ctx).requestId,
       code: [out.error, out.error_description].filter(Boolean).join(': '),
     },
     { status: ctx.status },
   );
+}
+
+/** Which program it is that is not let in, and where it can be asked for. */
+function aboutClient(
+  reason: string,
+  params: KoaContextWithOIDC['oidc']['params'],
+  basePath: string,
+): Pick<ErrorPage, 'subject' | 'action'> {
+  const client = params?.['client_id'];
+  if (typeof client !== 'string' || !UNADMITTED.has(reason)) return {};
+  if (reason !== 'client_awaits_review') return { subject: client };
+  const href = clientRequestUrl(basePath, { client, resource: params?.['resource'] });
+  return { subject: client, action: { href, label: 'Ask for this program' } };
 }

@@ -5,6 +5,7 @@
  *     /register, /register/:id  registration*.ts     RFC 7591, RFC 7592
  *     /authorize                authorization-endpoint.ts, around oidc-provider, which checks the request
  *     /interaction/:uid         interaction/         what the person is asked; dispatch.ts picks the step
+ *     /client-request           client-request/      a person asks for a client that waits for an administrator
  *     /token                    grants/              one transaction per request
  *     /introspect, /revoke      introspection.ts, revocation.ts
  *
@@ -29,6 +30,7 @@ import { CLIENT_ID } from './adapter/client.ts';
 import { authorizationEndpoint } from './authorization-endpoint.ts';
 import { basicCredentials } from './basic-credentials.ts';
 import { boundAuthorizations } from './bounded-authorizations.ts';
+import { type ClientRequested, clientRequestRoutes } from './client-request/routes.ts';
 import { failureOf } from './events.ts';
 import { describePurpose } from './interaction/purpose.ts';
 import { interactionRoutes } from './interaction/routes.ts';
@@ -59,6 +61,8 @@ export interface OAuthDeps extends ProviderDeps {
   readonly registrationLimiters: { readonly perNetwork: Limiter; readonly inAll: Limiter };
   /** Refused requests at the endpoints for programs, per network. */
   readonly refusalLimiter: Limiter;
+  /** Is told when a person asks for a client. */
+  readonly clientRequested: (request: ClientRequested) => void;
 }
 
 export interface OAuth {
@@ -91,6 +95,16 @@ export function createOAuth(deps: OAuthDeps): OAuth {
       lifetimes,
       basePath,
       currentSession,
+    }),
+    clientRequestRoutes({
+      database,
+      documents: config.metadataDocuments,
+      bounds: config.clientRequests,
+      forms,
+      views,
+      basePath,
+      currentSession,
+      clientRequested: deps.clientRequested,
     }),
     registrationRoutes({
       provider,

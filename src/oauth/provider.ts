@@ -92,6 +92,7 @@ function configurationOf(deps: ProviderDeps): Configuration {
   const errorDeps = {
     views,
     pool: database.pool,
+    basePath,
     registrationEndpoint: config.dynamicRegistration === 'open' ? `${config.issuer}/register` : undefined,
   };
   const documents = config.metadataDocuments === 'open';

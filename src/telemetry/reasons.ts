@@ -12,6 +12,9 @@ export const REASONS: ReadonlySet<string> = new Set([
   'client_mismatch',
   'client_document',
   'client_document_url',
+  'client_documents_off',
+  'client_not_allowed',
+  'client_awaits_review',
   // How a client proves that it is who it says
   'authorization_header',
   'method',
@@ -107,6 +110,8 @@ export const REASONS: ReadonlySet<string> = new Set([
   'hashing_busy',
   'authorization',
   'interactions',
+  'too_many_client_requests',
+  'client_requests_full',
   'token',
   'registration_all',
   'registration_quota_network',

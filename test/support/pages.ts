@@ -75,6 +75,15 @@ export const samplePages: Pages = {
     code: 'not_found',
   },
   'signed-out': { signInUrl: '/sign-in' },
+  'client-request': {
+    ...form,
+    state: 'none',
+    client: { host: 'notes.example', url: 'https://notes.example/oauth/client.json' },
+    resource,
+    user,
+    maxReason: 500,
+    notYouUrl: '/sign-out',
+  },
   'interaction/consent': {
     ...form,
     client,

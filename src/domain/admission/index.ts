@@ -27,6 +27,7 @@ export {
 } from './enable.ts';
 export { findStanding, judgeDocument, type Standing } from './find.ts';
 export type { DocumentGate, DocumentRefusal, DocumentVerdict } from './gate.ts';
+export { nameOfClient } from './pattern.ts';
 export {
   type AskOutcome,
   approveRequest,

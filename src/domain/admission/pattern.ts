@@ -56,6 +56,15 @@ export function parsePattern(written: string): Pattern {
   return { kind: 'template', text: written, host, expression, specificity: 1 };
 }
 
+/** What was written, if it can name one client by the URL of its metadata document. */
+export function nameOfClient(written: string): string | undefined {
+  try {
+    return parsePattern(written).kind === 'url' ? written : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
 /**
  * The highest level that a pattern can give: whoever can publish anything at all at a host could be any client there,
  * so what names no more than the host vouches for nobody.

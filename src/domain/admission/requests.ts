@@ -1,4 +1,4 @@
-import { NotFound } from '../../kernel/errors.ts';
+import { InvalidInput, NotFound } from '../../kernel/errors.ts';
 import { DEFAULT_TENANT, newId } from '../../kernel/ids.ts';
 import type { Origin } from '../../kernel/origin.ts';
 import { plainText } from '../../kernel/plain-text.ts';
@@ -6,7 +6,7 @@ import type { Prisma, PrismaClient } from '../../platform/database/generated/cli
 import { recordAudit } from '../audit/index.ts';
 import type { TrustLevel } from '../authority/index.ts';
 
-import { parsePattern } from './pattern.ts';
+import { nameOfClient } from './pattern.ts';
 import { writeRule } from './rules.ts';
 
 /** What somebody says of why they need a client, at the most. */
@@ -54,7 +54,7 @@ export async function askForClient(
   bounds: RequestBounds,
   origin: Origin,
 ): Promise<AskOutcome> {
-  parsePattern(clientId);
+  if (nameOfClient(clientId) === undefined) throw new InvalidInput(`${clientId} names no client.`);
   return prisma.$transaction(async (tx) => {
     await tx.$executeRaw`SELECT pg_advisory_xact_lock(${LOCK}::bigint)`;
     const key = { tenantId_clientId_userId: { tenantId, clientId, userId } };

@@ -5,6 +5,7 @@ import type { PrismaClient } from '../../platform/database/generated/client.ts';
 import { recordAudit } from '../audit/index.ts';
 import type { TrustLevel } from '../authority/index.ts';
 
+import { nameOfClient } from './pattern.ts';
 import { writeRule } from './rules.ts';
 
 export interface ChangedTrust {
@@ -44,7 +45,7 @@ export async function setTrust(
       trust,
     );
     if (!changed) {
-      if (!clientId.startsWith('https://')) throw new NotFound(`No client ${clientId} is registered.`);
+      if (nameOfClient(clientId) === undefined) throw new NotFound(`No client ${clientId} is registered.`);
       const { was } = await writeRule(tx, { tenantId, pattern: clientId, trust }, origin);
       return { clientId, trust, was };
     }

@@ -5,6 +5,7 @@ import type {
   ConnectionsPage,
   SecurityPage,
 } from './pages/account.ts';
+import type { ClientRequestPage } from './pages/client-request.ts';
 import type { ErrorPage } from './pages/error.ts';
 import type { ConsentPage, ContinuePage } from './pages/interaction.ts';
 import type {
@@ -21,6 +22,7 @@ import type {
 export interface Pages {
   readonly error: ErrorPage;
   readonly 'signed-out': SignedOutPage;
+  readonly 'client-request': ClientRequestPage;
   readonly 'interaction/consent': ConsentPage;
   readonly 'interaction/continue': ContinuePage;
   readonly 'sign-in/identify': IdentifyPage;
@@ -40,6 +42,7 @@ export interface Pages {
 export const PAGES: Readonly<Record<keyof Pages, true>> = {
   error: true,
   'signed-out': true,
+  'client-request': true,
   'interaction/consent': true,
   'interaction/continue': true,
   'sign-in/identify': true,
@@ -56,6 +59,7 @@ export const PAGES: Readonly<Record<keyof Pages, true>> = {
 };
 
 export type * from './pages/account.ts';
+export type * from './pages/client-request.ts';
 export type * from './pages/common.ts';
 export type * from './pages/error.ts';
 export type * from './pages/interaction.ts';

@@ -4,6 +4,10 @@ export interface ErrorPage {
   readonly explanation: string;
   /** What to do now. */
   readonly advice: string;
+  /** The address of what it is about. */
+  readonly subject?: string | undefined;
+  /** The next step, where there is one. */
+  readonly action?: { readonly href: string; readonly label: string } | undefined;
   /** For whoever helps: it finds the line in the log. */
   readonly requestId: string;
   /** How to do that, in each program that it may be. */

@@ -33,6 +33,7 @@ import { resourceList } from './resource-list.ts';
 import { resourceRemove } from './resource-remove.ts';
 import { resourceStrangers } from './resource-strangers.ts';
 import { restore } from './restore.ts';
+import { clientSecretCommands, resourceSecretCommands } from './secret-commands.ts';
 import { serve } from './serve.ts';
 import { setupLink } from './setup-link.ts';
 import { userAdd } from './user-add.ts';
@@ -74,6 +75,8 @@ const GROUPS: readonly (readonly [name: string, summary: string, commands: reado
     'MCP servers that tokens are issued for',
     [resourceAdd, resourceList, resourceStrangers, resourceRemove],
   ],
+  ['client secret', 'what a client with a secret proves itself with', clientSecretCommands],
+  ['resource secret', 'what an MCP server introspects with', resourceSecretCommands],
   ['grant', 'what people allowed to clients', [grantList, grantRevoke, grantRevokeAll]],
   ['keys', 'the keys that sign tokens', [keysList, keysRotate]],
   ['audit', 'what happened', [auditList]],

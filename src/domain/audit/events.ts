@@ -54,6 +54,8 @@ export const AUDIT_EVENTS = [
   'client.authentication_failed',
   'registration_token.created',
   'registration_token.revoked',
+  'secret.rotated',
+  'secret.revoked',
   'resource.added',
   'resource.changed',
   'resource.removed',

@@ -18,7 +18,9 @@ const COLUMNS = `
               FROM resource_tools t WHERE t.resource_id = r.id), '[]') AS tools`;
 
 const FIND = `SELECT ${COLUMNS} FROM resources r WHERE r.identifier = $1 AND r.removed_at IS NULL`;
-const FIND_ANY = `SELECT ${COLUMNS} FROM resources r WHERE (r.identifier = $1 OR r.id = $2) AND r.removed_at IS NULL`;
+const FIND_ANY = `
+  SELECT ${COLUMNS}, CASE WHEN r.previous_secret_expires_at > now() THEN r.previous_secret_hash END AS previous_secret_hash
+  FROM resources r WHERE (r.identifier = $1 OR r.id = $2) AND r.removed_at IS NULL`;
 const LIST = `SELECT ${COLUMNS} FROM resources r WHERE r.removed_at IS NULL ORDER BY r.created_at, r.id`;
 
 interface ResourceRow {
@@ -73,14 +75,16 @@ export async function authenticateResource(
   name: string,
   secret: string,
 ): Promise<Resource | undefined> {
-  const { rows } = await db.query<ResourceRow>({
+  const { rows } = await db.query<ResourceRow & { readonly previous_secret_hash: Buffer | null }>({
     name: 'resources-authenticate',
     text: FIND_ANY,
     values: [canonicalizeResource(name) ?? '', name],
   });
   const row = rows[0];
   // The hash of 256 random bits tells nothing by the time it takes to compare.
-  return row?.secret_hash?.equals(hashSecret(secret)) ? toResource(row) : undefined;
+  const presented = hashSecret(secret);
+  const living = [row?.secret_hash, row?.previous_secret_hash];
+  return row && living.some((hash) => hash?.equals(presented)) ? toResource(row) : undefined;
 }
 
 /** Writes a new resource with its scopes and tools; `false` when a living one has that identifier. */

@@ -1,10 +1,12 @@
-import { decodeProtectedHeader, generateKeyPair, SignJWT } from 'jose';
+import { randomUUID } from 'node:crypto';
+import { decodeProtectedHeader, exportJWK, generateKeyPair, SignJWT } from 'jose';
 import pg from 'pg';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 
 import { createVerifier } from '../../../packages/verifier/src/index.ts';
+import { rotateSecret } from '../../../src/domain/secrets/index.ts';
 import { claimsOf, obtainCode, pkce, post } from '../../support/flow.ts';
-import { FILES, MAIL, startTestServer, type TestServer } from '../../support/server.ts';
+import { addTestClient, cause, FILES, MAIL, startTestServer, type TestServer } from '../../support/server.ts';
 import {
   type Connected,
   connected,
@@ -181,29 +183,29 @@ describe('the keys', () => {
   });
 });
 
+/** Kept for a second or more by each process, and excluded: they are not of the request. */
+const CACHED = /^(?:keys|server-secrets)-/;
+
+/** The statements that reach the database while one request runs. */
+async function statementsOf(request: () => Promise<{ readonly status: number }>): Promise<string[]> {
+  const seen: string[] = [];
+  const original = pg.Client.prototype.query;
+  const spy = vi.spyOn(pg.Client.prototype, 'query').mockImplementation(function (
+    this: pg.Client,
+    ...args: unknown[]
+  ) {
+    const [statement] = args as [string | { name?: string; text?: string }];
+    const name = typeof statement === 'string' ? statement : (statement.name ?? statement.text ?? '?');
+    if (!CACHED.test(name)) seen.push(name);
+    return Reflect.apply(original, this, args) as never;
+  });
+  const { status } = await request();
+  spy.mockRestore();
+  expect(status).toBe(200);
+  return seen;
+}
+
 describe('what a token request costs', () => {
-  /** Kept for a second or more by each process, and excluded: they are not of the request. */
-  const CACHED = /^(?:keys|server-secrets)-/;
-
-  /** The statements that reach the database while one request runs. */
-  async function statementsOf(request: () => Promise<{ readonly status: number }>): Promise<string[]> {
-    const seen: string[] = [];
-    const original = pg.Client.prototype.query;
-    const spy = vi.spyOn(pg.Client.prototype, 'query').mockImplementation(function (
-      this: pg.Client,
-      ...args: unknown[]
-    ) {
-      const [statement] = args as [string | { name?: string; text?: string }];
-      const name = typeof statement === 'string' ? statement : (statement.name ?? statement.text ?? '?');
-      if (!CACHED.test(name)) seen.push(name);
-      return Reflect.apply(original, this, args) as never;
-    });
-    const { status } = await request();
-    spy.mockRestore();
-    expect(status).toBe(200);
-    return seen;
-  }
-
   it('is two round trips for a code, with or without a refresh token', async () => {
     const good = await obtainCode(server, ada.agent, ada.clientId, { scope: 'openid files:read' });
     expect(await statementsOf(() => redeem(server, ada.clientId, good))).toEqual([
@@ -221,6 +223,52 @@ describe('what a token request costs', () => {
     expect(await statementsOf(() => refresh(server, ada.clientId, refreshToken))).toEqual([
       'present-refresh-token',
       'replay-refresh-token',
+    ]);
+  });
+});
+
+describe('what a client that proves itself costs', () => {
+  it('is no round trip more with a secret, also while two of them live', async () => {
+    const { clientId, clientSecret = '' } = await addTestClient(server, {
+      authMethod: 'client_secret_basic',
+    });
+    const { secret } = await rotateSecret(
+      server.database.prisma,
+      { kind: 'client', id: clientId },
+      { overlap: 60 },
+      cause,
+    );
+    for (const client_secret of [clientSecret, secret]) {
+      const good = await obtainCode(server, ada.agent, clientId);
+      expect(await statementsOf(() => redeem(server, clientId, good, { client_secret }))).toEqual([
+        'present-code',
+        'redeem-code',
+      ]);
+    }
+  });
+
+  it('is one more with an assertion, for its single use', async () => {
+    const { privateKey, publicKey } = await generateKeyPair('ES256');
+    const { clientId } = await addTestClient(server, {
+      authMethod: 'private_key_jwt',
+      jwks: { keys: [await exportJWK(publicKey)] },
+    });
+    const sign = async () => ({
+      client_assertion_type: 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer',
+      client_assertion: await new SignJWT({ jti: randomUUID() })
+        .setProtectedHeader({ alg: 'ES256' })
+        .setIssuer(clientId)
+        .setSubject(clientId)
+        .setAudience(server.issuer)
+        .setExpirationTime('1m')
+        .sign(privateKey),
+    });
+    const good = await obtainCode(server, ada.agent, clientId);
+    const assertion = await sign();
+    expect(await statementsOf(() => redeem(server, clientId, good, assertion))).toEqual([
+      'present-code',
+      'use-identifier',
+      'redeem-code',
     ]);
   });
 });

@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net';
 
 import { createApp } from './app.ts';
 import type { Config, Listen } from './config/config.ts';
+import { countRequests } from './domain/admission/index.ts';
 import { observeAudit } from './domain/audit/index.ts';
 import { startHousekeeping } from './housekeeping.ts';
 import { createInstallation, type Installation } from './installation.ts';
@@ -15,6 +16,7 @@ import type { Outbound } from './platform/fetch/index.ts';
 import { createDrain, createHttpServer } from './platform/http/index.ts';
 import { createLogger, type Logger, openTracing } from './platform/observability/index.ts';
 import { openRedis } from './platform/redis/index.ts';
+import { letPoolGiveWay } from './platform/threads/give-way.ts';
 import { createThrottle } from './platform/throttle/index.ts';
 import { createTelemetry, type Telemetry } from './telemetry/index.ts';
 import { version } from './version.ts';
@@ -35,9 +37,7 @@ export interface RunningServer {
 }
 
 export interface ServerOptions {
-  /** For what clients publish about themselves. */
-  readonly fetch?: typeof globalThis.fetch;
-  /** The way to it; the network of this machine, unless said otherwise. */
+  /** The way to what clients publish about themselves; the network of this machine, unless said otherwise. */
   readonly outbound?: Outbound;
   /** One of several processes of one primary, which owns the embedded store and has the internal listener. */
   readonly worker?: boolean;
@@ -79,6 +79,7 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
     await migrate(database.pool, { log });
     const installation = createInstallation({ config, database, clock: systemClock });
     await installation.prepare({ requestId: newId('req') });
+    letPoolGiveWay();
 
     const redis = await openRedis(config.redisUrl, log);
     if (redis) undo.push(() => redis.close());
@@ -93,6 +94,7 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
       poolSize: config.databasePoolSize,
       checkStore: () => opened.pool.query('SELECT 1'),
       listKeys: installation.keys.list,
+      countClientRequests: () => countRequests(database.prisma),
       passwordHashes: installation.passwords.load,
       redisReady: redis?.isReady,
       clock: systemClock,

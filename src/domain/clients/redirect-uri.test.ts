@@ -14,7 +14,7 @@ describe('checkRedirectUri', () => {
     ['https://client.example', 'https'],
     ['https://client.example/cb?tenant=a%20b', 'https'],
     ['https://client.example:8443/cb', 'https'],
-    ['https://localhost:3000/cb', 'https'],
+    ['https://localhost:3000/cb', 'loopback'],
     ['http://localhost/callback', 'loopback'],
     ['http://127.0.0.1:33418/', 'loopback'],
     ['http://[::1]:7777/oauth/callback', 'loopback'],

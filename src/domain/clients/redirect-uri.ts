@@ -2,6 +2,7 @@ import { isLoopbackHost } from '../../kernel/loopback.ts';
 
 import { PRIVATE_USE_SCHEMES } from './private-use-schemes.ts';
 
+/** `loopback` leads to this very machine, by http or https. */
 export type RedirectUriKind = 'https' | 'loopback' | 'private-use';
 
 export type RedirectUriRefusal =
@@ -25,11 +26,12 @@ const MAX_LENGTH = 2048;
 const URI_CHARACTERS = /^(?:[A-Za-z0-9\-._~:/?#[\]@!$&'()*+,;=]|%[0-9A-Fa-f]{2})+$/;
 
 /** RFC 3986 appendix B, without the fragment. */
-const PARTS = /^([A-Za-z][A-Za-z0-9+.-]*):(?:\/\/([^/?]*))?([^?]*)(\?.*)?$/;
-const AUTHORITY = /^(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~!$&'()*+,;=-]*)(?::([1-9]\d{0,4}))?$/;
+const PARTS = /^([A-Za-z][A-Za-z0-9+.-]*):(?:\/\/([^/?]*)(?![^/?]))?([^?]*)(\?.*)?$/;
+/** What a host on the web is made of. RFC 3986 has more for a name; no such name is anybody's, and people would misread it. */
+const AUTHORITY = /^(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*\.?)(?::([1-9]\d{0,4}))?$/;
 
-/** A reversed domain name (RFC 8252 §7.1). */
-const REVERSED_DOMAIN = /^[a-z][a-z0-9+-]*(?:\.[a-z0-9][a-z0-9+-]*)+$/;
+/** A reversed domain name (RFC 8252 §7.1), which begins with a top-level domain and not with `x-` of some system. */
+const REVERSED_DOMAIN = /^(?:[a-z]{2,63}|xn--[a-z0-9-]+)(?:\.[a-z0-9][a-z0-9+-]*)+$/;
 
 const refuse = (code: RedirectUriRefusal, reason: string): RedirectUriCheck => ({ ok: false, code, reason });
 
@@ -106,7 +108,7 @@ function checkWeb(
       `a browser would open ${url.href}; register exactly that, if it is meant`,
     );
   }
-  if (scheme === 'https') return { ok: true, kind: 'https' };
+  if (scheme === 'https') return { ok: true, kind: isThisMachine(url.hostname) ? 'loopback' : 'https' };
   if (isLoopbackHost(url.hostname)) return { ok: true, kind: 'loopback' };
   return refuse(
     'redirect_http',
@@ -142,6 +144,15 @@ function asBrowserReads(value: string): string {
   while (start < end && value.charCodeAt(start) <= 0x20) start += 1;
   while (end > start && value.charCodeAt(end - 1) <= 0x20) end -= 1;
   return value.slice(start, end).replace(/[\t\n\r]/g, '');
+}
+
+/** Every host that a browser takes to be this machine, the three that http may be used with and the rest of them. */
+function isThisMachine(hostname: string): boolean {
+  return (
+    /(?:^|\.)localhost$/.test(hostname) ||
+    /^127\./.test(hostname) ||
+    /^\[::(?:1|ffff:7f[0-9a-f]{2}:[0-9a-f]{1,4})\]$/.test(hostname)
+  );
 }
 
 function isPrivateUse(scheme: string): boolean {

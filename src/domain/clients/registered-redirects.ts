@@ -1,5 +1,3 @@
-import { isLoopbackHost } from '../../kernel/loopback.ts';
-
 import { checkRedirectUri, type RedirectUriRefusal } from './redirect-uri.ts';
 
 const MAX_REDIRECT_URIS = 50;
@@ -48,12 +46,12 @@ export function checkRedirectUris(value: unknown): CheckedRedirectUris {
  * schemes `web`.
  */
 export function applicationType(uris: readonly string[], stated: unknown): 'native' | 'web' {
-  const kinds = uris.map((uri) => ({ uri, check: checkRedirectUri(uri) }));
-  const has = (kind: string) => kinds.some(({ check }) => check.ok && check.kind === kind);
-  if (has('private-use')) return 'native';
-  const loopbackTls = uris.some(
-    (uri) => /^https:/i.test(uri) && isLoopbackHost(URL.parse(uri)?.hostname ?? ''),
-  );
-  if (loopbackTls) return 'web';
-  return has('loopback') || stated === 'native' ? 'native' : 'web';
+  const kinds = uris.map((uri) => {
+    const check = checkRedirectUri(uri);
+    return { kind: check.ok ? check.kind : undefined, tls: /^https:/i.test(uri) };
+  });
+  if (kinds.some(({ kind }) => kind === 'private-use')) return 'native';
+  const loopback = kinds.filter(({ kind }) => kind === 'loopback');
+  if (loopback.some(({ tls }) => tls)) return 'web';
+  return loopback.length > 0 || stated === 'native' ? 'native' : 'web';
 }

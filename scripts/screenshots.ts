@@ -15,6 +15,7 @@ import { loadConfig } from '../src/config/load.ts';
 import { addClient } from '../src/domain/clients/index.ts';
 import { addResource } from '../src/domain/resources/index.ts';
 import { startServer } from '../src/main.ts';
+import { startTestWeb } from '../test/support/web.ts';
 
 const FOLDER = fileURLToPath(new URL('../docs/screenshots/', import.meta.url));
 const PORT = 4460;
@@ -29,6 +30,8 @@ const WIDE: ReadonlySet<string> = new Set(['connections', 'security']);
 const origin = { requestId: 'req_screenshots' };
 const verifier = randomBytes(32).toString('base64url');
 
+const web = await startTestWeb();
+web.otherwise(async () => document());
 const dataDir = mkdtempSync(join(tmpdir(), 'gatehouse-'));
 // Started by root, PostgreSQL runs as somebody else, who has to come in here.
 chmodSync(dataDir, 0o755);
@@ -41,7 +44,7 @@ const server = await startServer(
     GATEHOUSE_LOG_LEVEL: 'warn',
     GATEHOUSE_METADATA_DOCUMENTS: 'open',
   }),
-  { fetch: async () => document() },
+  { outbound: web.outbound },
 );
 const browser = await chromium.launch({
   executablePath: process.argv[2] ?? '/usr/bin/chromium',
@@ -86,6 +89,7 @@ try {
 } finally {
   await browser.close();
   await server.stop();
+  await web.stop();
   rmSync(dataDir, { recursive: true, force: true });
 }
 

@@ -6,6 +6,7 @@ import type { Logger } from 'pino';
 
 import { accountRoutes } from './account/index.ts';
 import type { Config } from './config/config.ts';
+import { admitDocument } from './domain/admission/index.ts';
 import { createSessionCookie } from './domain/sessions/index.ts';
 import type { Installation } from './installation.ts';
 import type { Clock } from './kernel/clock.ts';
@@ -44,9 +45,7 @@ export interface AppDeps {
   readonly clock: Clock;
   readonly log: Logger;
   readonly draining: () => boolean;
-  /** For what clients publish about themselves. */
-  readonly fetch?: typeof globalThis.fetch;
-  /** The way to it; the network of this machine, unless said otherwise. */
+  /** The way to what clients publish about themselves; the network of this machine, unless said otherwise. */
   readonly outbound?: Outbound;
 }
 
@@ -70,7 +69,6 @@ export async function createApp(
   deps: AppDeps,
 ): Promise<{ readonly listener: RequestListener; readonly internal: Koa }> {
   const { config, database, installation, throttle, telemetry, tracing, clock, log } = deps;
-  const { fetch = globalThis.fetch } = deps;
   const guardedFetch = createGuardedFetch(deps.outbound ? { outbound: deps.outbound } : {});
   const { issuer } = config;
   const { pathname } = new URL(issuer);
@@ -121,7 +119,17 @@ export async function createApp(
       points: config.throttle.tokenPerNetwork,
       seconds: MINUTE,
     }),
-    fetch: tracing ? (...args) => tracing.trace('fetch client document', () => fetch(...args)) : fetch,
+    gate: async () => admitDocument(config.metadataDocuments, undefined),
+    documentLimiters: {
+      perNetwork: throttle.limiter('client-documents-network', {
+        points: config.throttle.documentsPerNetwork,
+        seconds: MINUTE,
+      }),
+      perHost: throttle.limiter('client-documents-host', {
+        points: config.throttle.documentsPerHost,
+        seconds: MINUTE,
+      }),
+    },
     guardedFetch: tracing
       ? (...args) => tracing.trace('fetch client document', () => guardedFetch(...args))
       : guardedFetch,

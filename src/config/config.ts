@@ -48,6 +48,8 @@ export interface Config {
   readonly redisUrl: string | undefined;
   readonly trustedProxies: readonly string[];
   /** What is done with clients that are named by the URL of a metadata document. */
+  /** Seconds for fetching what somebody else named; also the time after which a failure is told. */
+  readonly fetchTimeout: number;
   readonly metadataDocuments: 'off' | 'allowlist' | 'review' | 'open';
   readonly dynamicRegistration: 'off' | 'initial-access-token' | 'open';
   /** Resource identifier for requests that name none. */
@@ -75,6 +77,9 @@ export interface Config {
     readonly tokenPerNetwork: number;
     /** Authorization requests per minute. */
     readonly authorizationPerNetwork: number;
+    /** Metadata documents that nobody has a copy of, per minute. */
+    readonly documentsPerNetwork: number;
+    readonly documentsPerHost: number;
   };
   /** Clients that registered themselves, while nobody allows them anything. */
   readonly unusedClients: {

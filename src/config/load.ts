@@ -90,6 +90,7 @@ export function loadConfig(
     trustedProxies: settings.GATEHOUSE_TRUSTED_PROXIES.split(',')
       .map((s) => s.trim())
       .filter(Boolean),
+    fetchTimeout: settings.GATEHOUSE_FETCH_TIMEOUT,
     metadataDocuments:
       settings.GATEHOUSE_METADATA_DOCUMENTS || (loopback && !production ? 'open' : 'allowlist'),
     dynamicRegistration:
@@ -124,6 +125,8 @@ export function loadConfig(
       registrationInAll: settings.GATEHOUSE_THROTTLE_REGISTRATION_ALL,
       tokenPerNetwork: settings.GATEHOUSE_THROTTLE_TOKEN_NETWORK,
       authorizationPerNetwork: settings.GATEHOUSE_THROTTLE_AUTHORIZATION_NETWORK,
+      documentsPerNetwork: settings.GATEHOUSE_THROTTLE_DOCUMENT_NETWORK,
+      documentsPerHost: settings.GATEHOUSE_THROTTLE_DOCUMENT_HOST,
     },
     unusedClients: {
       quota: {

@@ -73,6 +73,9 @@ export const Settings = z.object({
   GATEHOUSE_METADATA_DOCUMENTS: oneOf('', 'off', 'allowlist', 'review', 'open')
     .default('')
     .describe('Client ID Metadata Documents; empty: open on a loopback issuer, else allowlist'),
+  GATEHOUSE_FETCH_TIMEOUT: seconds(5, { max: 5 }).describe(
+    'Time to fetch what a client publishes; a fetch that fails is told when it is over, and not before',
+  ),
   GATEHOUSE_DYNAMIC_REGISTRATION: oneOf('', 'off', 'initial-access-token', 'open')
     .default('')
     .describe('Dynamic client registration (RFC 7591); empty: open on a loopback issuer, else off'),
@@ -133,6 +136,10 @@ export const Settings = z.object({
   GATEHOUSE_THROTTLE_AUTHORIZATION_NETWORK: count(300).describe(
     'Authorization requests per network and minute',
   ),
+  GATEHOUSE_THROTTLE_DOCUMENT_NETWORK: count(30).describe(
+    'Metadata documents that are not known yet, looked up per network and minute',
+  ),
+  GATEHOUSE_THROTTLE_DOCUMENT_HOST: count(60).describe('The same per host that they are at'),
   GATEHOUSE_MAX_INTERACTIONS: count(100_000, { max: 10_000_000 }).describe(
     'Authorizations that wait for a person at the same time, in all',
   ),

@@ -2,13 +2,15 @@ import type { Grant, KoaContextWithOIDC } from 'oidc-provider';
 import { errors } from 'oidc-provider';
 import type { Lifetimes } from '../config/config.ts';
 import { effectiveAuthority, type TrustLevel } from '../domain/authority/index.ts';
-import { findClient, normalizeRedirectUri } from '../domain/clients/index.ts';
+import { findClient, keepDocument, normalizeRedirectUri } from '../domain/clients/index.ts';
 import { permittedScopes, rememberedScopes } from '../domain/grants/index.ts';
 import type { Resource } from '../domain/resources/index.ts';
 import { newId } from '../kernel/ids.ts';
 import type { Database } from '../platform/database/index.ts';
+import { originOf } from '../platform/http/index.ts';
 
 import { resourceOf } from './configuration/resources.ts';
+import { changesSinceConsent, documentOf } from './document-client.ts';
 import { setPendingGrant } from './pending-grant.ts';
 import { allowedBefore, authorityAt, connectionLifetime, maySkipPage } from './trust.ts';
 
@@ -22,6 +24,8 @@ export interface AnsweredBy {
 /** What the consent page decided; kept beside it. */
 export interface ConsentDecision {
   readonly resource: string;
+  /** Of a client with a metadata document: its version that the page showed. */
+  readonly clientVersion?: string | undefined;
   readonly scopes: readonly string[];
 }
 
@@ -51,6 +55,7 @@ export function createLoadGrant({
     const requested = String(params?.['scope'] ?? '')
       .split(' ')
       .filter(Boolean);
+    const document = documentOf(client);
     const trust = (await findClient(pool, client.clientId))?.trust ?? 'untrusted';
     const permitted = await permittedScopes(prisma, {
       userId,
@@ -65,6 +70,8 @@ export function createLoadGrant({
     let consented: readonly string[];
     if (decided) {
       if (decided.resource !== resource.identifier) return undefined;
+      // The document changed while they decided: what they saw is not what would get it.
+      if (decided.clientVersion !== document?.version) return undefined;
       consented = decided.scopes;
     } else {
       const key = {
@@ -72,8 +79,10 @@ export function createLoadGrant({
         clientId: client.clientId,
         resourceId: resource.id,
         redirectUri: normalizeRedirectUri(redirectUri),
+        clientVersion: document?.version,
       };
       if (!maySkipPage({ trust, redirectUri, prompts: ctx.oidc.prompts })) return undefined;
+      if ((await changesSinceConsent({ pool }, client, userId)).length > 0) return undefined;
       consented = allowedBefore(trust, requested, await rememberedScopes(prisma, key));
     }
     const { scopes, dropped } = effectiveAuthority({
@@ -85,6 +94,8 @@ export function createLoadGrant({
     });
     const uncovered = dropped.some(({ reason }) => reason === 'not_consented');
     if (scopes.length === 0 || (!decided && uncovered)) return undefined;
+    // A grant rests on a snapshot; where no page was answered, nobody has kept one yet.
+    if (document && !decided) await keepDocument(prisma, document, originOf(ctx));
     return pending(ctx, {
       userId,
       resource,
@@ -115,6 +126,7 @@ export function createLoadGrant({
       tenantId: made.resource.tenantId,
       userId: made.userId,
       clientId,
+      clientVersion: client && documentOf(client)?.version,
       resource: made.resource.identifier,
       scopes: made.scopes,
       oidcScopes: made.oidcScopes,

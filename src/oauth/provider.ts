@@ -3,28 +3,36 @@ import type { Configuration, JWK, KoaContextWithOIDC } from 'oidc-provider';
 import Provider, { errors } from 'oidc-provider';
 
 import type { Config } from '../config/config.ts';
-import { ASSERTION_ALGORITHMS, clientSecretMatches, redirectUriMatches } from '../domain/clients/index.ts';
+import type { DocumentGate } from '../domain/admission/index.ts';
+import {
+  ASSERTION_ALGORITHMS,
+  clientSecretMatches,
+  type Documents,
+  redirectUriMatches,
+} from '../domain/clients/index.ts';
 import type { Sealer } from '../platform/crypto/seal.ts';
 import type { Database } from '../platform/database/index.ts';
-import type { GuardedFetch } from '../platform/fetch/index.ts';
+import type { CopyOutcome, GuardedFetch } from '../platform/fetch/index.ts';
 import type { Cookies, Views } from '../platform/http/index.ts';
 
 import { createAdapters } from './adapter/index.ts';
 import { secretHashesOf } from './adapter/secret-hashes.ts';
 import { checkAuthorizationRequest } from './authorization-request.ts';
 import { ASSERTION_SKEW, checkAssertion } from './client-assertion.ts';
-import { type DocumentOutcome, fetchClientDocument, isDocumentUrl, MAX_DOCUMENT } from './client-document.ts';
 import { createKeySets } from './client-keys/key-sets.ts';
 import { provideKeys } from './client-keys/provide-keys.ts';
 import { createInteractionPolicy } from './configuration/policy.ts';
 import { resourceIndicators } from './configuration/resources.ts';
 import { type CurrentSession, deriveSessions } from './configuration/session.ts';
+import { DOCUMENT_MEMBER } from './document-client.ts';
+import { type DocumentsDeps, openDocuments } from './documents.ts';
 import { renderProviderError } from './errors.ts';
 import { listen } from './events.ts';
 import { authorizationCodeGrant, CODE_PARAMETERS } from './grants/authorization-code.ts';
 import type { GrantDeps } from './grants/deps.ts';
 import { REFRESH_PARAMETERS, refreshTokenGrant } from './grants/refresh-token.ts';
 import { createLoadGrant } from './load-grant.ts';
+import { whyUnusable } from './registration-metadata.ts';
 
 export interface ProviderDeps {
   readonly config: Config;
@@ -35,12 +43,14 @@ export interface ProviderDeps {
   readonly views: Views;
   readonly currentSession: CurrentSession;
   readonly grants: GrantDeps;
-  /** For client metadata documents. */
-  readonly fetch: typeof globalThis.fetch;
-  /** For what else clients publish: their keys. */
+  /** For what clients publish about themselves: metadata documents, keys. */
   readonly guardedFetch: GuardedFetch;
   /** Is told how each of them was had. */
-  readonly documentAsked: (outcome: DocumentOutcome) => void;
+  readonly documentAsked: (outcome: CopyOutcome) => void;
+  /** Whether a client that is named by a URL is let in. */
+  readonly gate: DocumentGate;
+  /** Metadata documents that nobody has a copy of: for one network, and at one host. */
+  readonly documentLimiters: DocumentsDeps['limiters'];
 }
 
 /**
@@ -50,7 +60,15 @@ export interface ProviderDeps {
  */
 export function createProvider(deps: ProviderDeps): Provider {
   const { config, grants } = deps;
-  const provider = new Provider(config.issuer, configurationOf(deps));
+  const metadataDocuments = openDocuments({
+    pool: deps.database.pool,
+    fetch: deps.guardedFetch,
+    timeout: config.fetchTimeout * 1000,
+    limiters: deps.documentLimiters,
+    whyUnusable: (metadata) => whyUnusable(provider, metadata)?.description,
+    asked: deps.documentAsked,
+  });
+  const provider = new Provider(config.issuer, configurationOf(deps, metadataDocuments));
   provider.proxy = true;
 
   // RFC 8252 §7.3: the port of a loopback redirect varies, whatever `application_type` says.
@@ -84,7 +102,7 @@ export function createProvider(deps: ProviderDeps): Provider {
   return provider;
 }
 
-function configurationOf(deps: ProviderDeps): Configuration {
+function configurationOf(deps: ProviderDeps, metadataDocuments: Documents): Configuration {
   const { config, database, sealer, cookies, cookieKey, views } = deps;
   const { pathname } = new URL(config.issuer);
   const basePath = pathname === '/' ? '' : pathname;
@@ -95,7 +113,6 @@ function configurationOf(deps: ProviderDeps): Configuration {
     basePath,
     registrationEndpoint: config.dynamicRegistration === 'open' ? `${config.issuer}/register` : undefined,
   };
-  const documents = config.metadataDocuments === 'open';
 
   return {
     adapter: createAdapters({
@@ -103,7 +120,10 @@ function configurationOf(deps: ProviderDeps): Configuration {
       sealer,
       codeLifetime: config.lifetimes.code,
       documents: config.metadataDocuments,
+      gate: deps.gate,
+      metadataDocuments,
     }),
+    extraClientMetadata: { properties: [DOCUMENT_MEMBER] },
     jwks: { keys: [unusedKey()] },
     routes: { authorization: '/authorize', token: '/token' },
     responseTypes: ['code'],
@@ -130,18 +150,11 @@ function configurationOf(deps: ProviderDeps): Configuration {
         defaultResource: config.defaultResource,
         accessTokenLifetime: config.lifetimes.accessToken,
       }),
-      clientIdMetadataDocument: {
-        enabled: documents,
-        ...(documents ? { ack: 'draft-02' } : {}),
-        allowFetch: async (_ctx, clientId) => isDocumentUrl(clientId),
-      },
+      // Its own way to metadata documents and ours would be two: `adapter/client.ts` has them.
+      clientIdMetadataDocument: { enabled: false },
     },
-    fetch: fetchClientDocument(deps.fetch, { asked: deps.documentAsked }),
-    fetchResponseBodyLimits: {
-      'client_id metadata document': MAX_DOCUMENT,
-      jwks_uri: MAX_DOCUMENT,
-      sector_identifier_uri: 0,
-    },
+    // Whatever is fetched here goes through the guard, and nothing of it through the library.
+    fetch: () => Promise.reject(new Error('the library has nothing to fetch')),
     interactions: {
       policy: createInteractionPolicy(deps.currentSession),
       url: (_ctx, interaction) => `${basePath}/interaction/${interaction.uid}`,

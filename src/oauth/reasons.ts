@@ -13,7 +13,6 @@ const REASONS: readonly (readonly [pattern: RegExp, reason: string])[] = [
   [/client not found$/, 'unknown_client'],
   [/client is blocked$/, 'client_blocked'],
   [/client was removed$/, 'client_removed'],
-  [/metadata document fetch not allowed/, 'client_document_url'],
   [/metadata document/, 'client_document'],
   [/authentication mechanism does not match/, 'method'],
   [/only be provided using one mechanism|client_id mismatch/, 'two_methods'],

@@ -64,7 +64,7 @@ export function refused(
 }
 
 /** What the library would refuse when the client is first used is better refused now. */
-function whyUnusable(
+export function whyUnusable(
   provider: Provider,
   metadata: ClientMetadata,
 ): { readonly error: string; readonly description: string } | undefined {

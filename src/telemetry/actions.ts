@@ -37,6 +37,7 @@ const LIMITERS: Readonly<Record<string, string>> = {
   registration_quota: 'unused-clients',
   token: 'refused-requests',
   authorization: 'authorization',
+  client_documents: 'client-documents',
   interactions: 'interactions',
   account_and_network: 'sign-in-pair',
   account: 'sign-in-account',

@@ -109,6 +109,7 @@ export const REASONS: ReadonlySet<string> = new Set([
   'steps',
   'hashing_busy',
   'authorization',
+  'client_documents',
   'interactions',
   'too_many_client_requests',
   'client_requests_full',

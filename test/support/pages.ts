@@ -87,13 +87,30 @@ export const samplePages: Pages = {
   'interaction/consent': {
     ...form,
     client,
+    clientVersion: 'bm90IGEgcmVhbCB2ZXJzaW9u',
+    changes: [
+      { label: 'Its name', before: ['Claude'], after: ['Claude Code'] },
+      {
+        label: 'Where it may send you back to',
+        before: [],
+        after: ['http://127.0.0.1/callback', 'http://localhost/callback'],
+      },
+    ],
     resource,
     user,
     scopes,
     stayConnected: { offered: true, idleDays: 14, absoluteDays: 90 },
     notYouUrl: '/sign-out',
   },
-  'interaction/continue': { ...form, client, resource, user, scopes, notYouUrl: '/sign-out' },
+  'interaction/continue': {
+    ...form,
+    client,
+    clientVersion: undefined,
+    resource,
+    user,
+    scopes,
+    notYouUrl: '/sign-out',
+  },
   'sign-in/identify': { ...form, email: user.email, purpose, passkey },
   'sign-in/password': {
     ...form,

@@ -10,6 +10,7 @@ import type { Outbound } from '../../src/platform/fetch/index.ts';
 
 import { createTestDatabase } from './database.ts';
 import { freePort } from './free-port.ts';
+import { startTestWeb } from './web.ts';
 
 export interface TestServer {
   readonly issuer: string;
@@ -36,7 +37,7 @@ export const MAIL = 'https://mail.example/mcp';
 export async function startTestServer(
   env: Readonly<Record<string, string>> = {},
   options: {
-    /** Answers for the web where clients publish their metadata documents. */
+    /** What the web answers where clients publish; it is served by HTTPS, and the guard stands before it. */
     readonly fetch?: typeof globalThis.fetch;
     /** The way to the web, for example to that of `startTestWeb`. */
     readonly outbound?: Outbound;
@@ -54,12 +55,16 @@ export async function startTestServer(
     GATEHOUSE_MASTER_KEY: randomBytes(32).toString('base64url'),
     GATEHOUSE_LOG_LEVEL: 'silent',
     GATEHOUSE_THROTTLE: 'off',
+    // A fetch that fails is told no earlier.
+    GATEHOUSE_FETCH_TIMEOUT: '1',
     DATABASE_URL: store.url,
     ...env,
   };
   const config = loadConfig(environment);
-  const { fetch, outbound } = options;
-  const server = await startServer(config, { ...(fetch && { fetch }), ...(outbound && { outbound }) });
+  const web = options.fetch && (await startTestWeb());
+  if (options.fetch) web?.otherwise(options.fetch);
+  const outbound = options.outbound ?? web?.outbound;
+  const server = await startServer(config, outbound ? { outbound } : {});
   await addFixtures(server.database);
   return {
     issuer: config.issuer,
@@ -70,6 +75,7 @@ export async function startTestServer(
     internal: `http://127.0.0.1:${server.internalAddress?.port}`,
     async stop() {
       await server.stop();
+      await web?.stop();
       await store.drop();
     },
   };

@@ -31,6 +31,8 @@ export interface TestWeb {
     hostname: string,
     resolve: () => readonly ResolvedAddress[] | Promise<readonly ResolvedAddress[]>,
   ): void;
+  /** Answers at every URL where nothing was published. */
+  otherwise(fetch: typeof globalThis.fetch): void;
   /** Says what happens when this address is dialled; of itself a public one leads to the web, any other to the decoy. */
   route(address: string, dial: (signal: AbortSignal) => Promise<Socket>): void;
   stop(): Promise<void>;
@@ -53,6 +55,7 @@ export async function startTestWeb(): Promise<TestWeb> {
   const dialled: ResolvedAddress[] = [];
   const sockets = new Set<Socket>();
   let strays = 0;
+  let otherwise: typeof globalThis.fetch = async () => new Response('nothing here', { status: 404 });
 
   const contextOf = (hostname: string) => {
     const context = contexts.get(hostname) ?? createSecureContext(authority.certify(hostname));
@@ -65,7 +68,7 @@ export async function startTestWeb(): Promise<TestWeb> {
     asked.push({ url, headers: new Headers(request.headers as Record<string, string>) });
     const answer = answers.get(url);
     if (answer) answer(request, response);
-    else response.writeHead(404, { 'content-type': 'application/json' }).end('{}');
+    else void respond(response, () => otherwise(url, { headers: request.headers as Record<string, string> }));
   });
   const decoy = createTcpServer((socket) => {
     strays += 1;
@@ -109,6 +112,9 @@ export async function startTestWeb(): Promise<TestWeb> {
     },
     serve: (url, answer) => answers.set(url, answer),
     name: (hostname, resolve) => names.set(hostname, resolve),
+    otherwise: (fetch) => {
+      otherwise = fetch;
+    },
     route: (address, dial) => routes.set(address, dial),
     async stop() {
       for (const socket of sockets) socket.destroy();

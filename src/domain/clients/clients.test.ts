@@ -3,18 +3,20 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { METADATA_DOCUMENTS } from '../../../test/support/client-registrations.ts';
 import { createTestDatabase, type TestDatabase } from '../../../test/support/database.ts';
 import { InvalidInput, NotFound } from '../../kernel/errors.ts';
-import { newSecret } from '../../kernel/ids.ts';
 import { listAudit } from '../audit/index.ts';
 import { seedDefaultTenant } from '../tenants/index.ts';
 
+import { versionOf } from './documents/snapshot.ts';
+
 import {
   addClient,
+  type ClientDocument,
   clientSecretMatches,
   findClient,
   findClientCredentials,
+  keepDocument,
   listClients,
-  normalizeRegistration,
-  registerClient,
+  readDocument,
   removeClient,
 } from './index.ts';
 
@@ -106,41 +108,63 @@ describe('clients', () => {
     expect(await listAudit(prisma, { client: clientId, event: 'client.removed' })).toHaveLength(1);
   });
 
+  /** As it is resolved. */
+  function documentOf(
+    document: { readonly client_id: string } & Readonly<Record<string, unknown>>,
+  ): ClientDocument {
+    const metadata = readDocument(document.client_id, Buffer.from(JSON.stringify(document)));
+    return { metadata, version: versionOf(metadata) };
+  }
+
   it('a client that registers itself is untrusted, and an update does not touch the trust it was given', async () => {
     const { prisma, pool } = test.database;
     const document = METADATA_DOCUMENTS['Claude Code'];
-    const normalized = normalizeRegistration(document, { kind: 'document' });
-    if (!normalized.ok) throw new Error(normalized.reason);
-    const registration = {
-      id: document.client_id,
-      registration: 'document' as const,
-      metadata: normalized.metadata,
-    };
+    const id = document.client_id;
+    const renamed = documentOf({ ...document, client_name: 'Renamed' });
 
-    expect(await registerClient(prisma, registration, origin)).toBe('created');
-    expect(await findClient(pool, document.client_id)).toMatchObject({
-      trust: 'untrusted',
-      name: 'Claude Code',
-    });
+    expect(await keepDocument(prisma, documentOf(document), origin)).toBe('created');
+    expect(await findClient(pool, id)).toMatchObject({ trust: 'untrusted', name: 'Claude Code' });
 
-    await prisma.client.update({ where: { id: document.client_id }, data: { trust: 'trusted' } });
-    const renamed = { ...registration, metadata: { ...normalized.metadata, client_name: 'Renamed' } };
-    expect(await registerClient(prisma, renamed, origin)).toBe('updated');
-    expect(await findClient(pool, document.client_id)).toMatchObject({ trust: 'trusted', name: 'Renamed' });
+    await prisma.client.update({ where: { id }, data: { trust: 'trusted' } });
+    expect(await keepDocument(prisma, renamed, origin)).toBe('updated');
+    expect(await keepDocument(prisma, renamed, origin)).toBe('updated');
+    expect(await findClient(pool, id)).toMatchObject({ trust: 'trusted', name: 'Renamed' });
+    expect(await listAudit(prisma, { client: id })).toMatchObject([
+      { event: 'client.registered' },
+      { event: 'client.changed', detail: { name: 'Renamed', changed: ['name'] } },
+    ]);
 
-    await removeClient({ prisma, revokeGrantsOf: async () => 0 }, document.client_id, origin);
-    expect(await registerClient(prisma, renamed, origin)).toBe('kept');
-    expect(await findClient(pool, document.client_id)).toBeUndefined();
+    await removeClient({ prisma, revokeGrantsOf: async () => 0 }, id, origin);
+    expect(await keepDocument(prisma, renamed, origin)).toBe('kept');
+    expect(await findClient(pool, id)).toBeUndefined();
+  });
+
+  it('what a document said is kept for each version that was consented to', async () => {
+    const { prisma } = test.database;
+    const document = METADATA_DOCUMENTS.ChatGPT;
+    const first = documentOf(document);
+    const second = documentOf({ ...document, jwks_uri: 'https://chatgpt.com/other/jwks.json' });
+    for (const version of [first, second, first]) await keepDocument(prisma, version, origin);
+
+    const kept = await prisma.clientSnapshot.findMany({ where: { clientId: document.client_id } });
+    expect(kept.map(({ version }) => Buffer.from(version).toString('base64url')).sort()).toEqual(
+      [first.version, second.version].sort(),
+    );
+    expect(kept.map(({ metadata }) => metadata)).toEqual(
+      expect.arrayContaining([
+        expect.objectContaining({ jwks_uri: document.jwks_uri }),
+        expect.objectContaining({ jwks_uri: 'https://chatgpt.com/other/jwks.json' }),
+      ]),
+    );
   });
 
   it('MCP 55: a pre-registered record wins over what a document says', async () => {
     const { prisma, pool } = test.database;
     const { clientId } = await addClient(prisma, inHouse, origin);
-    const normalized = normalizeRegistration(METADATA_DOCUMENTS.Zed, { kind: 'document' });
-    if (!normalized.ok) throw new Error(normalized.reason);
-    const outcome = await registerClient(
+    const { metadata, version } = documentOf(METADATA_DOCUMENTS.Zed);
+    const outcome = await keepDocument(
       prisma,
-      { id: clientId, registration: 'document', metadata: normalized.metadata, secret: newSecret() },
+      { metadata: { ...metadata, client_id: clientId }, version },
       origin,
     );
     expect(outcome).toBe('kept');

@@ -6,7 +6,7 @@
  *
  *     administrator ──addClient──────────────────────────────────────┐
  *     POST /register ─┐                       ┌─registerDynamicClient─┼──▶ client
- *     document ───────┴─normalizeRegistration─┴─registerClient────────┘
+ *     document ───────┴─normalizeRegistration─┴─keepDocument──────────┘ and a snapshot, which grants rest on
  *     PUT /register/:id ────────────┴───────────changeRegistration ───────▶ the same client
  *
  * Whatever the way in, a redirect URI passes `checkRedirectUri`, and a request is compared with
@@ -26,6 +26,11 @@ export {
   TRUST_LEVELS,
   type Trust,
 } from './client.ts';
+export { isDocumentUrl, looksLikeDocumentUrl } from './documents/document-url.ts';
+export { type ClientDocument, createDocuments, type Documents } from './documents/documents.ts';
+export { keepDocument } from './documents/keep-document.ts';
+export { DocumentInvalid, MAX_DOCUMENT, readDocument } from './documents/read-document.ts';
+export { changesBetween, type DocumentChange, snapshotOf } from './documents/snapshot.ts';
 export {
   type ClientMetadata,
   type NormalizedRegistration,
@@ -35,7 +40,6 @@ export {
 export { ASSERTION_ALGORITHMS, type AssertionAlgorithm, keyFits, type PublicKey } from './public-key.ts';
 export { checkRedirectUri, type RedirectUriCheck, type RedirectUriKind } from './redirect-uri.ts';
 export { normalizeRedirectUri, redirectUriMatches } from './redirect-uri-match.ts';
-export { registerClient, type SelfRegistration } from './register.ts';
 export { type PublishedKeys, readPublishedKeys } from './registered-keys.ts';
 export { changeRegistration } from './registration/change-registration.ts';
 export type { QuotaRefusal, RegistrationQuota } from './registration/quota.ts';

@@ -8,16 +8,19 @@ export interface ConsentKey {
   readonly resourceId: string;
   /** A loopback redirect without its port. */
   readonly redirectUri: string;
+  /** Of a client with a metadata document: base64url of its version. */
+  readonly clientVersion: string | undefined;
 }
 
 const REMEMBERED = `
   SELECT k.scopes FROM consents k JOIN clients c ON c.id = k.client_id AND c.grant_epoch = k.client_epoch
-  WHERE k.user_id = $1 AND k.client_id = $2 AND k.resource_id = $3 AND k.redirect_uri = $4`;
+  WHERE k.user_id = $1 AND k.client_id = $2 AND k.resource_id = $3 AND k.redirect_uri = $4
+    AND k.client_version IS NOT DISTINCT FROM $5::bytea`;
 
 /** The scopes this person allowed this client here before; empty when never. It grants nothing by itself. */
 export async function rememberedScopes(
   prisma: PrismaClient,
-  { userId, clientId, resourceId, redirectUri }: ConsentKey,
+  { userId, clientId, resourceId, redirectUri, clientVersion }: ConsentKey,
 ): Promise<readonly string[]> {
   const rows = await prisma.$queryRawUnsafe<{ scopes: string[] }[]>(
     REMEMBERED,
@@ -25,15 +28,16 @@ export async function rememberedScopes(
     clientId,
     resourceId,
     redirectUri,
+    bytesOf(clientVersion),
   );
   return rows[0]?.scopes ?? [];
 }
 
 const REMEMBER = `
-  INSERT INTO consents (id, tenant_id, user_id, client_id, resource_id, redirect_uri, scopes, client_epoch)
-  SELECT $1, $2, $3, c.id, $5, $6, $7::text[], c.grant_epoch FROM clients c WHERE c.id = $4
+  INSERT INTO consents (id, tenant_id, user_id, client_id, resource_id, redirect_uri, scopes, client_version, client_epoch)
+  SELECT $1, $2, $3, c.id, $5, $6, $7::text[], $8::bytea, c.grant_epoch FROM clients c WHERE c.id = $4
   ON CONFLICT (user_id, client_id, resource_id, redirect_uri)
-  DO UPDATE SET scopes = EXCLUDED.scopes, client_epoch = EXCLUDED.client_epoch, granted_at = now()`;
+  DO UPDATE SET scopes = EXCLUDED.scopes, client_version = EXCLUDED.client_version, client_epoch = EXCLUDED.client_epoch, granted_at = now()`;
 
 /**
  * Remembers a decision. It replaces the old one whole: a person who unticks a scope is not
@@ -41,7 +45,14 @@ const REMEMBER = `
  */
 export async function rememberConsent(
   tx: Prisma.TransactionClient,
-  { tenantId, userId, clientId, resourceId, redirectUri }: ConsentKey & { readonly tenantId: string },
+  {
+    tenantId,
+    userId,
+    clientId,
+    resourceId,
+    redirectUri,
+    clientVersion,
+  }: ConsentKey & { readonly tenantId: string },
   scopes: readonly string[],
 ): Promise<void> {
   const decision = [...scopes].sort();
@@ -54,5 +65,10 @@ export async function rememberConsent(
     resourceId,
     redirectUri,
     decision,
+    bytesOf(clientVersion),
   );
+}
+
+function bytesOf(version: string | undefined): Buffer | null {
+  return version === undefined ? null : Buffer.from(version, 'base64url');
 }

@@ -41,4 +41,5 @@ export { type FirstRefreshToken, redeemCode, spendCode } from './redeem.ts';
 export type { RevocationReason } from './revocation-reason.ts';
 export { type GrantSelector, revokeGrant, revokeGrantsOf } from './revoke.ts';
 export { type DerivationSecret, replayRefreshToken, rotateRefreshToken, successorOf } from './rotate.ts';
+export { type ConsentedSnapshot, consentedSnapshot } from './snapshot.ts';
 export { sweepGrants } from './sweep.ts';

@@ -12,6 +12,8 @@ export interface NewGrant {
   readonly tenantId: string;
   readonly userId: string;
   readonly clientId: string;
+  /** Of a client with a metadata document: base64url of the version that was consented to, which is kept as a snapshot. */
+  readonly clientVersion?: string | undefined;
   /** Resource identifier (RFC 8707 §2). */
   readonly resource: string;
   readonly scopes: readonly string[];
@@ -39,9 +41,9 @@ const ISSUE = `
     WHERE c.id = $4 AND c.removed_at IS NULL AND ${notBlocked('c', '$2')} FOR KEY SHARE
   ), made AS (
     INSERT INTO grants (id, tenant_id, user_id, client_id, resource_id, scopes, oidc_scopes, redirect_uri,
-                        auth_time, acr, amr, network, expires_at, client_epoch, epoch)
+                        auth_time, acr, amr, network, expires_at, client_epoch, client_version, epoch)
     SELECT $1, $2, asker.id, c.id, r.id, $6::text[], $7::text[], $8, $9, $10, $11::text[], $12,
-           now() + make_interval(secs => $13), c.grant_epoch, (SELECT grant_epoch FROM installation)
+           now() + make_interval(secs => $13), c.grant_epoch, $18, (SELECT grant_epoch FROM installation)
     FROM asker, client c, resources r
     WHERE r.identifier = $5 AND r.tenant_id = $2 AND r.removed_at IS NULL
     RETURNING id, client_id
@@ -52,7 +54,7 @@ const ISSUE = `
     INSERT INTO authorization_codes (code_hash, grant_id, client_id, redirect_uri, code_challenge, nonce, expires_at)
     SELECT $14, made.id, $4, $8, $15, $16, now() + make_interval(secs => $17) FROM made
     RETURNING grant_id
-  ), audited AS (${auditInsert(18, 'FROM coded')})
+  ), audited AS (${auditInsert(19, 'FROM coded')})
   SELECT grant_id FROM coded`;
 
 /**
@@ -92,6 +94,7 @@ export async function issueGrant(pool: Pool, grant: NewGrant, origin: Origin): P
     grant.code.codeChallenge,
     grant.code.nonce ?? null,
     grant.code.lifetime,
+    grant.clientVersion === undefined ? null : Buffer.from(grant.clientVersion, 'base64url'),
   ];
   const statement = auditedStatement({ name: 'issue-grant', text: ISSUE, values }, audit, origin);
   const { rowCount } = await runStatement(pool, statement);

@@ -79,7 +79,10 @@ export interface PresentedRefreshToken {
 
 export type Presented = PresentedCode | PresentedRefreshToken;
 
-/** The client columns that `loadPresented` brings along, so that a token request needs no second read. */
+/**
+ * The client columns that `loadPresented` brings along, so that a token request needs no second read. A client with a
+ * metadata document is held to what it said when the presented grant was consented to, whatever it says now.
+ */
 export interface ClientRow {
   readonly id: string;
   readonly tenant_id: string;
@@ -116,16 +119,19 @@ const GRANT_JOINS = `
   LEFT JOIN grants g ON g.id = t.grant_id
   LEFT JOIN clients gc ON gc.id = g.client_id
   LEFT JOIN users u ON u.id = g.user_id
-  LEFT JOIN resources res ON res.id = g.resource_id`;
+  LEFT JOIN resources res ON res.id = g.resource_id
+  LEFT JOIN client_snapshots cs ON cs.client_id = c.id AND cs.client_id = g.client_id AND cs.version = g.client_version`;
 
 /** Expiry is the database's word, here as everywhere. */
 const PREVIOUS_SECRET = 'CASE WHEN c.previous_secret_expires_at > now() THEN c.previous_secret_hash END';
 
 const CLIENT_COLUMNS = `
-  c.id AS c_id, c.tenant_id AS c_tenant_id, c.registration AS c_registration, c.name AS c_name,
-  c.auth_method AS c_auth_method, c.secret_hash AS c_secret_hash, ${PREVIOUS_SECRET} AS c_previous_secret_hash,
-  c.redirect_uris AS c_redirect_uris,
-  c.grant_types AS c_grant_types, c.trust AS c_trust, c.metadata AS c_metadata, c.removed_at AS c_removed_at`;
+  c.id AS c_id, c.tenant_id AS c_tenant_id, c.registration AS c_registration, COALESCE(cs.name, c.name) AS c_name,
+  COALESCE(cs.auth_method, c.auth_method) AS c_auth_method,
+  c.secret_hash AS c_secret_hash, ${PREVIOUS_SECRET} AS c_previous_secret_hash,
+  COALESCE(cs.redirect_uris, c.redirect_uris) AS c_redirect_uris,
+  COALESCE(cs.grant_types, c.grant_types) AS c_grant_types, c.trust AS c_trust,
+  COALESCE(cs.metadata, c.metadata) AS c_metadata, c.removed_at AS c_removed_at`;
 
 const STATEMENTS = {
   authorization_code: {

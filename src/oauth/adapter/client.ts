@@ -3,12 +3,14 @@ import Provider, { errors } from 'oidc-provider';
 import type { Pool } from 'pg';
 
 import type { DocumentMode } from '../../domain/admission/index.ts';
+import { looksLikeDocumentUrl } from '../../domain/clients/index.ts';
 import {
   type ClientRow,
   loadPresented,
   type Presentation,
   type Presented,
 } from '../../domain/grants/index.ts';
+import { type DocumentClientDeps, findDocumentClient } from '../document-client.ts';
 
 import { unused } from './sealed-state.ts';
 import { secretHashes } from './secret-hashes.ts';
@@ -36,39 +38,35 @@ const FIND = `
          'known', '{}', removed_at
   FROM resources WHERE id = $1 AND secret_hash IS NOT NULL`;
 
+export interface ClientAdapterDeps extends DocumentClientDeps {
+  readonly pool: Pool;
+  /** What is done with clients that are named by a URL. */
+  readonly documents: DocumentMode;
+}
+
 /**
  * Clients as the library wants them.
  *
  * At the token endpoint the read also brings what the request presents, so that a refresh or a code
  * exchange costs two round trips in all, this one and the one that consumes. A resource with a
  * secret appears here as a client that may do nothing but introspect (RFC 7662 §2.1).
+ *
+ * A client that is named by the URL of its metadata document is what that says now where a person is asked, and
+ * what it said when it was allowed something where it authenticates: there nothing is ever fetched. A
+ * client that was registered here under such a URL wins.
  */
-export function clientAdapter({
-  pool,
-  documents,
-}: {
-  readonly pool: Pool;
-  /** What is done with clients that are named by a URL. */
-  readonly documents: DocumentMode;
-}): Adapter {
+export function clientAdapter(deps: ClientAdapterDeps): Adapter {
+  const { pool, documents } = deps;
   return {
     async find(id) {
       if (!CLIENT_ID.test(id)) return undefined;
-      const ctx = Provider.ctx;
-      const presentation = ctx && presentationOf(ctx);
-      let row: ClientRow | undefined;
-      if (ctx && presentation) {
-        const found = await loadPresented(pool, id, presentation, documents);
-        presentedBy.set(ctx, { presented: found.presented });
-        row = found.client;
-      } else {
-        row = (await pool.query<ClientRow>({ name: 'find-oauth-client', text: FIND, values: [id] })).rows[0];
-      }
-      if (!row) return undefined;
-      if (row.removed_at !== null) throw notAccepted(ctx, 'client was removed');
-      if (row.trust === 'blocked') throw notAccepted(ctx, 'client is blocked');
-      // A document is asked at its own address each time; the row only holds what was consented to.
-      return row.registration === 'document' ? undefined : toMetadata(row);
+      const { ctx } = Provider;
+      const row = await findRow(ctx, id);
+      if (row && row.removed_at !== null) throw notAccepted(ctx, 'client was removed');
+      if (row?.trust === 'blocked') throw notAccepted(ctx, 'client is blocked');
+      if (row && (row.registration !== 'document' || ctx?.oidc.route === 'token')) return toMetadata(row);
+      if (ctx?.oidc.route === 'token' || !looksLikeDocumentUrl(id)) return undefined;
+      return findDocumentClient(deps, ctx, id);
     },
 
     upsert: unused,
@@ -78,6 +76,16 @@ export function clientAdapter({
     findByUid: unused,
     findByUserCode: unused,
   };
+
+  async function findRow(ctx: KoaContextWithOIDC | undefined, id: string): Promise<ClientRow | undefined> {
+    const presentation = ctx && presentationOf(ctx);
+    if (!presentation) {
+      return (await pool.query<ClientRow>({ name: 'find-oauth-client', text: FIND, values: [id] })).rows[0];
+    }
+    const { client, presented } = await loadPresented(pool, id, presentation, documents);
+    presentedBy.set(ctx, { presented });
+    return client;
+  }
 }
 
 /** Where clients authenticate it is 401, on which they register anew (RFC 6749 §5.2); elsewhere a person reads it. */

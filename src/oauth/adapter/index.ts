@@ -1,10 +1,8 @@
 import type { AdapterFactory } from 'oidc-provider';
-import type { Pool } from 'pg';
 
-import type { DocumentMode } from '../../domain/admission/index.ts';
 import type { Sealer } from '../../platform/crypto/seal.ts';
 
-import { clientAdapter } from './client.ts';
+import { type ClientAdapterDeps, clientAdapter } from './client.ts';
 import { codeAdapter } from './code.ts';
 import { replayAdapter } from './replay.ts';
 import { sealedState } from './sealed-state.ts';
@@ -13,14 +11,13 @@ import { sealedState } from './sealed-state.ts';
  * What the library keeps, and where. Sessions, grants, refresh tokens and access tokens are ours
  * and never pass through here: asking for one of those models is a fault and says so.
  */
-export function createAdapters(deps: {
-  readonly pool: Pool;
-  readonly sealer: Sealer;
-  /** Seconds. */
-  readonly codeLifetime: number;
-  /** What is done with clients that are named by a URL. */
-  readonly documents: DocumentMode;
-}): AdapterFactory {
+export function createAdapters(
+  deps: ClientAdapterDeps & {
+    readonly sealer: Sealer;
+    /** Seconds. */
+    readonly codeLifetime: number;
+  },
+): AdapterFactory {
   return (model) => {
     switch (model) {
       case 'Client':

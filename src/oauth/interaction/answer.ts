@@ -1,11 +1,12 @@
 import { type AuditEntry, recordAudit } from '../../domain/audit/index.ts';
-import { normalizeRegistration, registerClient } from '../../domain/clients/index.ts';
+import { keepDocument } from '../../domain/clients/index.ts';
 import { rememberConsent } from '../../domain/grants/index.ts';
 import type { Session } from '../../domain/sessions/index.ts';
 import { epochSeconds } from '../../kernel/clock.ts';
 import type { Origin } from '../../kernel/origin.ts';
 import type { Database } from '../../platform/database/index.ts';
-import { type Form, field, fields, HttpError } from '../../platform/http/index.ts';
+import { type Form, field, fields } from '../../platform/http/index.ts';
+import { documentOf } from '../document-client.ts';
 import type { AnsweredBy, ConsentDecision } from '../load-grant.ts';
 import { isStranger } from '../trust.ts';
 
@@ -43,7 +44,15 @@ export function decisionOf(offer: Offer, session: Session, form: Form): Answer {
       recorded: true,
     };
   }
-  return { ...signedIn(session), consent: { resource: offer.resource.identifier, scopes } };
+  const { resource, key } = offer;
+  return {
+    ...signedIn(session),
+    consent: {
+      resource: resource.identifier,
+      scopes,
+      ...(key.clientVersion === undefined ? {} : { clientVersion: key.clientVersion }),
+    },
+  };
 }
 
 /** Records what a person decided, with what is remembered of it. */
@@ -67,7 +76,8 @@ export async function keepAnswer(
   }
   if (!answer.consent) return;
   const { scopes } = answer.consent;
-  await keepDocument(prisma, offer, origin);
+  const document = documentOf(offer.client);
+  if (document) await keepDocument(prisma, document, origin);
   await prisma.$transaction(async (tx) => {
     if (!isStranger(offer.trust)) {
       // What was not asked about this time is neither given nor taken away.
@@ -77,17 +87,4 @@ export async function keepAnswer(
     }
     await recordAudit(tx, { ...entry, event: 'consent.granted', outcome: 'success', scopes }, origin);
   });
-}
-
-/** What a document said when it was consented to stays on record; the grant refers to it. */
-async function keepDocument(
-  prisma: Database['prisma'],
-  { client, registration }: Offer,
-  origin: Origin,
-): Promise<void> {
-  if (registration !== 'document') return;
-  const normalized = normalizeRegistration(client.metadata(), { kind: 'document' });
-  if (!normalized.ok) throw new HttpError(400, 'invalid_request', normalized.reason);
-  const { metadata } = normalized;
-  await registerClient(prisma, { id: client.clientId, registration, metadata }, origin);
 }

@@ -6,13 +6,18 @@ import {
   effectiveAuthority,
   type TrustLevel,
 } from '../../domain/authority/index.ts';
-import { checkRedirectUri, findClient, normalizeRedirectUri } from '../../domain/clients/index.ts';
+import {
+  checkRedirectUri,
+  type DocumentChange,
+  findClient,
+  normalizeRedirectUri,
+} from '../../domain/clients/index.ts';
 import { type ConsentKey, permittedScopes, rememberedScopes } from '../../domain/grants/index.ts';
 import { findResource, type Resource } from '../../domain/resources/index.ts';
 import { rolesOf } from '../../domain/tenants/index.ts';
 import type { Database } from '../../platform/database/index.ts';
-import { isDocumentUrl } from '../client-document.ts';
 import { UNKNOWN_RESOURCE } from '../configuration/resources.ts';
+import { changesSinceConsent, documentOf } from '../document-client.ts';
 import { allowedBefore, authorityAt, isStranger, mayRemember, maySkipPage } from '../trust.ts';
 
 /** What one person is asked to allow, with everything the page must say about it. */
@@ -21,6 +26,8 @@ export interface Offer {
   readonly trust: TrustLevel;
   readonly registration: 'preregistered' | 'dynamic' | 'document';
   readonly firstSeen: Date | undefined;
+  /** What is not as it was in its metadata document when it was last allowed something. */
+  readonly changes: readonly DocumentChange[];
   readonly resource: Resource;
   readonly redirectUri: string;
   /** What may be allowed: asked for, and permitted by everybody else who has a say. Never empty. */
@@ -62,7 +69,7 @@ export async function makeOffer(
     findClient(pool, client.clientId),
   ]);
   // Removed a moment after it was found; only documents may have no record yet.
-  if (!known && !isDocumentUrl(client.clientId)) return { gone: 'unknown_client' };
+  if (!known && !documentOf(client)) return { gone: 'unknown_client' };
   if (!client.redirectUriAllowed(redirectUri)) return { gone: 'redirect_uri' };
   if (!resource) return { gone: 'resource_unknown' };
 
@@ -71,11 +78,13 @@ export async function makeOffer(
     clientId: client.clientId,
     resourceId: resource.id,
     redirectUri: normalizeRedirectUri(redirectUri),
+    clientVersion: documentOf(client)?.version,
   };
   const trust = known?.trust ?? 'untrusted';
-  const [permitted, remembered] = await Promise.all([
+  const [permitted, remembered, changes] = await Promise.all([
     permittedScopes(prisma, { userId, tenantId: resource.tenantId, resourceId: resource.id }),
     isStranger(trust) ? NOTHING : rememberedScopes(prisma, key),
+    changesSinceConsent({ pool }, client, userId),
   ]);
   const authority = effectiveAuthority({
     ...authorityAt(resource),
@@ -89,19 +98,23 @@ export async function makeOffer(
     const outsider = (await rolesOf(prisma, userId, resource.tenantId)).length === 0;
     return outsider ? UNKNOWN_RESOURCE : nothingLeft(authority);
   }
+  // Whoever it was that they trusted, it is not quite that any more, and they have not seen this one.
+  const unchanged = changes.length === 0;
   const allows = (allowed: readonly string[]) => scopes.every((scope) => allowed.includes(scope));
   return {
     client,
     trust,
     registration: known?.registration ?? 'document',
     firstSeen: known?.createdAt,
+    changes,
     resource,
     redirectUri,
     scopes,
     remembered,
     key,
-    mayContinue: mayRemember(trust) && !request.prompts.has('consent') && allows(remembered),
-    maySkip: maySkipPage({ ...request, trust }) && allows(allowedBefore(trust, scopes, remembered)),
+    mayContinue: unchanged && mayRemember(trust) && !request.prompts.has('consent') && allows(remembered),
+    maySkip:
+      unchanged && maySkipPage({ ...request, trust }) && allows(allowedBefore(trust, scopes, remembered)),
   };
 }
 

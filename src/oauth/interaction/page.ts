@@ -7,6 +7,13 @@ import { confirmsDestructive, connectionLifetime, isStranger } from '../trust.ts
 
 import { describeRedirect, type Offer } from './offer.ts';
 
+/** What changed in a metadata document, as people call it. */
+const CHANGES: Readonly<Record<Offer['changes'][number]['what'], string>> = {
+  name: 'Its name',
+  redirects: 'Where it may send you back to',
+  keys: 'What proves that it is this program',
+};
+
 const DAY = 86_400;
 
 interface Frame {
@@ -61,6 +68,8 @@ export function consentPage(
   return {
     ...frame,
     client: clientLine(offer, now),
+    clientVersion: offer.key.clientVersion,
+    changes: offer.changes.map(({ what, before, after }) => ({ label: CHANGES[what], before, after })),
     resource: { name: resource.name, identifier: resource.identifier },
     user: { name: user.name, email: user.email },
     scopes: offer.scopes.map((scope) => {
@@ -94,6 +103,7 @@ export function continuePage(offer: Offer, user: Session['user'], { now, ...fram
   return {
     ...frame,
     client: clientLine(offer, now),
+    clientVersion: offer.key.clientVersion,
     resource: { name: resource.name, identifier: resource.identifier },
     user: { name: user.name, email: user.email },
     scopes: offer.scopes.map((scope) => {

@@ -12,6 +12,7 @@ import {
   type Form,
   FormForged,
   type Forms,
+  field,
   fields,
   HttpError,
   originOf,
@@ -90,6 +91,12 @@ export function interactionRoutes(deps: Deps): Router {
     const offer = await offerOf(deps, ctx, underWay, session);
     if ('error' in offer) {
       await finish(ctx, offer);
+      return;
+    }
+    // The client's document changed while the page was open: what it says now has not been seen.
+    const seen = field(form, 'client_version');
+    if (seen !== '' && seen !== offer.key.clientVersion) {
+      seeOther(ctx, `${basePath}/interaction/${underWay.uid}`);
       return;
     }
     const chosen = fields(form, 'scope');

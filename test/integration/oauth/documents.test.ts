@@ -12,12 +12,11 @@ import { cause, FILES, startTestServer, type TestServer } from '../../support/se
 
 /** The web where clients publish: what it answers, and what it was asked. */
 const web = new Map<string, () => Response>();
-const asked: { readonly url: string; readonly headers: Headers; readonly redirect: string | undefined }[] =
-  [];
+const asked: { readonly url: string; readonly headers: Headers }[] = [];
 
 const webFetch: typeof globalThis.fetch = async (input, init) => {
   const url = String(input);
-  asked.push({ url, headers: new Headers(init?.headers), redirect: init?.redirect });
+  asked.push({ url, headers: new Headers(init?.headers) });
   return web.get(url)?.() ?? new Response('nothing here', { status: 404 });
 };
 
@@ -159,13 +158,12 @@ describe.each(Object.entries(METADATA_DOCUMENTS))('the document of %s', (_name, 
 });
 
 describe('a document', () => {
-  it('MCP 50: is fetched once and kept for a while, without cookies, credentials or a user agent', async () => {
+  it('MCP 50: is fetched once and kept for a while, without cookies or credentials', async () => {
     const clientId = newDocument();
     for (let at = 0; at < 3; at += 1) await askFor(server, step, clientId);
     expect(asked.map(({ url }) => url)).toEqual([clientId]);
-    const [{ headers, redirect } = { headers: new Headers(), redirect: '' }] = asked;
-    expect(redirect).toBe('manual');
-    expect(headers.get('accept')).toBe('application/json');
+    const [{ headers } = { headers: new Headers() }] = asked;
+    expect(headers.get('accept')).toBe('application/json, application/*+json');
     for (const name of ['cookie', 'authorization', 'referer', 'origin'])
       expect(headers.has(name)).toBe(false);
   });

@@ -13,6 +13,22 @@ export type Snapshot = Pick<
   | 'jwks_uri'
 >;
 
+/** The same of what was kept. */
+export function snapshotOf(kept: {
+  readonly name: string;
+  readonly authMethod: string;
+  readonly redirectUris: readonly string[];
+  readonly metadata: unknown;
+}): Snapshot {
+  const { name, authMethod, redirectUris, metadata } = kept;
+  return {
+    ...(metadata as Partial<Snapshot>),
+    client_name: name,
+    redirect_uris: redirectUris,
+    token_endpoint_auth_method: authMethod as Snapshot['token_endpoint_auth_method'],
+  };
+}
+
 /** One thing that is not what it was. Each side is empty when there was, or is, nothing. */
 export interface DocumentChange {
   readonly what: 'name' | 'redirects' | 'keys';

@@ -16,6 +16,13 @@ export interface ClientLine {
   readonly untrusted: boolean;
 }
 
+/** What is not as it was when this program was last allowed something. Each side may be empty. */
+export interface ChangeLine {
+  readonly label: string;
+  readonly before: readonly string[];
+  readonly after: readonly string[];
+}
+
 export interface ToolLine {
   readonly name: string;
   readonly title: string;
@@ -34,6 +41,9 @@ export interface ConsentScope extends ScopeLine {
 /** `interaction/consent`: what one program may do, for whom, where, until when. */
 export interface ConsentPage extends FormPage {
   readonly client: ClientLine;
+  /** Of a client with a metadata document: the version that this page is about. */
+  readonly clientVersion: string | undefined;
+  readonly changes: readonly ChangeLine[];
   readonly resource: { readonly name: string; readonly identifier: string };
   readonly user: { readonly name: string; readonly email: string };
   readonly scopes: readonly ConsentScope[];
@@ -49,6 +59,7 @@ export interface ConsentPage extends FormPage {
 /** `interaction/continue`: what was allowed before is still allowed, and one click says that this is really you. */
 export interface ContinuePage extends FormPage {
   readonly client: ClientLine;
+  readonly clientVersion: string | undefined;
   readonly resource: { readonly name: string; readonly identifier: string };
   readonly user: { readonly name: string; readonly email: string };
   readonly scopes: readonly ScopeLine[];

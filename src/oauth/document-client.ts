@@ -1,0 +1,94 @@
+import type { AdapterPayload, Client, KoaContextWithOIDC } from 'oidc-provider';
+import { errors } from 'oidc-provider';
+
+import type { DocumentGate } from '../domain/admission/index.ts';
+import {
+  type ClientDocument,
+  changesBetween,
+  type DocumentChange,
+  DocumentInvalid,
+  type Documents,
+  isDocumentUrl,
+  snapshotOf,
+} from '../domain/clients/index.ts';
+import { consentedSnapshot } from '../domain/grants/index.ts';
+import type { Database } from '../platform/database/index.ts';
+import { FetchRefused } from '../platform/fetch/index.ts';
+import { originOf } from '../platform/http/index.ts';
+import { Throttled } from '../platform/throttle/index.ts';
+
+import { noteRefusal } from './refusal.ts';
+
+export interface DocumentClientDeps {
+  /** Asked before anything is fetched, and at every use. */
+  readonly gate: DocumentGate;
+  readonly metadataDocuments: Documents;
+}
+
+/** The member of the library's client under which its document travels along. */
+export const DOCUMENT_MEMBER = 'metadata_document';
+
+/** The metadata document that this client was made of; `undefined` for a client that was registered here. */
+export function documentOf(client: Client): ClientDocument | undefined {
+  return client[DOCUMENT_MEMBER] as ClientDocument | undefined;
+}
+
+/**
+ * The client of a metadata document, as the library wants it.
+ *
+ * @throws InvalidClient; outside it is one answer for every document that cannot be had or used, and inside its detail says why.
+ */
+export async function findDocumentClient(
+  { gate, metadataDocuments }: DocumentClientDeps,
+  ctx: KoaContextWithOIDC | undefined,
+  url: string,
+): Promise<AdapterPayload> {
+  if (!isDocumentUrl(url)) {
+    throw new errors.InvalidClient(
+      'client_id is not spelled as a metadata document has it',
+      'client_document_url',
+    );
+  }
+  const verdict = await gate(url);
+  if (!verdict.allowed) throw new errors.InvalidClient('client is invalid', verdict.reason);
+  try {
+    return documentPayload(await metadataDocuments.resolve(url, ctx && originOf(ctx).network));
+  } catch (error) {
+    if (error instanceof Throttled) throw slowDown(ctx, url, error);
+    if (error instanceof FetchRefused || error instanceof DocumentInvalid) {
+      const why = `cannot be used: ${error.detail}`;
+      throw new errors.InvalidClient('the metadata document could not be read or is not valid', why);
+    }
+    throw error;
+  }
+}
+
+function slowDown(ctx: KoaContextWithOIDC | undefined, client: string, { retryAfter }: Throttled): Error {
+  if (ctx) {
+    noteRefusal(ctx, { event: 'request.throttled', outcome: 'refused', reason: 'client_documents', client });
+    ctx.set('Retry-After', String(retryAfter));
+  }
+  const description = 'too many programs were looked up that are not known here yet';
+  return Object.assign(new errors.SlowDown(description), { status: 429, statusCode: 429 });
+}
+
+/** A document as the library wants a client. */
+function documentPayload(document: ClientDocument): AdapterPayload {
+  const { metadata } = document;
+  return {
+    ...metadata,
+    redirect_uris: [...metadata.redirect_uris],
+    [DOCUMENT_MEMBER]: document,
+  } as unknown as AdapterPayload;
+}
+
+/** What is not as it was in a client's document when this person, or else anybody, last allowed it something. */
+export async function changesSinceConsent(
+  { pool }: Pick<Database, 'pool'>,
+  client: Client,
+  userId: string,
+): Promise<readonly DocumentChange[]> {
+  const document = documentOf(client);
+  const before = document && (await consentedSnapshot(pool, { userId, clientId: client.clientId }));
+  return before ? changesBetween(snapshotOf(before), document.metadata) : [];
+}

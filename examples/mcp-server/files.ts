@@ -49,7 +49,7 @@ function createFiles(): Files {
   const texts = new Map(samples);
   return {
     list(folder) {
-      const prefix = folder === '' ? '' : `${folder.replace(/\/+$/, '')}/`;
+      const prefix = folder === '' ? '' : `${folder.replace(/(?<!\/)\/+$/, '')}/`;
       return [...texts.keys()].filter((path) => path.startsWith(prefix)).sort();
     },
     read: (path) => texts.get(path),

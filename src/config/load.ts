@@ -166,10 +166,10 @@ function parseIssuer(value: string, faults: string[]): URL {
   const canonical = url.pathname === '/' ? url.origin : url.origin + url.pathname;
   if (canonical !== value) {
     faults.push(
-      `GATEHOUSE_ISSUER: write it as ${canonical.replace(/\/+$/, '')} (no trailing slash, query or fragment)`,
+      `GATEHOUSE_ISSUER: write it as ${canonical.replace(/(?<!\/)\/+$/, '')} (no trailing slash, query or fragment)`,
     );
   } else if (value.endsWith('/')) {
-    faults.push(`GATEHOUSE_ISSUER: write it as ${value.replace(/\/+$/, '')} (no trailing slash)`);
+    faults.push(`GATEHOUSE_ISSUER: write it as ${value.replace(/(?<!\/)\/+$/, '')} (no trailing slash)`);
   }
   return url;
 }

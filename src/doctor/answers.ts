@@ -81,7 +81,7 @@ export function describe(answer: Answer): string {
 export function textOf({ text }: Reply): string {
   return text
     .replace(/<(script|style)\b[\s\S]*?<\/\1>/gi, ' ')
-    .replace(/<[^>]*>/g, ' ')
+    .replace(/<[^<>]*>/g, ' ')
     .replace(/\s+/g, ' ')
     .trim();
 }

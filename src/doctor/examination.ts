@@ -43,7 +43,7 @@ export async function beginExamination(
   const readable = documents.find(({ answer }) => isReply(answer) && answer.status === 200 && jsonOf(answer));
   return {
     ...given,
-    base: issuer.replace(/\/+$/, ''),
+    base: issuer.replace(/(?<!\/)\/+$/, ''),
     ask,
     documents,
     metadata: readable && jsonOf(readable.answer),

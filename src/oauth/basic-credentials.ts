@@ -48,7 +48,7 @@ export function areCredentials(header: string): boolean {
   const bytes = Buffer.from(encoded, 'base64');
   // Whatever has another spelling than the bytes it stands for is not base64, or hides something (RFC 4648 §3.5).
   const canonical = bytes.toString('base64');
-  if (encoded !== canonical && encoded !== canonical.replace(/=+$/, '')) return false;
+  if (encoded !== canonical && encoded !== canonical.replace(/(?<!=)=+$/, '')) return false;
   try {
     const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
     const at = text.indexOf(':');

@@ -27,7 +27,7 @@ export function lineFor({ name, identifier }: Pick<Resource, 'name' | 'identifie
   const slug = name
     .toLowerCase()
     .replace(/[^a-z0-9]+/g, '-')
-    .replace(/^-+|-+$/g, '')
+    .replace(/^-+|(?<!-)-+$/g, '')
     .slice(0, 40);
   const url = /^[\w:/.~%-]+$/.test(identifier) ? identifier : `'${identifier.replaceAll("'", '%27')}'`;
   return `claude mcp add --transport http ${slug || 'mcp-server'} ${url}`;

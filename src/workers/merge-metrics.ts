@@ -32,7 +32,8 @@ export function mergeMetrics(texts: ReadonlyMap<string, string>): Exposition {
 
 /** `name{a="b"} 1` or `name 1`. */
 function labelled(sample: string, worker: string): string {
-  const [, name = '', rest = ''] = /^([^{\s]+)\{?(.*)$/.exec(sample) ?? [];
+  const [name = ''] = /^[^{\s]+/.exec(sample) ?? [];
+  const rest = sample.slice(name.length);
   const label = `worker="${worker}"`;
-  return sample[name.length] === '{' ? `${name}{${label},${rest}` : `${name}{${label}}${rest}`;
+  return rest.startsWith('{') ? `${name}{${label},${rest.slice(1)}` : `${name}{${label}}${rest}`;
 }

@@ -18,7 +18,7 @@ export function readCredentials(authorization: readonly string[], query: string)
   const [header] = authorization;
   if (header === undefined) return { kind: 'none' };
   if (authorization.length > 1) return malformed('More than one Authorization header was sent');
-  const [, scheme = '', rest = ''] = /^([^ ]*)(?: +(.*))?$/.exec(header.trim()) ?? [];
+  const [, scheme = '', rest = ''] = /^([^ ]*)(?: +([^ ].*))?$/.exec(header.trim()) ?? [];
   if (scheme.toLowerCase() !== 'bearer') return { kind: 'none' };
   if (new URLSearchParams(query).has('access_token')) {
     return malformed('The access token was sent in more than one way');

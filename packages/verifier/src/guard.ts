@@ -114,7 +114,7 @@ export function createGuard(options: GuardOptions): (request: GuardRequest) => P
   }
 
   return async (request) => {
-    const [, path = '/', query = ''] = /^([^?]*)\??(.*)$/s.exec(request.target) ?? [];
+    const [, path = '/', query = ''] = /^([^?]*)(?:\?(.*))?$/s.exec(request.target) ?? [];
     const requestedHeaders = request.header('access-control-request-headers');
     const document = await wellKnown(request.method, path, requestedHeaders);
     if (document !== undefined) return answer(document);

@@ -39,7 +39,7 @@ export const checkIssuer: Check = async ({ issuer, base, documents, metadata }) 
 function differs(base: string, at: string, stated: string | undefined): Finding {
   if (stated === undefined)
     return problem(`The metadata at ${at} state no issuer.`, 'Let the proxy pass the document unchanged.');
-  if (stated.replace(/\/+$/, '') === base) {
+  if (stated.replace(/(?<!\/)\/+$/, '') === base) {
     return problem(
       `The metadata at ${at} state the issuer ${stated}, with a slash at the end; the address has none, and strict clients stop here.`,
       `Let no proxy rewrite the document, and set GATEHOUSE_ISSUER=${base}.`,

@@ -53,7 +53,7 @@ function plainAddress(value: string): string | undefined {
   if (isIP(value) === 4) return value;
   const bracketed = /^\[([^\]]+)\](?::\d{1,5})?$/.exec(value)?.[1];
   const withoutPort = bracketed ?? /^(\d{1,3}(?:\.\d{1,3}){3}):\d{1,5}$/.exec(value)?.[1] ?? value;
-  const address = withoutPort.replace(/%.*$/, '').toLowerCase();
+  const [address = ''] = withoutPort.toLowerCase().split('%', 1);
   const mapped = /^::ffff:(\d{1,3}(?:\.\d{1,3}){3})$/.exec(address)?.[1] ?? address;
   return isIP(mapped) === 0 ? undefined : mapped;
 }

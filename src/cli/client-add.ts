@@ -10,6 +10,7 @@ import {
   type Trust,
 } from '../domain/clients/index.ts';
 
+import { checkJwksUri } from './check-jwks-uri.ts';
 import type { Register } from './cli.ts';
 import { readJsonFile } from './read-json-file.ts';
 
@@ -40,7 +41,7 @@ export const clientAdd: Register = (clients, cli) => {
       ),
     )
     .option('--jwks-file <file>', 'its public keys, a JWK Set; for private_key_jwt')
-    .option('--jwks-uri <url>', 'where it publishes its public keys; for private_key_jwt')
+    .option('--jwks-uri <url>', 'the public https URL where it publishes its keys; for private_key_jwt')
     .addOption(new Option('--trust <level>', 'trust level (default: known)').choices(TRUST_LEVELS))
     .addOption(new Option('--grant-type <type...>', 'grant types (default: all)').choices(GRANT_TYPES))
     .addHelpText(
@@ -48,10 +49,13 @@ export const clientAdd: Register = (clients, cli) => {
       `
 Examples:
   $ gatehouse client add --name 'Claude Code' --redirect-uri http://localhost/callback http://127.0.0.1/callback
-  $ gatehouse client add --name Portal --redirect-uri https://portal.example.com/callback --auth client_secret_basic`,
+  $ gatehouse client add --name Portal --redirect-uri https://portal.example.com/callback --auth client_secret_basic
+  $ gatehouse client add --name Reports --redirect-uri https://reports.example.com/callback \\
+      --auth private_key_jwt --jwks-file reports.jwks.json`,
     )
     .action(async (options: Options) => {
       const jwks = options.jwksFile === undefined ? undefined : readJsonFile(options.jwksFile);
+      const warning = await warningOf(options);
       await cli.withStore(async ({ database, origin }) => {
         const { clientId, clientSecret } = await addClient(
           database.prisma,
@@ -70,14 +74,23 @@ Examples:
           json: {
             client_id: clientId,
             ...(clientSecret === undefined ? {} : { client_secret: clientSecret }),
+            ...(warning === undefined ? {} : { warning }),
           },
           text: [
             `client_id      ${clientId}`,
             ...(clientSecret === undefined
               ? []
               : [`client_secret  ${clientSecret}`, 'The secret is shown this once.']),
+            ...(warning === undefined ? [] : [warning]),
           ].join('\n'),
         };
       });
     });
 };
+
+/** What to say of the keys that it publishes, if anything. */
+async function warningOf({ auth, jwksUri }: Options): Promise<string | undefined> {
+  if (jwksUri === undefined || auth !== 'private_key_jwt') return undefined;
+  const { createGuardedFetch } = await import('../platform/fetch/index.ts');
+  return checkJwksUri(jwksUri, createGuardedFetch());
+}

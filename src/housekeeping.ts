@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 
+import { sweepRequests } from './domain/admission/index.ts';
 import { type ClientLifetimes, sweepClients } from './domain/clients/index.ts';
 import { settleCutoffs, sweepGrants } from './domain/grants/index.ts';
 import type { Installation } from './installation.ts';
@@ -55,6 +56,7 @@ export function startHousekeeping({
     const swept =
       (await sweepGrants(database.pool)) +
       (await sweepClients(database.prisma, clientLifetimes)) +
+      (await sweepRequests(database.prisma)) +
       (await installation.sessions.sweep()) +
       (await installation.attempts.sweep());
     if (swept > 0) log.debug({ swept }, 'housekeeping');

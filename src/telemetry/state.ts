@@ -14,6 +14,8 @@ export interface Watched {
   readonly checkStore: () => Promise<unknown>;
   readonly listKeys: () => Promise<readonly KeyInfo[]>;
   readonly passwordHashes: () => { readonly running: number; readonly waiting: number };
+  /** Requests of people for clients that wait for an administrator. */
+  readonly countClientRequests: () => Promise<number>;
   /** Absent where there is no Redis. */
   readonly redisReady: (() => boolean) | undefined;
   readonly clock: Clock;
@@ -65,6 +67,11 @@ export function observeState(registry: Registry, watched: Watched): State {
     'gatehouse_revocation_lag_seconds',
     'How long a server that verifies offline may still accept a token of the connection that this process ended last; 0 when that is over',
   );
+  const clientRequests = gauge(
+    'gatehouse_client_requests',
+    'Requests of people for clients that wait for an administrator; absent while the store is away',
+    ['state'],
+  );
   const { redisReady } = watched;
   const redisUp =
     redisReady &&
@@ -85,6 +92,9 @@ export function observeState(registry: Registry, watched: Watched): State {
     }
     keyAge.reset();
     for (const [state, age] of ages) keyAge.set({ state }, age);
+    const requests = up ? await within(STORE_TIMEOUT, watched.countClientRequests()) : undefined;
+    clientRequests.reset();
+    if (requests !== undefined) clientRequests.set({ state: 'waiting' }, requests);
   }
 
   return {

@@ -1,4 +1,5 @@
-import { connect } from 'node:net';
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -7,6 +8,9 @@ import { formBody, type ListeningApp, listenWith } from '../../../test/support/h
 
 import { field, fields, readForm, readJson } from './body.ts';
 import { serverOptions } from './server.ts';
+
+/** `npm run test:long` takes five thousand. */
+const HALF_OPEN = process.env['GATEHOUSE_TEST_LONG'] === undefined ? 1_000 : 5_000;
 
 const echo: Parameters<typeof listenWith>[0] = () => async (ctx) => {
   if (ctx.path === '/form') {
@@ -153,6 +157,41 @@ describe('slow senders', () => {
       }
     },
   );
+
+  it(`X2: ${HALF_OPEN} at the same time, in whatever part of a request, keep nobody else from being served`, async () => {
+    const app = await listenWith(echo, {
+      serverOptions: { ...serverOptions, headersTimeout: 60_000, requestTimeout: 60_000 },
+    });
+    const { host } = new URL(app.issuer);
+    const starts = [
+      '',
+      `GET / HTTP/1.1\r\nHost: ${host}\r\nX-Slow: `,
+      `POST /form HTTP/1.1\r\nHost: ${host}\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 99\r\n\r\na=`,
+      `POST /form HTTP/1.1\r\nHost: ${host}\r\nContent-Type: application/x-www-form-urlencoded\r\nTransfer-Encoding: chunked\r\n\r\n9\r\na=`,
+    ];
+    const sockets: Socket[] = [];
+    try {
+      for (let opened = 0; opened < HALF_OPEN; opened += 100) {
+        await Promise.all(
+          Array.from({ length: 100 }, async (_, n) => {
+            const socket = connect(app.port, '127.0.0.1').on('error', () => {});
+            sockets.push(socket);
+            await once(socket, 'connect');
+            socket.write(starts[n % starts.length] ?? '');
+          }),
+        );
+      }
+      await expect.poll(() => connectionsOf(app), { timeout: 20_000 }).toBe(HALF_OPEN);
+      const answers = [];
+      for (let n = 0; n < 50; n += 1) {
+        answers.push(await app.ask('/'), await app.ask('/form', formBody({ code: String(n) })));
+      }
+      expect(answers.map(({ status }) => status)).toEqual(Array(100).fill(200));
+    } finally {
+      for (const socket of sockets) socket.destroy();
+      await app.close();
+    }
+  }, 120_000);
 });
 
 function connectionsOf(app: ListeningApp): Promise<number> {

@@ -9,7 +9,10 @@ import {
   DocumentInvalid,
   type Documents,
   isDocumentUrl,
+  type Client as RegisteredClient,
+  type Snapshot,
   snapshotOf,
+  versionOf,
 } from '../domain/clients/index.ts';
 import { consentedSnapshot } from '../domain/grants/index.ts';
 import type { Database } from '../platform/database/index.ts';
@@ -82,13 +85,29 @@ function documentPayload(document: ClientDocument): AdapterPayload {
   } as unknown as AdapterPayload;
 }
 
-/** What is not as it was in a client's document when this person, or else anybody, last allowed it something. */
+/**
+ * What the client is at the moment, as far as a consent rests on it: as its metadata document or its dynamic
+ * registration, which the client itself may change, has it. `undefined` for one that an administrator registered.
+ */
+function presentSnapshot(client: Client, known: RegisteredClient | undefined): Snapshot | undefined {
+  const document = documentOf(client);
+  if (document) return document.metadata;
+  return known?.registration === 'dynamic' ? snapshotOf(known) : undefined;
+}
+
+/** The version of that; what is decided about a client is decided about one version of it. */
+export function clientVersionOf(client: Client, known: RegisteredClient | undefined): string | undefined {
+  const snapshot = presentSnapshot(client, known);
+  return snapshot && versionOf(snapshot);
+}
+
+/** What is not as it was when this person, or else anybody, last allowed the client something. */
 export async function changesSinceConsent(
   { pool }: Pick<Database, 'pool'>,
   client: Client,
-  userId: string,
+  { known, userId }: { readonly known: RegisteredClient | undefined; readonly userId: string },
 ): Promise<readonly DocumentChange[]> {
-  const document = documentOf(client);
-  const before = document && (await consentedSnapshot(pool, { userId, clientId: client.clientId }));
-  return before ? changesBetween(snapshotOf(before), document.metadata) : [];
+  const now = presentSnapshot(client, known);
+  const before = now && (await consentedSnapshot(pool, { userId, clientId: client.clientId }));
+  return before ? changesBetween(snapshotOf(before), now) : [];
 }

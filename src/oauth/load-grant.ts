@@ -10,7 +10,7 @@ import type { Database } from '../platform/database/index.ts';
 import { originOf } from '../platform/http/index.ts';
 
 import { resourceOf } from './configuration/resources.ts';
-import { changesSinceConsent, documentOf } from './document-client.ts';
+import { changesSinceConsent, clientVersionOf, documentOf } from './document-client.ts';
 import { setPendingGrant } from './pending-grant.ts';
 import { allowedBefore, authorityAt, connectionLifetime, maySkipPage } from './trust.ts';
 
@@ -24,7 +24,7 @@ export interface AnsweredBy {
 /** What the consent page decided; kept beside it. */
 export interface ConsentDecision {
   readonly resource: string;
-  /** Of a client with a metadata document: its version that the page showed. */
+  /** Of a client that speaks for itself: its version that the page showed. */
   readonly clientVersion?: string | undefined;
   readonly scopes: readonly string[];
 }
@@ -56,7 +56,9 @@ export function createLoadGrant({
       .split(' ')
       .filter(Boolean);
     const document = documentOf(client);
-    const trust = (await findClient(pool, client.clientId))?.trust ?? 'untrusted';
+    const known = await findClient(pool, client.clientId);
+    const trust = known?.trust ?? 'untrusted';
+    const clientVersion = clientVersionOf(client, known);
     const permitted = await permittedScopes(prisma, {
       userId,
       tenantId: resource.tenantId,
@@ -70,8 +72,8 @@ export function createLoadGrant({
     let consented: readonly string[];
     if (decided) {
       if (decided.resource !== resource.identifier) return undefined;
-      // The document changed while they decided: what they saw is not what would get it.
-      if (decided.clientVersion !== document?.version) return undefined;
+      // The client changed while they decided: what they saw is not what would get it.
+      if (decided.clientVersion !== clientVersion) return undefined;
       consented = decided.scopes;
     } else {
       const key = {
@@ -79,10 +81,10 @@ export function createLoadGrant({
         clientId: client.clientId,
         resourceId: resource.id,
         redirectUri: normalizeRedirectUri(redirectUri),
-        clientVersion: document?.version,
+        clientVersion,
       };
       if (!maySkipPage({ trust, redirectUri, prompts: ctx.oidc.prompts })) return undefined;
-      if ((await changesSinceConsent({ pool }, client, userId)).length > 0) return undefined;
+      if ((await changesSinceConsent({ pool }, client, { known, userId })).length > 0) return undefined;
       consented = allowedBefore(trust, requested, await rememberedScopes(prisma, key));
     }
     const { scopes, dropped } = effectiveAuthority({
@@ -102,6 +104,7 @@ export function createLoadGrant({
       scopes,
       oidcScopes: requested.filter((s) => OIDC_SCOPES.has(s)),
       trust,
+      clientVersion,
     });
   };
 
@@ -113,6 +116,7 @@ export function createLoadGrant({
       readonly scopes: readonly string[];
       readonly oidcScopes: readonly string[];
       readonly trust: TrustLevel;
+      readonly clientVersion: string | undefined;
     },
   ): Grant {
     const { provider, client, session } = ctx.oidc;
@@ -126,7 +130,7 @@ export function createLoadGrant({
       tenantId: made.resource.tenantId,
       userId: made.userId,
       clientId,
-      clientVersion: client && documentOf(client)?.version,
+      clientVersion: made.clientVersion,
       resource: made.resource.identifier,
       scopes: made.scopes,
       oidcScopes: made.oidcScopes,

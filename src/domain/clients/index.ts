@@ -30,7 +30,13 @@ export { isDocumentUrl, looksLikeDocumentUrl } from './documents/document-url.ts
 export { type ClientDocument, createDocuments, type Documents } from './documents/documents.ts';
 export { keepDocument } from './documents/keep-document.ts';
 export { DocumentInvalid, MAX_DOCUMENT, readDocument } from './documents/read-document.ts';
-export { changesBetween, type DocumentChange, snapshotOf } from './documents/snapshot.ts';
+export {
+  changesBetween,
+  type DocumentChange,
+  type Snapshot,
+  snapshotOf,
+  versionOf,
+} from './documents/snapshot.ts';
 export {
   type ClientMetadata,
   type NormalizedRegistration,

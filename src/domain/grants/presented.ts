@@ -120,7 +120,8 @@ const GRANT_JOINS = `
   LEFT JOIN clients gc ON gc.id = g.client_id
   LEFT JOIN users u ON u.id = g.user_id
   LEFT JOIN resources res ON res.id = g.resource_id
-  LEFT JOIN client_snapshots cs ON cs.client_id = c.id AND cs.client_id = g.client_id AND cs.version = g.client_version`;
+  LEFT JOIN client_snapshots cs ON cs.client_id = c.id AND cs.client_id = g.client_id AND cs.version = g.client_version
+    AND c.registration = 'document'`;
 
 /** Expiry is the database's word, here as everywhere. */
 const PREVIOUS_SECRET = 'CASE WHEN c.previous_secret_expires_at > now() THEN c.previous_secret_hash END';

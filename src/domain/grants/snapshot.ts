@@ -1,6 +1,6 @@
 import type { Pool } from 'pg';
 
-/** What a client's metadata document said when somebody allowed it something. */
+/** What a client said about itself when somebody allowed it something. */
 export interface ConsentedSnapshot {
   readonly name: string;
   readonly authMethod: string;
@@ -20,11 +20,11 @@ const CONSENTED = `
     WHERE g.user_id = $1 AND g.client_id = c.id
     ORDER BY g.created_at DESC LIMIT 1
   ) s ON true
-  WHERE c.id = $2 AND c.registration = 'document'`;
+  WHERE c.id = $2 AND c.registration <> 'preregistered'`;
 
 /**
- * What a client with a metadata document was when this person last allowed it something, or when anybody did;
- * `undefined` when nobody ever did.
+ * What a client that speaks for itself, by its metadata document or its registration, was when this person last
+ * allowed it something, or when anybody did; `undefined` when nobody ever did.
  */
 export async function consentedSnapshot(
   pool: Pool,

@@ -17,7 +17,7 @@ import { findResource, type Resource } from '../../domain/resources/index.ts';
 import { rolesOf } from '../../domain/tenants/index.ts';
 import type { Database } from '../../platform/database/index.ts';
 import { UNKNOWN_RESOURCE } from '../configuration/resources.ts';
-import { changesSinceConsent, documentOf } from '../document-client.ts';
+import { changesSinceConsent, clientVersionOf, documentOf } from '../document-client.ts';
 import { allowedBefore, authorityAt, isStranger, mayRemember, maySkipPage } from '../trust.ts';
 
 /** What one person is asked to allow, with everything the page must say about it. */
@@ -26,7 +26,7 @@ export interface Offer {
   readonly trust: TrustLevel;
   readonly registration: 'preregistered' | 'dynamic' | 'document';
   readonly firstSeen: Date | undefined;
-  /** What is not as it was in its metadata document when it was last allowed something. */
+  /** What it says about itself otherwise than when it was last allowed something. */
   readonly changes: readonly DocumentChange[];
   readonly resource: Resource;
   readonly redirectUri: string;
@@ -78,13 +78,13 @@ export async function makeOffer(
     clientId: client.clientId,
     resourceId: resource.id,
     redirectUri: normalizeRedirectUri(redirectUri),
-    clientVersion: documentOf(client)?.version,
+    clientVersion: clientVersionOf(client, known),
   };
   const trust = known?.trust ?? 'untrusted';
   const [permitted, remembered, changes] = await Promise.all([
     permittedScopes(prisma, { userId, tenantId: resource.tenantId, resourceId: resource.id }),
     isStranger(trust) ? NOTHING : rememberedScopes(prisma, key),
-    changesSinceConsent({ pool }, client, userId),
+    changesSinceConsent({ pool }, client, { known, userId }),
   ]);
   const authority = effectiveAuthority({
     ...authorityAt(resource),

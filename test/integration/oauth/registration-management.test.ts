@@ -1,12 +1,22 @@
 import { OAuthClientInformationFullSchema } from '@modelcontextprotocol/sdk/shared/auth.js';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 
-import { type Agent, createAgent } from '../../support/agent.ts';
+import { createRegistrationToken } from '../../../src/domain/clients/index.ts';
+import { type Agent, createAgent, type Page } from '../../support/agent.ts';
 import { observe } from '../../support/audit.ts';
 import { askFor, expectRefusedOnPage } from '../../support/authorization.ts';
-import { addPerson, basic, connect, obtainCode, post, signedIn } from '../../support/flow.ts';
+import {
+  addPerson,
+  authorizeUrl,
+  basic,
+  connect,
+  obtainCode,
+  pkce,
+  post,
+  signedIn,
+} from '../../support/flow.ts';
 import { manage, NATIVE, type Registered, register } from '../../support/registration.ts';
-import { addTestClient, startTestServer, type TestServer } from '../../support/server.ts';
+import { addTestClient, cause, startTestServer, type TestServer } from '../../support/server.ts';
 
 let server: TestServer;
 let ada: Agent;
@@ -361,7 +371,8 @@ describe('the registration access token', () => {
       const guess = () => manage(client.body.registration_client_uri, 'GET', 'ghr_guessed');
       const statuses = [];
       for (let at = 0; at < 8; at += 1) statuses.push((await guess()).status);
-      expect(statuses).toEqual([401, 401, 401, 401, 401, 401, 429, 429]);
+      expect(statuses.slice(0, 5)).toEqual([401, 401, 401, 401, 401]);
+      expect(statuses.at(-1)).toBe(429);
       expect((await read(client)).status).toBe(429);
     } finally {
       await strict.stop();
@@ -387,6 +398,122 @@ describe('the registration access token', () => {
       expect(headers.get('access-control-allow-origin')).toBe('*');
       expect(headers.get('access-control-expose-headers')).toContain('WWW-Authenticate');
     }
+  });
+});
+
+describe('what people are shown of a change', () => {
+  const WRITE = { scope: 'files:read files:write' };
+  const RENAMED = { ...NATIVE, client_name: 'Renamed', redirect_uris: ['http://127.0.0.1/elsewhere'] };
+  const ELSEWHERE = { redirect_uri: 'http://127.0.0.1:53111/elsewhere' };
+
+  async function known(): Promise<Registered> {
+    const { token } = await createRegistrationToken(
+      server.database.prisma,
+      { trust: 'known', uses: 1, lifetime: 60 },
+      cause,
+    );
+    return register(server, NATIVE, { authorization: `Bearer ${token}` });
+  }
+  const pageFor = (client: Registered, agent: Agent, params: Readonly<Record<string, string>>) =>
+    agent.get(
+      authorizeUrl(server, { client_id: client.body.client_id, code_challenge: pkce().challenge, ...params }),
+    );
+  const preselected = (page: Page) =>
+    page.form?.checkboxes.filter(({ checked }) => checked).map(({ value }) => value);
+
+  it('L3: what was remembered of it is not looked at, and the page says what is not as it was', async () => {
+    const client = await known();
+    await connect(server, ada, client.body.client_id, WRITE);
+    const before = await pageFor(client, ada, WRITE);
+    expect(preselected(before)).toEqual(['files:read', 'files:write']);
+    expect(before.html).not.toContain('not quite what it was');
+
+    await change(client, RENAMED);
+    const after = await pageFor(client, ada, { ...WRITE, ...ELSEWHERE });
+    expect(preselected(after)).toEqual(['files:read']);
+    expect(after.html).toContain('not quite what it was');
+    for (const [was, is] of [
+      ['Native', 'Renamed'],
+      ['http://127.0.0.1/callback', 'http://127.0.0.1/elsewhere'],
+    ]) {
+      expect(after.html).toContain(`<del>${was}</del>`);
+      expect(after.html).toContain(`<ins>${is}</ins>`);
+    }
+    await connect(server, ada, client.body.client_id, { ...WRITE, ...ELSEWHERE });
+    const settled = await pageFor(client, ada, { ...WRITE, ...ELSEWHERE });
+    expect(preselected(settled)).toEqual(['files:read', 'files:write']);
+    expect(settled.html).not.toContain('not quite what it was');
+  });
+
+  it('L3: a stranger is shown with what it was too, to whoever allowed it something and to nobody else', async () => {
+    const client = await register(server);
+    await connect(server, ada, client.body.client_id);
+    await change(client, RENAMED);
+    expect((await pageFor(client, ada, ELSEWHERE)).html).toContain('<del>Native</del>');
+    const other = createAgent();
+    await signedIn(server, other, await addPerson(server));
+    expect((await pageFor(client, other, ELSEWHERE)).html).not.toContain('<del>');
+  });
+
+  it('L3: a first-party client that changes itself does not go on unseen', async () => {
+    const web = { ...NATIVE, redirect_uris: ['https://app.example/cb'] };
+    const client = await register(server, web);
+    await trustIn(client.body.client_id, 'first_party');
+    const silent = await pageFor(client, ada, { redirect_uri: 'https://app.example/cb' });
+    expect(silent.location).toMatch(/^https:\/\/app\.example\/cb\?code=/);
+    await change(client, { ...web, redirect_uris: ['https://app.example/cb', 'https://evil.example/cb'] });
+    for (const uri of ['https://evil.example/cb', 'https://app.example/cb']) {
+      const page = await pageFor(client, ada, { redirect_uri: uri });
+      expect(page.location).toBeUndefined();
+      expect(page.html).toContain('<ins>https://evil.example/cb</ins>');
+    }
+  });
+
+  it('L3: a change while the page is open is shown before it is allowed', async () => {
+    const client = await known();
+    const page = await pageFor(client, ada, {});
+    await change(client, { ...NATIVE, client_name: 'Renamed' });
+    const again = await ada.submit(page, { scope: ['files:read'], decision: 'allow' });
+    expect(again.location).toBeUndefined();
+    expect(again.form?.step).toBe('consent');
+    expect(again.html).toContain('Renamed');
+    const done = await ada.submit(again, { scope: ['files:read'], decision: 'allow' });
+    expect(done.location).toContain('code=');
+  });
+
+  it('keeps no version of it that nothing rests on', async () => {
+    const client = await register(server);
+    const versions = async () =>
+      (
+        await server.database.pool.query(
+          'SELECT name FROM client_snapshots WHERE client_id = $1 ORDER BY name',
+          [client.body.client_id],
+        )
+      ).rows.map(({ name }) => name);
+    for (const client_name of ['A', 'B', 'C']) await change(client, { ...NATIVE, client_name });
+    expect(await versions()).toEqual(['C']);
+    await connect(server, ada, client.body.client_id);
+    for (const client_name of ['D', 'E']) await change(client, { ...NATIVE, client_name });
+    expect(await versions()).toEqual(['C', 'E']);
+  });
+
+  it('a connection goes on as before, with what the client is registered for now', async () => {
+    const client = await register(server);
+    const { refresh_token: refreshToken = '' } = await connect(server, ada, client.body.client_id);
+    await change(client, RENAMED);
+    const refreshed = await post(server, '/token', {
+      grant_type: 'refresh_token',
+      client_id: client.body.client_id,
+      refresh_token: refreshToken,
+    });
+    expect(refreshed.status).toBe(200);
+    await change(client, { ...RENAMED, grant_types: ['authorization_code'] });
+    const refused = await post(server, '/token', {
+      grant_type: 'refresh_token',
+      client_id: client.body.client_id,
+      refresh_token: refreshed.body.refresh_token ?? '',
+    });
+    expect(refused.body.error).toBe('unauthorized_client');
   });
 });
 

@@ -13,7 +13,7 @@ export type Snapshot = Pick<
   | 'jwks_uri'
 >;
 
-/** The same of what was kept. */
+/** The same of a client as it is kept. */
 export function snapshotOf(kept: {
   readonly name: string;
   readonly authMethod: string;

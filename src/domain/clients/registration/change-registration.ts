@@ -5,6 +5,7 @@ import type { Prisma, PrismaClient } from '../../../platform/database/generated/
 import { recordAudit } from '../../audit/index.ts';
 
 import { type Client, TRUST_LEVELS, type Trust } from '../client.ts';
+import { forgetSnapshots, keepSnapshot } from '../documents/keep-snapshot.ts';
 import type { ClientMetadata } from '../normalize-registration.ts';
 
 /** What makes a client who it is to the people who allowed it something, and to the administrator who vouched for it. */
@@ -15,7 +16,8 @@ const IDENTITY: ReadonlySet<string> = new Set(['client_name', 'redirect_uris', '
  * secret, its registration access token and the way it authenticates stay.
  *
  * Its trust never rises. Where its name, its redirects or its keys change it falls to what its way of
- * registering gave it: whoever vouched for more, vouched for something else.
+ * registering gave it: whoever vouched for more, vouched for something else. Consent that was remembered of it
+ * is not looked at any more, and people are shown what is not as it was.
  *
  * Answers the client as it stands now; `undefined` when it was removed or blocked in the meantime.
  */
@@ -47,6 +49,11 @@ export async function changeRegistration(
       where: { id: client.id },
       data: { ...said, metadata: rest as Prisma.InputJsonObject, trust },
     });
+    const after = { ...client, ...said, trust };
+    if (identity) {
+      await keepSnapshot(tx, after);
+      await forgetSnapshots(tx, after);
+    }
     await recordAudit(
       tx,
       {
@@ -63,7 +70,7 @@ export async function changeRegistration(
       },
       origin,
     );
-    return { ...client, ...said, trust };
+    return after;
   });
 }
 

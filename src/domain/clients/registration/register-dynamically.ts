@@ -4,6 +4,7 @@ import type { Prisma, PrismaClient } from '../../../platform/database/generated/
 import { recordAudit } from '../../audit/index.ts';
 
 import type { Client, Trust } from '../client.ts';
+import { keepSnapshot } from '../documents/keep-snapshot.ts';
 import type { ClientMetadata } from '../normalize-registration.ts';
 import { insertClient } from '../store.ts';
 import { type QuotaRefusal, type RegistrationQuota, refusedByQuota } from './quota.ts';
@@ -95,6 +96,7 @@ async function insert(
     registeredTrust: trust,
     registeredFrom: from,
   });
+  await keepSnapshot(tx, client);
   await recordAudit(
     tx,
     {

@@ -6,6 +6,7 @@ import type { Config } from '../config/config.ts';
 import type { DocumentGate } from '../domain/admission/index.ts';
 import {
   ASSERTION_ALGORITHMS,
+  AUTH_METHODS,
   clientSecretMatches,
   type Documents,
   redirectUriMatches,
@@ -93,7 +94,12 @@ export function createProvider(deps: ProviderDeps): Provider {
   };
   provideKeys(
     provider,
-    createKeySets({ pool: deps.database.pool, fetch: deps.guardedFetch, asked: deps.documentAsked }),
+    createKeySets({
+      pool: deps.database.pool,
+      fetch: deps.guardedFetch,
+      timeout: config.fetchTimeout * 1000,
+      asked: deps.documentAsked,
+    }),
   );
   deriveSessions(provider, deps.currentSession);
   provider.registerGrantType('authorization_code', authorizationCodeGrant(grants), CODE_PARAMETERS, []);
@@ -130,7 +136,7 @@ function configurationOf(deps: ProviderDeps, metadataDocuments: Documents): Conf
     scopes: ['openid', 'offline_access'],
     claims: { openid: ['sub'] },
     pkce: { required: () => true },
-    clientAuthMethods: ['none', 'client_secret_basic', 'client_secret_post', 'private_key_jwt'],
+    clientAuthMethods: [...AUTH_METHODS],
     enabledJWA: { clientAuthSigningAlgValues: [...ASSERTION_ALGORITHMS] },
     assertJwtClientAuthClaimsAndHeader: checkAssertion,
     clockTolerance: ASSERTION_SKEW,

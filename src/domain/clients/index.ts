@@ -46,7 +46,7 @@ export {
 export { ASSERTION_ALGORITHMS, type AssertionAlgorithm, keyFits, type PublicKey } from './public-key.ts';
 export { checkRedirectUri, type RedirectUriCheck, type RedirectUriKind } from './redirect-uri.ts';
 export { normalizeRedirectUri, redirectUriMatches } from './redirect-uri-match.ts';
-export { type PublishedKeys, readPublishedKeys } from './registered-keys.ts';
+export { KeySetInvalid, MAX_KEY_SET, readPublishedKeys } from './published-keys.ts';
 export { changeRegistration } from './registration/change-registration.ts';
 export type { QuotaRefusal, RegistrationQuota } from './registration/quota.ts';
 export { type DynamicOutcome, registerDynamicClient } from './registration/register-dynamically.ts';

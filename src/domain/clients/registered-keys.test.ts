@@ -1,7 +1,7 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 
-import { readKeys, readPublishedKeys } from './registered-keys.ts';
+import { readKeys } from './registered-keys.ts';
 
 type Jwk = Readonly<Record<string, unknown>>;
 
@@ -86,34 +86,5 @@ describe('readKeys', () => {
     `https://c.example/${'x'.repeat(2048)}`,
   ])('refuses the jwks_uri %s', (jwks_uri) => {
     expect(refusal({ jwks_uri })).toMatch(/jwks_uri must be/);
-  });
-});
-
-describe('readPublishedKeys', () => {
-  it('MCP 43: leaves out what is of no use, and answers what is', () => {
-    const read = readPublishedKeys({
-      keys: [{ ...rsa, use: 'enc' }, { ...rsa, kid: 'k', x5c: ['x'] }, 'x', p384],
-    });
-    expect(read).toEqual({ ok: true, keys: [{ ...rsa, kid: 'k' }] });
-  });
-
-  it.each([
-    ['a private key', { keys: [ec, exported] }, /private/],
-    ['a shared key', { keys: [ec, secret] }, /shared/],
-    ['a weak key', { keys: [ec, weak] }, /1024 bits/],
-    ['no key', { keys: [] }, /no keys/],
-    ['only others', { keys: [p384] }, /of a kind/],
-    ['a list', [ec], /not a JWK Set/],
-    ['null', null, /not a JWK Set/],
-  ])('believes no set with %s', (_what, set, words) => {
-    const read = readPublishedKeys(set);
-    expect(read.ok ? '' : read.reason).toMatch(words);
-  });
-
-  it('K4: a hundred thousand keys are not looked at', () => {
-    expect(readPublishedKeys({ keys: Array.from({ length: 100_000 }, () => ec) })).toEqual({
-      ok: false,
-      reason: 'more than 100 keys',
-    });
   });
 });

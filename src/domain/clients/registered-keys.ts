@@ -1,10 +1,6 @@
 import type { AuthMethod } from './client.ts';
-import {
-  ASSERTION_ALGORITHMS,
-  type AssertionAlgorithm,
-  type PublicKey,
-  readPublicKey,
-} from './public-key.ts';
+import { readEach } from './each-key.ts';
+import { ASSERTION_ALGORITHMS, type AssertionAlgorithm, type PublicKey } from './public-key.ts';
 import { isObject, isText } from './registered-values.ts';
 
 /** RFC 7591 §2: how the client's assertions are verified. One of `jwks` and `jwks_uri`, never both. */
@@ -87,53 +83,4 @@ function readJwks(value: unknown): ReadJwks {
   if (read.danger !== undefined) return { ok: false, danger: true, reason: read.danger };
   if (read.keys.length > 0) return { ok: true, keys: read.keys, algorithms: read.algorithms };
   return { ok: false, danger: false, reason: read.unusable ?? 'jwks has no usable key' };
-}
-
-/** What a client's published key set is worth: the keys that verify, or why it is worth nothing. */
-export type PublishedKeys =
-  | { readonly ok: true; readonly keys: readonly PublicKey[] }
-  | { readonly ok: false; readonly reason: string };
-
-/** Keys of one published set; who rotates them has a handful. */
-const MAX_PUBLISHED = 100;
-
-/**
- * Reads what stands at a `jwks_uri` (RFC 7517 §5). What we have no use for is left out, a private,
- * shared or weak key spoils the set: whoever publishes one does not know what it says.
- */
-export function readPublishedKeys(value: unknown): PublishedKeys {
-  const keys = isObject(value) ? value['keys'] : undefined;
-  if (!Array.isArray(keys)) return refuse('not a JWK Set');
-  if (keys.length > MAX_PUBLISHED) return refuse(`more than ${MAX_PUBLISHED} keys`);
-  const read = readEach(keys);
-  if (read.danger !== undefined) return refuse(read.danger);
-  return read.keys.length > 0 ? { ok: true, keys: read.keys } : refuse(read.unusable ?? 'no keys');
-}
-
-interface ReadEach {
-  readonly keys: readonly PublicKey[];
-  readonly algorithms: ReadonlySet<AssertionAlgorithm>;
-  /** The first of each kind of fault, as a sentence about the key. */
-  readonly danger: string | undefined;
-  readonly unusable: string | undefined;
-}
-
-function readEach(keys: readonly unknown[]): ReadEach {
-  const each = keys.map((value, index) => ({ name: nameOf(value, index), read: readPublicKey(value) }));
-  const first = (danger: boolean) => {
-    const found = each.find(({ read }) => !read.ok && read.danger === danger);
-    return found && !found.read.ok ? `the key ${found.name} of jwks ${found.read.reason}` : undefined;
-  };
-  return {
-    keys: each.flatMap(({ read }) => (read.ok ? [read.key] : [])),
-    algorithms: new Set(each.flatMap(({ read }) => (read.ok ? read.algorithms : []))),
-    danger: first(true),
-    unusable: first(false),
-  };
-}
-
-/** By its kid, else by its place. */
-function nameOf(value: unknown, index: number): string {
-  const kid = isObject(value) ? value['kid'] : undefined;
-  return typeof kid === 'string' && /^[\x21-\x7e]{1,64}$/.test(kid) ? JSON.stringify(kid) : `${index + 1}`;
 }

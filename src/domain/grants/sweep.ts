@@ -21,9 +21,6 @@ const SWEEPS = [
   `DELETE FROM used_identifiers WHERE hash IN (
      SELECT hash FROM used_identifiers WHERE expires_at < now() - interval '1 hour' LIMIT ${BATCH})`,
   `DELETE FROM client_cutoffs WHERE settled_at < now() - interval '1 day'`,
-  // The copy of a client's keys; one that is used is fetched again every hour.
-  `DELETE FROM client_key_sets WHERE url IN (
-     SELECT url FROM client_key_sets WHERE attempted_at < now() - interval '1 day' LIMIT ${BATCH})`,
   `DELETE FROM interactions WHERE id_hash IN (
      SELECT id_hash FROM interactions WHERE expires_at < now() LIMIT ${BATCH})`,
 ];

@@ -2,7 +2,8 @@ import { decodeProtectedHeader } from 'jose';
 import type { KoaContextWithOIDC } from 'oidc-provider';
 import Provider, { errors } from 'oidc-provider';
 
-import { ASSERTION_ALGORITHMS } from '../../domain/clients/index.ts';
+import { ASSERTION_ALGORITHMS, KeySetInvalid, type PublicKey } from '../../domain/clients/index.ts';
+import { FetchRefused } from '../../platform/fetch/index.ts';
 import { setClientKeys } from '../internals.ts';
 import { noteRefusal } from '../refusal.ts';
 
@@ -28,18 +29,7 @@ export function provideKeys(provider: Provider, keySets: KeySets): void {
     if (assertion === undefined) return client;
     const wanted = wantedBy(assertion);
     // What no key of ours could verify is not worth a fetch; the library says what is wrong with it.
-    const found = wanted ? await keySets(jwksUri, wanted) : { ok: true as const, keys: [] };
-    if (!found.ok) {
-      noteRefusal(ctx, {
-        event: 'client.authentication_failed',
-        outcome: 'refused',
-        reason: 'client_keys',
-        client: client.clientId,
-        detail: { why: found.why },
-      });
-      throw new errors.InvalidClientAuth('client_keys');
-    }
-    setClientKeys(client, found.keys);
+    setClientKeys(client, wanted ? await keysOf(ctx, client.clientId, () => keySets(jwksUri, wanted)) : []);
     return client;
   };
 }
@@ -56,5 +46,26 @@ function wantedBy(assertion: string): WantedKey | undefined {
     return known && { alg: known, kid: typeof kid === 'string' ? kid : undefined };
   } catch {
     return undefined;
+  }
+}
+
+/** A set that cannot be had or believed is a failed authentication, and the record says why. */
+async function keysOf(
+  ctx: KoaContextWithOIDC,
+  clientId: string,
+  find: () => Promise<readonly PublicKey[]>,
+): Promise<readonly PublicKey[]> {
+  try {
+    return await find();
+  } catch (error) {
+    if (!(error instanceof FetchRefused || error instanceof KeySetInvalid)) throw error;
+    noteRefusal(ctx, {
+      event: 'client.authentication_failed',
+      outcome: 'refused',
+      reason: 'client_keys',
+      client: clientId,
+      detail: { why: error.detail },
+    });
+    throw new errors.InvalidClientAuth('client_keys');
   }
 }

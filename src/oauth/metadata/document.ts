@@ -1,12 +1,10 @@
 import type { Config } from '../../config/config.ts';
+import { ASSERTION_ALGORITHMS, AUTH_METHODS } from '../../domain/clients/index.ts';
 import type { Resource } from '../../domain/resources/index.ts';
 import { DEFAULT_TENANT } from '../../kernel/ids.ts';
 
 /** What the authorization server says about itself. */
 export type ServerMetadata = Readonly<Record<string, unknown>>;
-
-const SIGNING_ALGORITHMS = ['RS256', 'PS256', 'ES256', 'EdDSA'];
-const AUTH_METHODS = ['none', 'client_secret_basic', 'client_secret_post', 'private_key_jwt'];
 
 /**
  * The scopes that may be asked for all at once: some clients ask for whatever they see announced, so
@@ -50,11 +48,11 @@ export function serverMetadata(
     grant_types_supported: ['authorization_code', 'refresh_token'],
     code_challenge_methods_supported: ['S256'],
     token_endpoint_auth_methods_supported: AUTH_METHODS,
-    token_endpoint_auth_signing_alg_values_supported: SIGNING_ALGORITHMS,
+    token_endpoint_auth_signing_alg_values_supported: ASSERTION_ALGORITHMS,
     revocation_endpoint_auth_methods_supported: AUTH_METHODS,
-    revocation_endpoint_auth_signing_alg_values_supported: SIGNING_ALGORITHMS,
+    revocation_endpoint_auth_signing_alg_values_supported: ASSERTION_ALGORITHMS,
     introspection_endpoint_auth_methods_supported: AUTH_METHODS,
-    introspection_endpoint_auth_signing_alg_values_supported: SIGNING_ALGORITHMS,
+    introspection_endpoint_auth_signing_alg_values_supported: ASSERTION_ALGORITHMS,
     authorization_response_iss_parameter_supported: true,
     client_id_metadata_document_supported: metadataDocuments === 'open',
     prompt_values_supported: ['none', 'login', 'consent'],

@@ -95,14 +95,15 @@ async function expectRefused(response: TokenResponse, reason: string, why?: RegE
   if (why) expect(JSON.stringify(records[0]?.detail)).toMatch(why);
 }
 
-/** Moves what is remembered of a URL into the past, in the database. */
+/** Moves what is kept of a URL into the past, in the database. */
 async function age(url: string, seconds: number): Promise<void> {
-  await server.database.pool.query(
-    `UPDATE client_key_sets SET attempted_at = attempted_at - make_interval(secs => $2),
-       settled_at = settled_at - make_interval(secs => $2), fetched_at = fetched_at - make_interval(secs => $2),
-       fresh_until = fresh_until - make_interval(secs => $2) WHERE url = $1`,
+  const { rowCount } = await server.database.pool.query(
+    `UPDATE web_copies SET tried_at = tried_at - make_interval(secs => $2),
+       fetched_at = fetched_at - make_interval(secs => $2), failed_at = failed_at - make_interval(secs => $2),
+       fresh_until = fresh_until - make_interval(secs => $2) WHERE kind = 'client_keys' AND url = $1`,
     [url, seconds],
   );
+  expect(rowCount).toBe(1);
 }
 
 /** A second process of the installation, which remembers nothing. */
@@ -202,7 +203,7 @@ describe('a client that publishes its keys', () => {
     site.set(() => Response.json({ keys: [first.jwk] }, { headers: { 'cache-control': 'max-age=1' } }));
     expect(await authenticate(site.clientId, first)).toMatchObject(letIn);
     site.publish(second);
-    await age(site.url, 61);
+    await age(site.url, 301);
     // Another process, which knows no more than the database does.
     const other = await anotherProcess();
     try {

@@ -19,6 +19,13 @@ export interface Copies {
    * @throws {FetchRefused} when it cannot be had and there is no copy that may stand in for it.
    */
   get(url: string, options?: { readonly admit?: () => Promise<void> }): Promise<Buffer>;
+  /**
+   * The same for who finds that a fresh copy lacks something: it is asked for anew, but not again within ten
+   * seconds, by all processes together. Otherwise, and when that fails, it is what is kept.
+   *
+   * @throws {FetchRefused} as `get`.
+   */
+  getAnew(url: string): Promise<Buffer>;
   /** What is kept of it, if that may still be used. Never fetches. */
   find(url: string): Promise<Buffer | undefined>;
   /** What is kept under this SHA-256, of whatever URL. */
@@ -77,6 +84,17 @@ export function createCopies({ pool, fetch, kind, request, fresh, read, asked = 
       }
     },
 
+    async getAnew(url) {
+      try {
+        return await renew(url, { anew: true });
+      } catch (error) {
+        const known = await store.find({ kind, url });
+        asked(known?.usable ? 'stale' : 'failed');
+        if (!known?.usable || !known.content) throw error;
+        return known.content;
+      }
+    },
+
     async find(url) {
       const known = await store.find({ kind, url });
       return known?.usable ? known.content : undefined;
@@ -86,17 +104,17 @@ export function createCopies({ pool, fetch, kind, request, fresh, read, asked = 
   };
 
   /** One for all of this process who wait. */
-  function renew(url: string): Promise<Buffer> {
+  function renew(url: string, { anew = false } = {}): Promise<Buffer> {
     const already = underWay.get(url);
-    if (already) return already;
-    const renewing = fetchOrWait(url).finally(() => underWay.delete(url));
+    if (already !== undefined) return already;
+    const renewing = fetchOrWait(url, anew).finally(() => underWay.delete(url));
     underWay.set(url, renewing);
     return renewing;
   }
 
-  async function fetchOrWait(url: string): Promise<Buffer> {
+  async function fetchOrWait(url: string, anew: boolean): Promise<Buffer> {
     for (;;) {
-      if (await store.claim({ kind, url })) return fetchAndKeep(url);
+      if (await store.claim({ kind, url }, { anew })) return fetchAndKeep(url);
       const known = await waitForOther(url);
       if (known?.fresh && known.content) return known.content;
       if (known?.cooling !== undefined) throw new FetchRefused(known.cooling);

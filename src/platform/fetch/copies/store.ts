@@ -31,12 +31,13 @@ const FIND = `
     claimed_until > now() AS claimed
   FROM web_copies WHERE kind = $1 AND url = $2`;
 
-/** One of those who find it stale may fetch it: the row decides. */
+/** One of those who find it stale, or lacking something for a while, may fetch it: the row decides. */
 const CLAIM = `
   INSERT INTO web_copies AS w (kind, url, claimed_until) VALUES ($1, $2, now() + make_interval(secs => $3))
   ON CONFLICT (kind, url) DO UPDATE SET claimed_until = EXCLUDED.claimed_until, tried_at = now()
   WHERE (w.claimed_until IS NULL OR w.claimed_until <= now())
-    AND (w.fresh_until IS NULL OR w.fresh_until <= now())
+    AND (w.fresh_until IS NULL OR w.fresh_until <= now()
+      OR ($5 AND w.tried_at <= now() - make_interval(secs => $4)))
     AND (w.failed_at IS NULL OR w.failed_at <= now() - make_interval(secs => $4))
   RETURNING 1`;
 
@@ -90,13 +91,16 @@ export function createCopyStore(
       );
     },
 
-    /** Whether it is ours to fetch; if so, nobody else does for as long as a fetch can take. */
-    async claim({ kind, url }: CopyKey): Promise<boolean> {
+    /**
+     * Whether it is ours to fetch, `anew` also where it is fresh and was not tried in a while; if so, nobody else
+     * does for as long as a fetch can take.
+     */
+    async claim({ kind, url }: CopyKey, { anew }: { readonly anew: boolean }): Promise<boolean> {
       await makeRoom();
       const { rowCount } = await pool.query({
         name: 'web-copy-claim',
         text: CLAIM,
-        values: [kind, url, times.claim, times.cooldown],
+        values: [kind, url, times.claim, times.cooldown, anew],
       });
       return rowCount === 1;
     },

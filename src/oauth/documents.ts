@@ -20,6 +20,8 @@ export interface DocumentsDeps {
   readonly limiters: { readonly perNetwork: Limiter; readonly perHost: Limiter };
   /** Why the library would not take a client of these metadata; `undefined` when it would. */
   readonly whyUnusable: (metadata: ClientMetadata) => string | undefined;
+  /** Is told of each that was just fetched. */
+  readonly fetched: (metadata: ClientMetadata) => void;
   /** Is told how each was had that was not fresh. */
   readonly asked: (outcome: CopyOutcome) => void;
 }
@@ -34,6 +36,7 @@ export function openDocuments({
   timeout,
   limiters,
   whyUnusable,
+  fetched,
   asked,
 }: DocumentsDeps): Documents {
   const copies = createCopies({
@@ -47,8 +50,10 @@ export function openDocuments({
     },
     fresh: FRESH,
     read: (url, { body }) => {
-      const reason = whyUnusable(readDocument(url, body));
+      const metadata = readDocument(url, body);
+      const reason = whyUnusable(metadata);
       if (reason !== undefined) throw new DocumentInvalid(reason);
+      fetched(metadata);
       return body;
     },
     asked,

@@ -4,6 +4,7 @@
  *     /.well-known/…, /jwks     metadata/            prepared buffers
  *     /register, /register/:id  registration*.ts     RFC 7591, RFC 7592
  *     /authorize                authorization-endpoint.ts, around oidc-provider, which checks the request
+ *     /logos/:hash.png          logos.ts             what clients look like, served by us
  *     /interaction/:uid         interaction/         what the person is asked; dispatch.ts picks the step
  *     /client-request           client-request/      a person asks for a client that waits for an administrator
  *     /token                    grants/              one transaction per request
@@ -35,6 +36,7 @@ import { failureOf } from './events.ts';
 import { describePurpose } from './interaction/purpose.ts';
 import { interactionRoutes } from './interaction/routes.ts';
 import { introspectionRoutes } from './introspection.ts';
+import { openLogos } from './logos.ts';
 import { blanketScopes, serverMetadata } from './metadata/document.ts';
 import { metadataRoutes } from './metadata/routes.ts';
 import type { VerifyOwnToken } from './own-token.ts';
@@ -47,7 +49,7 @@ import { revocationRoutes } from './revocation.ts';
 
 export { cors, READABLE_BY_ALL } from './cors.ts';
 
-export interface OAuthDeps extends ProviderDeps {
+export interface OAuthDeps extends Omit<ProviderDeps, 'prefetchLogo'> {
   readonly clock: Clock;
   readonly forms: Forms;
   readonly currentSession: (ctx: Context) => Promise<Session | undefined>;
@@ -82,7 +84,8 @@ export function createOAuth(deps: OAuthDeps): OAuth {
   const { issuer, lifetimes } = config;
   const { pathname } = new URL(issuer);
   const basePath = pathname === '/' ? '' : pathname;
-  const provider = createProvider(deps);
+  const logos = openLogos({ pool, fetch: deps.guardedFetch, timeout: config.fetchTimeout * 1000 });
+  const provider = createProvider({ ...deps, prefetchLogo: logos.prefetch });
   const own = { provider, pool, issuer, documents: config.metadataDocuments, verify: keys.verify };
 
   const routers: readonly Router[] = [
@@ -95,7 +98,9 @@ export function createOAuth(deps: OAuthDeps): OAuth {
       lifetimes,
       basePath,
       currentSession,
+      findLogo: logos.find,
     }),
+    logos.routes,
     clientRequestRoutes({
       database,
       documents: config.metadataDocuments,

@@ -52,6 +52,8 @@ export interface ProviderDeps {
   readonly gate: DocumentGate;
   /** Metadata documents that nobody has a copy of: for one network, and at one host. */
   readonly documentLimiters: DocumentsDeps['limiters'];
+  /** Is told of the logo of a client whose document was just fetched. */
+  readonly prefetchLogo: (url: string | undefined) => void;
 }
 
 /**
@@ -67,6 +69,7 @@ export function createProvider(deps: ProviderDeps): Provider {
     timeout: config.fetchTimeout * 1000,
     limiters: deps.documentLimiters,
     whyUnusable: (metadata) => whyUnusable(provider, metadata)?.description,
+    fetched: ({ logo_uri }) => deps.prefetchLogo(logo_uri),
     asked: deps.documentAsked,
   });
   const provider = new Provider(config.issuer, configurationOf(deps, metadataDocuments));

@@ -22,6 +22,7 @@ const passkey = { optionsUrl: '/passkey/options', verifyUrl: '/passkey/verify' }
 
 const client = {
   name: 'Claude Code',
+  logo: undefined,
   identifierHost: 'claude.ai',
   verified: true,
   registration: 'document',

@@ -21,13 +21,16 @@ interface Frame {
   readonly action: string;
   readonly notYouUrl: string;
   readonly now: Date;
+  /** Path of the client's logo. */
+  readonly logo: string | undefined;
 }
 
-function clientLine(offer: Offer, now: Date): ConsentPage['client'] {
+function clientLine(offer: Offer, { now, logo }: Pick<Frame, 'now' | 'logo'>): ConsentPage['client'] {
   const { client, registration, trust, firstSeen } = offer;
   const redirect = describeRedirect(offer.redirectUri);
   return {
     name: client.clientName ?? client.clientId,
+    logo,
     identifierHost: registration === 'document' ? new URL(client.clientId).host : undefined,
     verified: !isStranger(trust),
     registration,
@@ -61,13 +64,13 @@ export function consentPage(
   offer: Offer,
   user: Session['user'],
   lifetimes: Lifetimes,
-  { now, ...frame }: Frame,
+  { now, logo, ...frame }: Frame,
 ): ConsentPage {
   const { resource, remembered, trust, client } = offer;
   const stays = connectionLifetime(lifetimes, trust);
   return {
     ...frame,
-    client: clientLine(offer, now),
+    client: clientLine(offer, { now, logo }),
     clientVersion: offer.key.clientVersion,
     changes: offer.changes.map(({ what, before, after }) => ({ label: CHANGES[what], before, after })),
     resource: { name: resource.name, identifier: resource.identifier },
@@ -98,11 +101,15 @@ export function consentPage(
 }
 
 /** One click, for what was allowed before and where the redirect may not be followed unseen (RFC 8252 §8.6). */
-export function continuePage(offer: Offer, user: Session['user'], { now, ...frame }: Frame): ContinuePage {
+export function continuePage(
+  offer: Offer,
+  user: Session['user'],
+  { now, logo, ...frame }: Frame,
+): ContinuePage {
   const { resource } = offer;
   return {
     ...frame,
-    client: clientLine(offer, now),
+    client: clientLine(offer, { now, logo }),
     clientVersion: offer.key.clientVersion,
     resource: { name: resource.name, identifier: resource.identifier },
     user: { name: user.name, email: user.email },

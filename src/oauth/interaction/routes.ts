@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import Router from '@koa/router';
 import type { Context } from 'koa';
 import type Provider from 'oidc-provider';
+import type { Client } from 'oidc-provider';
 import { errors } from 'oidc-provider';
 
 import type { Lifetimes } from '../../config/config.ts';
@@ -36,6 +37,8 @@ interface Deps {
   /** Path of the issuer, `''` when it has none. */
   readonly basePath: string;
   readonly currentSession: (ctx: Context) => Promise<Session | undefined>;
+  /** Where the logo of a client is served; `undefined` when there is none to show. */
+  readonly findLogo: (url: string | undefined) => Promise<string | undefined>;
 }
 
 /**
@@ -47,7 +50,7 @@ interface Deps {
  * change client, resource, redirect or person, and a scope that was not offered is refused.
  */
 export function interactionRoutes(deps: Deps): Router {
-  const { provider, database, forms, views, clock, lifetimes, basePath, currentSession } = deps;
+  const { provider, database, forms, views, clock, lifetimes, basePath, currentSession, findLogo } = deps;
   const router = new Router({ prefix: '/interaction' });
 
   router.get('/:uid', async (ctx) => {
@@ -74,6 +77,7 @@ export function interactionRoutes(deps: Deps): Router {
       action: here,
       notYouUrl: `${basePath}/sign-in?continue=${encodeURIComponent(here)}&reauth=1`,
       now: clock(),
+      logo: await logoOf(offer.client),
     };
     if (offer.mayContinue)
       await views.render(ctx, 'interaction/continue', continuePage(offer, session.user, frame));
@@ -112,6 +116,11 @@ export function interactionRoutes(deps: Deps): Router {
   });
 
   return router;
+
+  async function logoOf(client: Client): Promise<string | undefined> {
+    const path = await findLogo(client.logoUri);
+    return path && basePath + path;
+  }
 
   async function readForm(ctx: Context): Promise<Form> {
     try {

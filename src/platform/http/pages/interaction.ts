@@ -3,6 +3,8 @@ import type { FormPage, ScopeLine, When } from './common.ts';
 /** The client as its registration tells it; everything in it but the hosts is the client's own claim. */
 export interface ClientLine {
   readonly name: string;
+  /** Path of its logo, which we serve. */
+  readonly logo: string | undefined;
   /** Host of the metadata document; `undefined` for a client that was registered here. */
   readonly identifierHost: string | undefined;
   /** Somebody of this installation vouched for it, or its document is on the allowlist. */

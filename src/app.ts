@@ -6,7 +6,6 @@ import type { Logger } from 'pino';
 
 import { accountRoutes } from './account/index.ts';
 import type { Config } from './config/config.ts';
-import { admitDocument } from './domain/admission/index.ts';
 import { createSessionCookie } from './domain/sessions/index.ts';
 import type { Installation } from './installation.ts';
 import type { Clock } from './kernel/clock.ts';
@@ -119,7 +118,6 @@ export async function createApp(
       points: config.throttle.tokenPerNetwork,
       seconds: MINUTE,
     }),
-    gate: async () => admitDocument(config.metadataDocuments, undefined),
     documentLimiters: {
       perNetwork: throttle.limiter('client-documents-network', {
         points: config.throttle.documentsPerNetwork,

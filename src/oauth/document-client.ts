@@ -55,7 +55,8 @@ export async function findDocumentClient(
   const verdict = await gate(url);
   if (!verdict.allowed) throw new errors.InvalidClient('client is invalid', verdict.reason);
   try {
-    return documentPayload(await metadataDocuments.resolve(url, ctx && originOf(ctx).network));
+    const document = await metadataDocuments.resolve(url, ctx && originOf(ctx).network);
+    return documentPayload(document, verdict.redirectUris);
   } catch (error) {
     if (error instanceof Throttled) throw slowDown(ctx, url, error);
     if (error instanceof FetchRefused || error instanceof DocumentInvalid) {
@@ -75,12 +76,12 @@ function slowDown(ctx: KoaContextWithOIDC | undefined, client: string, { retryAf
   return Object.assign(new errors.SlowDown(description), { status: 429, statusCode: 429 });
 }
 
-/** A document as the library wants a client. */
-function documentPayload(document: ClientDocument): AdapterPayload {
+/** A document as the library wants a client; `added` are redirect URIs that it does not have and may use all the same. */
+function documentPayload(document: ClientDocument, added: readonly string[] = []): AdapterPayload {
   const { metadata } = document;
   return {
     ...metadata,
-    redirect_uris: [...metadata.redirect_uris],
+    redirect_uris: [...new Set([...metadata.redirect_uris, ...added])],
     [DOCUMENT_MEMBER]: document,
   } as unknown as AdapterPayload;
 }

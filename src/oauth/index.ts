@@ -92,6 +92,7 @@ export function createOAuth(deps: OAuthDeps): OAuth {
     interactionRoutes({
       provider,
       database,
+      documents: config.metadataDocuments,
       forms,
       views,
       clock: deps.clock,

@@ -1,6 +1,7 @@
 import type { Grant, KoaContextWithOIDC } from 'oidc-provider';
 import { errors } from 'oidc-provider';
 import type { Lifetimes } from '../config/config.ts';
+import { type DocumentMode, findStanding } from '../domain/admission/index.ts';
 import { effectiveAuthority, type TrustLevel } from '../domain/authority/index.ts';
 import { findClient, keepDocument, normalizeRedirectUri } from '../domain/clients/index.ts';
 import { permittedScopes, rememberedScopes } from '../domain/grants/index.ts';
@@ -38,9 +39,12 @@ export interface ConsentDecision {
  */
 export function createLoadGrant({
   database: { pool, prisma },
+  documents,
   lifetimes,
 }: {
   readonly database: Database;
+  /** What is done with clients that are named by a URL. */
+  readonly documents: DocumentMode;
   readonly lifetimes: Lifetimes;
 }) {
   return async (ctx: KoaContextWithOIDC): Promise<Grant | undefined> => {
@@ -57,7 +61,12 @@ export function createLoadGrant({
       .filter(Boolean);
     const document = documentOf(client);
     const known = await findClient(pool, client.clientId);
-    const trust = known?.trust ?? 'untrusted';
+    const standing = await findStanding(pool, {
+      clientId: client.clientId,
+      tenantId: resource.tenantId,
+      documents,
+    });
+    const trust = standing?.trust ?? 'blocked';
     const clientVersion = clientVersionOf(client, known);
     const permitted = await permittedScopes(prisma, {
       userId,

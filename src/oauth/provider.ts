@@ -3,7 +3,6 @@ import type { Configuration, JWK, KoaContextWithOIDC } from 'oidc-provider';
 import Provider, { errors } from 'oidc-provider';
 
 import type { Config } from '../config/config.ts';
-import type { DocumentGate } from '../domain/admission/index.ts';
 import {
   ASSERTION_ALGORITHMS,
   AUTH_METHODS,
@@ -16,6 +15,7 @@ import type { Database } from '../platform/database/index.ts';
 import type { CopyOutcome, GuardedFetch } from '../platform/fetch/index.ts';
 import type { Cookies, Views } from '../platform/http/index.ts';
 
+import { presentedOf } from './adapter/client.ts';
 import { createAdapters } from './adapter/index.ts';
 import { secretHashesOf } from './adapter/secret-hashes.ts';
 import { checkAuthorizationRequest } from './authorization-request.ts';
@@ -26,6 +26,7 @@ import { createInteractionPolicy } from './configuration/policy.ts';
 import { resourceIndicators } from './configuration/resources.ts';
 import { type CurrentSession, deriveSessions } from './configuration/session.ts';
 import { DOCUMENT_MEMBER } from './document-client.ts';
+import { createDocumentGate } from './document-gate.ts';
 import { type DocumentsDeps, openDocuments } from './documents.ts';
 import { renderProviderError } from './errors.ts';
 import { listen } from './events.ts';
@@ -48,8 +49,6 @@ export interface ProviderDeps {
   readonly guardedFetch: GuardedFetch;
   /** Is told how each of them was had. */
   readonly documentAsked: (outcome: CopyOutcome) => void;
-  /** Whether a client that is named by a URL is let in. */
-  readonly gate: DocumentGate;
   /** Metadata documents that nobody has a copy of: for one network, and at one host. */
   readonly documentLimiters: DocumentsDeps['limiters'];
   /** Is told of the logo of a client whose document was just fetched. */
@@ -129,7 +128,12 @@ function configurationOf(deps: ProviderDeps, metadataDocuments: Documents): Conf
       sealer,
       codeLifetime: config.lifetimes.code,
       documents: config.metadataDocuments,
-      gate: deps.gate,
+      gate: createDocumentGate({
+        pool: database.pool,
+        documents: config.metadataDocuments,
+        defaultResource: config.defaultResource,
+        presentedGrant: (ctx) => presentedOf(ctx)?.grant,
+      }),
       metadataDocuments,
     }),
     extraClientMetadata: { properties: [DOCUMENT_MEMBER] },
@@ -179,7 +183,11 @@ function configurationOf(deps: ProviderDeps, metadataDocuments: Documents): Conf
     },
     ttl: { Interaction: config.lifetimes.interaction, AuthorizationCode: config.lifetimes.code },
     findAccount: async (_ctx, accountId) => ({ accountId, claims: async () => ({ sub: accountId }) }),
-    loadExistingGrant: createLoadGrant({ database, lifetimes: config.lifetimes }),
+    loadExistingGrant: createLoadGrant({
+      database,
+      documents: config.metadataDocuments,
+      lifetimes: config.lifetimes,
+    }),
     renderError: (ctx, out, error) => renderProviderError(errorDeps, ctx as KoaContextWithOIDC, out, error),
   } as Configuration;
 }

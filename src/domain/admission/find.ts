@@ -3,8 +3,8 @@ import type { Pool, PoolClient } from 'pg';
 import type { TrustLevel } from '../authority/index.ts';
 
 import { addedRedirectUris } from './catalogue.ts';
-import type { DocumentVerdict } from './gate.ts';
-import { admitDocument, type DocumentMode, ruledTrust, rulesAbout, standingOf, trustOf } from './standing.ts';
+import type { DocumentRefusal, DocumentVerdict } from './gate.ts';
+import { admitDocument, type DocumentMode, ruledTrust, rulesAbout, standingOf } from './standing.ts';
 
 type Queryable = Pool | PoolClient;
 
@@ -52,8 +52,9 @@ export interface Standing {
   readonly registration: 'preregistered' | 'dynamic' | 'document';
   /** When it was first registered here, or first allowed something; `undefined` for a document of which that never was so. */
   readonly firstSeen: Date | undefined;
-  /** `blocked` also for a document that is not let in. */
   readonly trust: TrustLevel;
+  /** Why it is not let in; its level is `blocked` then. */
+  readonly refusal: DocumentRefusal | undefined;
 }
 
 /** How the client of this client_id stands with a tenant now; `undefined` when it is unknown or removed. */
@@ -76,9 +77,10 @@ export async function findStanding(
   // Only what is named by a URL can be a client that there is no record of.
   if (row.registration === null && !clientId.startsWith('https://')) return undefined;
   const registration = row.registration ?? 'document';
-  return {
-    registration,
-    firstSeen: row.created_at ?? undefined,
-    trust: trustOf(documents, { registration, standing: row.standing ?? undefined }),
-  };
+  const known = { registration, firstSeen: row.created_at ?? undefined };
+  const verdict =
+    registration === 'document' ? admitDocument(documents, row.standing ?? undefined) : undefined;
+  if (verdict && !verdict.allowed) return { ...known, trust: 'blocked', refusal: verdict.reason };
+  const trust = verdict?.trust ?? row.standing ?? 'blocked';
+  return { ...known, trust, refusal: trust === 'blocked' ? 'client_blocked' : undefined };
 }

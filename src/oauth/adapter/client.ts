@@ -56,7 +56,7 @@ export interface ClientAdapterDeps extends DocumentClientDeps {
  * client that was registered here under such a URL wins.
  */
 export function clientAdapter(deps: ClientAdapterDeps): Adapter {
-  const { pool, documents } = deps;
+  const { pool, documents, gate } = deps;
   return {
     async find(id) {
       if (!CLIENT_ID.test(id)) return undefined;
@@ -64,9 +64,13 @@ export function clientAdapter(deps: ClientAdapterDeps): Adapter {
       const row = await findRow(ctx, id);
       if (row && row.removed_at !== null) throw notAccepted(ctx, 'client was removed');
       if (row?.trust === 'blocked') throw notAccepted(ctx, 'client is blocked');
-      if (row && (row.registration !== 'document' || ctx?.oidc.route === 'token')) return toMetadata(row);
-      if (ctx?.oidc.route === 'token' || !looksLikeDocumentUrl(id)) return undefined;
-      return findDocumentClient(deps, ctx, id);
+      if (row && row.registration !== 'document') return toMetadata(row);
+      if (ctx?.oidc.route !== 'token')
+        return looksLikeDocumentUrl(id) ? findDocumentClient(deps, ctx, id) : undefined;
+      if (!row) return undefined;
+      const verdict = await gate(id);
+      if (!verdict.allowed) throw notAccepted(ctx, verdict.reason);
+      return toMetadata(row);
     },
 
     upsert: unused,

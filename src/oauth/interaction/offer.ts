@@ -1,5 +1,6 @@
 import type { Client } from 'oidc-provider';
 
+import { type DocumentMode, type DocumentRefusal, findStanding } from '../../domain/admission/index.ts';
 import {
   type DropReason,
   type EffectiveAuthority,
@@ -44,16 +45,21 @@ export interface Offer {
 /** Why there is nothing to offer. */
 export type NoOffer =
   /** What the request named ceased to be since it came: nobody to answer to, or nothing to answer about. */
-  | { readonly gone: 'unknown_client' | 'redirect_uri' | 'resource_unknown' }
+  | { readonly gone: 'unknown_client' | 'redirect_uri' | 'resource_unknown' | DocumentRefusal }
   /** An answer for the client. `reason` is for the record. */
   | { readonly error: string; readonly error_description: string; readonly reason: string };
 
 const NOTHING: readonly string[] = [];
 const OIDC_SCOPES = new Set(['openid', 'offline_access']);
 
+export interface OfferDeps extends Pick<Database, 'pool' | 'prisma'> {
+  /** What is done with clients that are named by a URL. */
+  readonly documents: DocumentMode;
+}
+
 /** Puts the offer together, from the stored request and from nothing that the browser sends now. */
 export async function makeOffer(
-  { pool, prisma }: Database,
+  { pool, prisma, documents }: OfferDeps,
   client: Client,
   request: {
     readonly userId: string;
@@ -72,6 +78,13 @@ export async function makeOffer(
   if (!known && !documentOf(client)) return { gone: 'unknown_client' };
   if (!client.redirectUriAllowed(redirectUri)) return { gone: 'redirect_uri' };
   if (!resource) return { gone: 'resource_unknown' };
+  const standing = await findStanding(pool, {
+    clientId: client.clientId,
+    tenantId: resource.tenantId,
+    documents,
+  });
+  if (!standing) return { gone: 'unknown_client' };
+  if (standing.refusal) return { gone: standing.refusal };
 
   const key = {
     userId,
@@ -80,7 +93,7 @@ export async function makeOffer(
     redirectUri: normalizeRedirectUri(redirectUri),
     clientVersion: clientVersionOf(client, known),
   };
-  const trust = known?.trust ?? 'untrusted';
+  const { trust, registration, firstSeen } = standing;
   const [permitted, remembered, changes] = await Promise.all([
     permittedScopes(prisma, { userId, tenantId: resource.tenantId, resourceId: resource.id }),
     isStranger(trust) ? NOTHING : rememberedScopes(prisma, key),
@@ -104,8 +117,8 @@ export async function makeOffer(
   return {
     client,
     trust,
-    registration: known?.registration ?? 'document',
-    firstSeen: known?.createdAt,
+    registration,
+    firstSeen,
     changes,
     resource,
     redirectUri,

@@ -6,6 +6,7 @@ import type { Client } from 'oidc-provider';
 import { errors } from 'oidc-provider';
 
 import type { Lifetimes } from '../../config/config.ts';
+import type { DocumentMode } from '../../domain/admission/index.ts';
 import type { Session } from '../../domain/sessions/index.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import type { Database } from '../../platform/database/index.ts';
@@ -30,6 +31,8 @@ import { ended, factsOf, offerOf, underWayOf } from './under-way.ts';
 interface Deps {
   readonly provider: Provider;
   readonly database: Database;
+  /** What is done with clients that are named by a URL. */
+  readonly documents: DocumentMode;
   readonly forms: Forms;
   readonly views: Views;
   readonly clock: Clock;

@@ -2,6 +2,7 @@ import type { Context } from 'koa';
 import type Provider from 'oidc-provider';
 import { type Client, errors } from 'oidc-provider';
 
+import type { DocumentMode } from '../../domain/admission/index.ts';
 import type { Session } from '../../domain/sessions/index.ts';
 import type { Database } from '../../platform/database/index.ts';
 import { HttpError } from '../../platform/http/index.ts';
@@ -53,7 +54,11 @@ export function ended(ctx: Context): HttpError {
  * @throws HttpError 400 when client, redirect or resource ceased to be since the request came.
  */
 export async function offerOf(
-  { provider, database }: { readonly provider: Provider; readonly database: Database },
+  {
+    provider,
+    database,
+    documents,
+  }: { readonly provider: Provider; readonly database: Database; readonly documents: DocumentMode },
   ctx: Context,
   { params }: UnderWay,
   session: Session,
@@ -78,7 +83,7 @@ export async function offerOf(
     throw error;
   });
   if (!client) throw gone('unknown_client');
-  const offer = await makeOffer(database, client, {
+  const offer = await makeOffer({ ...database, documents }, client, {
     userId: session.user.id,
     resource: String(params['resource']),
     scope: String(params['scope'] ?? ''),

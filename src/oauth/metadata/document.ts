@@ -54,7 +54,7 @@ export function serverMetadata(
     introspection_endpoint_auth_methods_supported: AUTH_METHODS,
     introspection_endpoint_auth_signing_alg_values_supported: ASSERTION_ALGORITHMS,
     authorization_response_iss_parameter_supported: true,
-    client_id_metadata_document_supported: metadataDocuments === 'open',
+    client_id_metadata_document_supported: metadataDocuments !== 'off',
     prompt_values_supported: ['none', 'login', 'consent'],
     subject_types_supported: ['public'],
     id_token_signing_alg_values_supported: [...new Set(keys.map(({ alg }) => alg))],

@@ -878,9 +878,13 @@ it('a client that is removed between the two looks at it is offered nothing', as
     redirectUri: CALLBACK,
     prompts: new Set<string>(),
   };
-  expect(await makeOffer(server.database, client, request)).toMatchObject({ scopes: ['files:read'] });
+  expect(await makeOffer({ ...server.database, documents: 'open' }, client, request)).toMatchObject({
+    scopes: ['files:read'],
+  });
 
   await removeClient({ prisma: server.database.prisma, revokeGrantsOf }, clientId, cause);
 
-  expect(await makeOffer(server.database, client, request)).toEqual({ gone: 'unknown_client' });
+  expect(await makeOffer({ ...server.database, documents: 'open' }, client, request)).toEqual({
+    gone: 'unknown_client',
+  });
 });

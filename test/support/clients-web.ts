@@ -1,13 +1,7 @@
-import { METADATA_DOCUMENTS } from './client-registrations.ts';
+import { METADATA_DOCUMENTS } from '../fixtures/clients/index.ts';
 
 /** Documents that clients present and that no fixture of their own is needed for. */
 const MORE = [
-  {
-    client_id: 'https://claude.ai/oauth/mcp-oauth-client-metadata',
-    client_name: 'Claude',
-    redirect_uris: ['https://claude.ai/api/mcp/auth_callback', 'https://claude.com/api/mcp/auth_callback'],
-    token_endpoint_auth_method: 'none',
-  },
   {
     client_id: 'https://chatgpt.com/oauth/codex/client.json',
     client_name: 'Codex',

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import { METADATA_DOCUMENTS } from '../../../test/support/client-registrations.ts';
+import { METADATA_DOCUMENTS } from '../../../test/fixtures/clients/index.ts';
 import { createTestDatabase, type TestDatabase } from '../../../test/support/database.ts';
 import { InvalidInput, NotFound } from '../../kernel/errors.ts';
 import { listAudit } from '../audit/index.ts';

@@ -1,7 +1,7 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 
-import { DYNAMIC_REGISTRATIONS, METADATA_DOCUMENTS } from '../../../test/support/client-registrations.ts';
+import { DYNAMIC_REGISTRATIONS, METADATA_DOCUMENTS } from '../../../test/fixtures/clients/index.ts';
 
 import { type ClientMetadata, normalizeRegistration } from './normalize-registration.ts';
 

@@ -1,9 +1,8 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { OAuthClientInformationFullSchema } from '@modelcontextprotocol/sdk/shared/auth.js';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-
+import { DYNAMIC_REGISTRATIONS, METADATA_DOCUMENTS } from '../../fixtures/clients/index.ts';
 import { observe } from '../../support/audit.ts';
-import { DYNAMIC_REGISTRATIONS, METADATA_DOCUMENTS } from '../../support/client-registrations.ts';
 import { FILES, startTestServer, type TestServer } from '../../support/server.ts';
 
 const DOCUMENTS = Object.values(METADATA_DOCUMENTS);

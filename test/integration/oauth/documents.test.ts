@@ -3,10 +3,10 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 
 import { removeClient } from '../../../src/domain/clients/index.ts';
 import { revokeGrantsOf } from '../../../src/domain/grants/index.ts';
+import { METADATA_DOCUMENTS } from '../../fixtures/clients/index.ts';
 import { type Agent, createAgent, type Page } from '../../support/agent.ts';
 import { observe } from '../../support/audit.ts';
 import { askFor, expectRefusedOnPage, type RequestParams } from '../../support/authorization.ts';
-import { METADATA_DOCUMENTS } from '../../support/client-registrations.ts';
 import { addPerson, claimsOf, obtainCode, post, signedIn } from '../../support/flow.ts';
 import { cause, FILES, startTestServer, type TestServer } from '../../support/server.ts';
 

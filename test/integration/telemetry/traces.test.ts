@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import { METADATA_DOCUMENTS } from '../../support/client-registrations.ts';
+import { METADATA_DOCUMENTS } from '../../fixtures/clients/index.ts';
 import { authorizeUrl, obtainCode, pkce } from '../../support/flow.ts';
 import { type OtlpReceiver, type ReceivedSpan, startOtlpReceiver } from '../../support/otlp-receiver.ts';
 import { startTestServer, type TestServer } from '../../support/server.ts';

@@ -4,13 +4,13 @@
  *     main ──▶ targets/   the servers, each a process of its own (servers/ has the ones made for this)
  *          ──▶ stages/    rounds of every scenario in rotating order; growth, soak, start, contention
  *          ──▶ load/      the load generator, another process
- *          ──▶ report/    goals, table, bench/results/<name>.json; plot.ts draws docs/performance.svg
+ *          ──▶ report/    goals, table, bench/results/<name>.json; plot.ts draws docs/performance.svg, page.ts fills docs/performance.md
  *
  * CPU time is read from the operating system for the server and for every process of its database, so
  * that neither hides behind the other. Fixtures go straight into the stores; requests go over HTTP.
  */
 
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { availableParallelism, cpus, loadavg } from 'node:os';
 import { fileURLToPath } from 'node:url';
 
@@ -19,6 +19,7 @@ import { type Driver, startDriver } from './load/driver.ts';
 import { HELP, type Options, readOptions } from './options.ts';
 import { draw } from './plot.ts';
 import { goalsOf } from './report/goals.ts';
+import { pageWith } from './report/page.ts';
 import type { MemoryUse, Results } from './report/results.ts';
 import { tableOf } from './report/table.ts';
 import { SCENARIOS } from './scenarios.ts';
@@ -36,6 +37,7 @@ import type { Running, Target, TargetName } from './targets/target.ts';
 const TARGETS: readonly Target[] = [bare, floor, stock, betterAuth, gatehouseEmbedded, gatehousePostgres];
 const RESULTS = fileURLToPath(new URL('./results/', import.meta.url));
 const PLOT = fileURLToPath(new URL('../docs/performance.svg', import.meta.url));
+const PAGE = fileURLToPath(new URL('../docs/performance.md', import.meta.url));
 /** What a quick run is of a whole one. */
 const QUICK_SHARE = 0.1;
 
@@ -196,7 +198,9 @@ function startsAnywhere({ name }: Target): boolean {
 function keep(results: Results, { name }: Options): void {
   mkdirSync(RESULTS, { recursive: true });
   writeFileSync(`${RESULTS}${name}.json`, `${JSON.stringify(results, undefined, 1)}\n`);
-  if (name === 'latest') writeFileSync(PLOT, draw(results));
+  if (name !== 'latest') return;
+  writeFileSync(PLOT, draw(results));
+  writeFileSync(PAGE, pageWith(readFileSync(PAGE, 'utf8'), results));
 }
 
 function progress(line: string): void {

@@ -9,7 +9,7 @@ import type { Config } from './config/config.ts';
 import { createSessionCookie } from './domain/sessions/index.ts';
 import type { Installation } from './installation.ts';
 import type { Clock } from './kernel/clock.ts';
-import { cors, createOAuth, READABLE_BY_ALL } from './oauth/index.ts';
+import { carryFlow, cors, createOAuth, READABLE_BY_ALL } from './oauth/index.ts';
 import type { Database } from './platform/database/index.ts';
 import { createGuardedFetch, type Outbound } from './platform/fetch/index.ts';
 import {
@@ -136,6 +136,7 @@ export async function createApp(
   });
 
   const doors = new Koa();
+  doors.use(carryFlow);
   doors.use(
     signInRoutes({
       config,

@@ -18,6 +18,7 @@ export type IdPrefix =
   | 'pky'
   | 'cns'
   | 'aud'
+  | 'flw'
   | 'req';
 
 /** Drawn ahead, because asking the generator takes far longer than taking 16 bytes. Never for a secret. */
@@ -47,6 +48,14 @@ export function newSecret(): string {
 /** What is stored of a high-entropy secret: SHA-256, looked up by equality. Never for what a human chose. */
 export function hashSecret(secret: string): Buffer {
   return hash('sha256', secret, 'buffer');
+}
+
+/**
+ * The name of one authorization from its request to its code, for people who ask what became of it. Made of
+ * the id that its browser holds, which nobody can find from it.
+ */
+export function flowId(interaction: string): `flw_${string}` {
+  return `flw_${hash('sha256', `flow:${interaction}`, 'buffer').toString('base64url', 0, 16)}`;
 }
 
 /** The tenant every installation begins with. */

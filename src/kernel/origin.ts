@@ -3,4 +3,6 @@ export interface Origin {
   readonly requestId: string;
   /** IP address of the caller; absent for the command line. */
   readonly network?: string | undefined;
+  /** The authorization that the request is a part of: `flw_…`. */
+  readonly flow?: string | undefined;
 }

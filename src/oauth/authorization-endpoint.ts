@@ -1,9 +1,11 @@
 import type { Context, Middleware } from 'koa';
 import type { KoaContextWithOIDC } from 'oidc-provider';
 
+import type { Database } from '../platform/database/index.ts';
 import { HttpError } from '../platform/http/index.ts';
 
 import { normalizeAuthorizationRequest } from './authorization-request.ts';
+import { recordStarted } from './flow.ts';
 import { noteGraverRefusal } from './refusal.ts';
 
 const REQUEST = '/authorize';
@@ -22,7 +24,7 @@ const DECISIVE = ['client_id', 'redirect_uri'] as const;
  * source of parameters. What is doubled of what decides the redirect is refused on a page, before
  * the library falls back on the one redirect that is registered.
  */
-export function authorizationEndpoint(library: Middleware): Middleware {
+export function authorizationEndpoint(library: Middleware, database: Database): Middleware {
   return async (ctx, next) => {
     const resumes = RESUME.test(ctx.path);
     if (ctx.path !== REQUEST && !resumes) return next();
@@ -36,6 +38,7 @@ export function authorizationEndpoint(library: Middleware): Middleware {
     }
     await library(ctx, next);
     if (leadsToClient(ctx)) holdRedirect(ctx);
+    else await recordStarted(database, ctx as unknown as KoaContextWithOIDC);
     return undefined;
   };
 }

@@ -48,6 +48,7 @@ import { registrationLimits } from './registration-limits.ts';
 import { revocationRoutes } from './revocation.ts';
 
 export { cors, READABLE_BY_ALL } from './cors.ts';
+export { carryFlow } from './flow.ts';
 
 export interface OAuthDeps extends Omit<ProviderDeps, 'prefetchLogo'> {
   readonly clock: Clock;
@@ -147,7 +148,7 @@ export function createOAuth(deps: OAuthDeps): OAuth {
         basePath,
       }),
       ...routers.map((router) => router.routes() as Middleware),
-      authorizationEndpoint(mount(provider)),
+      authorizationEndpoint(mount(provider), database),
       only('/token', mount(provider)),
     ]),
   };

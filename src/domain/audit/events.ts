@@ -3,6 +3,7 @@
  * not here does not compile, and the words are relied on by whoever reads the trail.
  */
 export const AUDIT_EVENTS = [
+  'authorization.started',
   'authorization.rejected',
   'authorization.denied',
   'consent.granted',

@@ -23,3 +23,11 @@ export {
   recordAudit,
   wasCommitted,
 } from './store.ts';
+export {
+  type Attempt,
+  findAttempts,
+  type StageOutcome,
+  type StageState,
+  type TraceStage,
+  type TraceSubject,
+} from './trace/index.ts';

@@ -1,4 +1,7 @@
-import type { PrismaClient } from '../../platform/database/generated/client.ts';
+import type {
+  AuditRecord as AuditRecordModel,
+  PrismaClient,
+} from '../../platform/database/generated/client.ts';
 
 /** A record as the contract tells it. Absent members are left out. */
 export interface AuditRecord {
@@ -45,7 +48,12 @@ export async function listAudit(prisma: PrismaClient, query: AuditQuery): Promis
     orderBy: [{ time: 'desc' }, { id: 'desc' }],
     take: query.limit ?? 1000,
   });
-  return rows.reverse().map((row) => ({
+  return rows.reverse().map(toRecord);
+}
+
+/** A row as the contract tells it. */
+export function toRecord(row: AuditRecordModel): AuditRecord {
+  return {
     id: row.id,
     time: row.time.toISOString(),
     event: row.event,
@@ -62,5 +70,5 @@ export async function listAudit(prisma: PrismaClient, query: AuditQuery): Promis
     request_id: row.requestId,
     ...(row.network === null ? {} : { network: row.network }),
     ...(row.detail === null ? {} : { detail: row.detail }),
-  }));
+  };
 }

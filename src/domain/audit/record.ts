@@ -60,8 +60,14 @@ export function toRow(entry: AuditEntry, origin: Origin): AuditRow {
     scopes: (entry.scopes ?? []).slice(0, 100).map((scope) => clean(scope) ?? ''),
     requestId: clean(origin.requestId) ?? '',
     network: clean(origin.network),
-    detail: entry.detail ? { ...entry.detail } : null,
+    detail: detailOf(entry, origin),
   };
+}
+
+/** What the entry says, and which authorization the request was a part of. */
+function detailOf({ detail }: AuditEntry, { flow }: Origin): Record<string, unknown> | null {
+  if (!detail && flow === undefined) return null;
+  return { ...detail, ...(flow === undefined ? {} : { flow }) };
 }
 
 /** What nearly every value is made of, and needs no cleaning. */

@@ -47,7 +47,12 @@ describe('the token endpoint', () => {
     expect(first).toEqual({
       tokens: { 'authorization_code issued': 1 },
       refusals: {},
-      audit_records: { 'grant.issued success': 1, 'token.issued success': 1, 'consent.granted success': 1 },
+      audit_records: {
+        'authorization.started success': 1,
+        'consent.granted success': 1,
+        'grant.issued success': 1,
+        'token.issued success': 1,
+      },
     });
 
     const { refreshToken } = await freshTokens(server, ada);

@@ -1,0 +1,61 @@
+import type { Middleware } from 'koa';
+import type { KoaContextWithOIDC } from 'oidc-provider';
+
+import { recordAudit } from '../domain/audit/index.ts';
+import { flowId } from '../kernel/ids.ts';
+import type { Database } from '../platform/database/index.ts';
+import { originOf, type RequestState } from '../platform/http/index.ts';
+
+import { resourceOf } from './configuration/resources.ts';
+import { describeRedirect } from './interaction/offer.ts';
+
+/** Of the interaction, where it answers and where it is resumed. */
+const OWN = /^\/(?:interaction|authorize)\/([\w-]{20,64})$/;
+/** At the end of where a sign-in leads back to, or of where a browser is sent to. */
+const INTERACTION = /\/interaction\/([\w-]{20,64})$/;
+
+/**
+ * Says of each request that belongs to an authorization to which one, so that its records can be told
+ * together: of the interaction itself, and of a sign-in that leads back to it.
+ */
+export const carryFlow: Middleware = async (ctx, next) => {
+  const { continue: wayBack } = ctx.query;
+  const signIn = ctx.path.startsWith('/sign-in') && typeof wayBack === 'string';
+  const uid = OWN.exec(ctx.path)?.[1] ?? (signIn ? INTERACTION.exec(wayBack)?.[1] : undefined);
+  if (uid !== undefined) (ctx.state as RequestState).flow = flowId(uid);
+  return next();
+};
+
+/**
+ * Records that an authorization now waits for a person: who asks, for what, and where the answer would go.
+ * Without it nobody could tell one that was never answered from one that never came.
+ */
+export async function recordStarted({ prisma }: Database, ctx: KoaContextWithOIDC): Promise<void> {
+  const uid = INTERACTION.exec(String(ctx.res.getHeader('Location') ?? ''))?.[1];
+  if (uid === undefined) return;
+  const { client, session, params, entities } = ctx.oidc;
+  const origin = originOf(ctx);
+  const flow = flowId(uid);
+  const again = origin.flow !== undefined;
+  await recordAudit(
+    prisma,
+    {
+      event: 'authorization.started',
+      outcome: 'success',
+      tenant: resourceOf(ctx)?.tenantId,
+      subject: session?.accountId,
+      client: client?.clientId,
+      resource: resourceOf(ctx)?.identifier,
+      scopes: String(params?.['scope'] ?? '')
+        .split(' ')
+        .filter(Boolean),
+      detail: {
+        // What the person is asked for first.
+        prompt: entities.Interaction?.prompt.name,
+        redirect_host: describeRedirect(String(params?.['redirect_uri'])).host,
+        ...(again ? { goes_on_as: flow } : {}),
+      },
+    },
+    { ...origin, flow: origin.flow ?? flow },
+  );
+}

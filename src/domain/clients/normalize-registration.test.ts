@@ -97,6 +97,56 @@ describe('normalizeRegistration of what clients really send', () => {
 });
 
 describe('normalizeRegistration', () => {
+  it.each([
+    [
+      'nothing for everything',
+      {
+        client_name: null,
+        grant_types: null,
+        response_types: '',
+        scope: '',
+        jwks: '',
+        jwks_uri: '',
+        contacts: [],
+      },
+    ],
+    ['keys that it does not need', { jwks: { keys: [] } }],
+    ['keys that are none', { jwks: 'x', jwks_uri: 7 }],
+    [
+      'logos and links that are none',
+      { logo_uri: 'not a url', client_uri: 7, tos_uri: 'javascript:x', policy_uri: '' },
+    ],
+    [
+      'lists of anything',
+      { grant_types: ['authorization_code', 7, null], response_types: [{}], contacts: ['x', null] },
+    ],
+    [
+      'what OpenID Connect has',
+      {
+        subject_type: 'pairwise',
+        id_token_signed_response_alg: 'HS256',
+        require_auth_time: 'yes',
+        default_acr_values: {},
+      },
+    ],
+    ['what nobody has', { 'x-mcp': { a: [1] }, 'client_name#ja': '名' }],
+  ])('MCP 58, MCP 61: a public client may send %s, and gets none of it back', (_what, more) => {
+    const body = { ...minimal, token_endpoint_auth_method: 'none', ...more };
+    expect(accept(body)).toEqual({
+      client_name: 'Unnamed client',
+      redirect_uris: minimal.redirect_uris,
+      application_type: 'web',
+      grant_types: ['authorization_code'],
+      response_types: ['code'],
+      token_endpoint_auth_method: 'none',
+    });
+  });
+
+  it('MCP 59: a redirect URI that is sent twice comes back twice', () => {
+    const redirect_uris = ['https://b.example/', 'https://a.example/', 'https://b.example/'];
+    expect(accept({ redirect_uris }).redirect_uris).toEqual(redirect_uris);
+  });
+
   it('fills in the defaults of RFC 7591 §2', () => {
     expect(accept(minimal)).toEqual({
       client_name: 'Unnamed client',

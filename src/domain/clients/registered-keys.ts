@@ -21,7 +21,7 @@ const MAX_URL = 2048;
  * What could not verify a single assertion is refused now, and not when the client first tries.
  */
 export function readKeys(body: Readonly<Record<string, unknown>>, method: AuthMethod): ReadKeys {
-  const jwks = body['jwks'] ?? undefined;
+  const jwks = body['jwks'] === '' ? undefined : (body['jwks'] ?? undefined);
   const uri = isText(body['jwks_uri']) ? body['jwks_uri'] : undefined;
   const read = jwks === undefined ? undefined : readJwks(jwks);
   if (read && !read.ok && (read.danger || method === 'private_key_jwt')) return refuse(read.reason);
@@ -64,23 +64,22 @@ type ReadJwks =
     }
   | { readonly ok: false; readonly danger: boolean; readonly reason: string };
 
+/** No reason to refuse whoever needs no keys: it is not kept. */
+const unusable = (reason: string) => ({ ok: false, danger: false, reason }) as const;
+
 /** The keys that verify something. One that does not may stand beside them, and is left out. */
 function readJwks(value: unknown): ReadJwks {
   const keys = isObject(value) ? value['keys'] : undefined;
   if (!Array.isArray(keys) || keys.length === 0 || keys.length > MAX_KEYS) {
-    return {
-      ok: false,
-      danger: true,
-      reason: `jwks must be a JWK Set with 1 to ${MAX_KEYS} keys (RFC 7517 §5)`,
-    };
+    return unusable(`jwks must be a JWK Set with 1 to ${MAX_KEYS} keys (RFC 7517 §5)`);
   }
   const json = JSON.stringify(value);
   // Neither NUL nor a lone surrogate can be stored, and no key has one.
   if (json.length > MAX_BYTES || /\\u(?:0000|d[89a-f])/i.test(json)) {
-    return { ok: false, danger: true, reason: `jwks must be plain JSON of at most ${MAX_BYTES / 1024} KiB` };
+    return unusable(`jwks must be plain JSON of at most ${MAX_BYTES / 1024} KiB`);
   }
   const read = readEach(keys);
   if (read.danger !== undefined) return { ok: false, danger: true, reason: read.danger };
   if (read.keys.length > 0) return { ok: true, keys: read.keys, algorithms: read.algorithms };
-  return { ok: false, danger: false, reason: read.unusable ?? 'jwks has no usable key' };
+  return unusable(read.unusable ?? 'jwks has no usable key');
 }

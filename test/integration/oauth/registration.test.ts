@@ -8,7 +8,9 @@ import { type Agent, createAgent } from '../../support/agent.ts';
 import { observe } from '../../support/audit.ts';
 import { askFor } from '../../support/authorization.ts';
 import { addPerson, basic, claimsOf, obtainCode, post, signedIn } from '../../support/flow.ts';
+import { manage, register as registerAt } from '../../support/registration.ts';
 import { FILES, startTestServer, type TestServer } from '../../support/server.ts';
+import { startTestWeb } from '../../support/web.ts';
 
 let server: TestServer;
 let ada: Agent;
@@ -193,6 +195,70 @@ describe('a registration', () => {
     expect(JSON.stringify(body)).not.toMatch(/mine|first_party|ten_other|preregistered|evil/);
     const row = await server.database.prisma.client.findUniqueOrThrow({ where: { id: body.client_id } });
     expect(row).toMatchObject({ trust: 'untrusted', tenantId: 'ten_default', registration: 'dynamic' });
+  });
+
+  it('L4: nothing that it names is fetched, when it registers and when it is read or changed', async () => {
+    const web = await startTestWeb();
+    const guarded = await startTestServer({}, { outbound: web.outbound });
+    try {
+      const named = {
+        ...NATIVE,
+        ...Object.fromEntries(
+          [
+            'jwks_uri',
+            'logo_uri',
+            'client_uri',
+            'tos_uri',
+            'policy_uri',
+            'sector_identifier_uri',
+            'initiate_login_uri',
+            'backchannel_logout_uri',
+            'software_statement_uri',
+          ].flatMap((name, at) => [[name, `https://decoy${at}.example/${name}`]]),
+        ),
+        request_uris: ['https://decoy.example/request'],
+      };
+      for (const more of [{}, { token_endpoint_auth_method: 'private_key_jwt' }]) {
+        const { status, body } = await registerAt(guarded, { ...named, ...more });
+        expect(status).toBe(201);
+        const { registration_client_uri: uri, registration_access_token: token } = body;
+        expect((await manage(uri, 'GET', token)).status).toBe(200);
+        expect(
+          (await manage(uri, 'PUT', token, { ...named, ...more, client_id: body.client_id })).status,
+        ).toBe(200);
+      }
+      for (const local of ['http://127.0.0.1:1/keys', 'https://169.254.169.254/keys', 'file:///etc/passwd']) {
+        await registerAt(guarded, {
+          ...named,
+          token_endpoint_auth_method: 'private_key_jwt',
+          jwks_uri: local,
+        });
+      }
+      expect({ asked: web.asked, dialled: web.dialled, strays: web.strays() }).toEqual({
+        asked: [],
+        dialled: [],
+        strays: 0,
+      });
+    } finally {
+      await guarded.stop();
+      await web.stop();
+    }
+  });
+
+  it('MCP 59: redirects are told back byte for byte, doubled and odd ones too', async () => {
+    const uris = [
+      'https://OK.example:443//cb?',
+      'http://localhost',
+      'http://localhost/',
+      'http://localhost/',
+      'HTTPS://ok.example/%7e%7E',
+    ];
+    const { status, body } = await register({ ...NATIVE, redirect_uris: uris });
+    expect(status).toBe(201);
+    expect(body['redirect_uris']).toEqual(uris);
+    for (const uri of uris) {
+      expect((await flow({ status, headers: new Headers(), body }, uri)).status).toBe(200);
+    }
   });
 
   it('X4: prototype words in it are data', async () => {

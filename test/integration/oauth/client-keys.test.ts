@@ -1,16 +1,16 @@
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { type IncomingMessage, request } from 'node:http';
-import { exportJWK, generateKeyPair, SignJWT } from 'jose';
+import { exportJWK } from 'jose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { loadConfig } from '../../../src/config/load.ts';
 import { startServer } from '../../../src/main.ts';
+import { assertionOf, type ClientKey, JWT_BEARER, newClientKey } from '../../support/assertion.ts';
 import { obtainCode, post, type TokenResponse } from '../../support/flow.ts';
 import { addTestClient, startTestServer, type TestServer } from '../../support/server.ts';
 import { type Connected, connected, recordsOf, tokensOf } from '../../support/token-requests.ts';
 import { startTestWeb, type TestWeb } from '../../support/web.ts';
 
-const JWT_BEARER = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer';
 const json = { 'content-type': 'application/json' };
 
 let web: TestWeb;
@@ -28,24 +28,13 @@ afterAll(async () => {
   await web.stop();
 });
 
-type PrivateKey = Awaited<ReturnType<typeof generateKeyPair>>['privateKey'];
-
-interface Key {
-  readonly kid: string;
-  readonly privateKey: PrivateKey;
-  readonly jwk: Readonly<Record<string, unknown>>;
-}
-
-async function newKey(alg = 'RS256'): Promise<Key> {
-  const kid = randomUUID();
-  const { privateKey, publicKey } = await generateKeyPair(alg, { extractable: true });
-  return { kid, privateKey, jwk: { ...(await exportJWK(publicKey)), alg, kid, use: 'sig' } };
-}
+const newKey = (alg = 'RS256') => newClientKey(alg);
+const assertion = (clientId: string, key: ClientKey) => assertionOf(server, { clientId, key });
 
 let sites = 0;
 
 /** A client that publishes these keys, at a host of its own; `set` is what stands there from the next fetch on. */
-async function publisher(...keys: readonly Key[]) {
+async function publisher(...keys: readonly ClientKey[]) {
   sites += 1;
   const url = `https://keys${sites}.example/oauth/jwks.json`;
   let answer = (): Response => Response.json({ keys: keys.map(({ jwk }) => jwk) });
@@ -58,22 +47,10 @@ async function publisher(...keys: readonly Key[]) {
     set(next: () => Response) {
       answer = next;
     },
-    publish(...now: readonly Key[]) {
+    publish(...now: readonly ClientKey[]) {
       answer = () => Response.json({ keys: now.map(({ jwk }) => jwk) });
     },
   };
-}
-
-async function assertion(clientId: string, { kid, privateKey }: Key, alg = 'RS256') {
-  const jwt = await new SignJWT({ jti: randomUUID() })
-    .setProtectedHeader({ alg, kid })
-    .setIssuer(clientId)
-    .setSubject(clientId)
-    .setAudience(`${server.issuer}/token`)
-    .setIssuedAt()
-    .setExpirationTime('5m')
-    .sign(privateKey);
-  return { client_assertion_type: JWT_BEARER, client_assertion: jwt };
 }
 
 const nothing = { grant_type: 'refresh_token', refresh_token: 'unknown' };
@@ -81,7 +58,7 @@ const letIn = { status: 400, body: { error: 'invalid_grant' } };
 
 async function authenticate(
   clientId: string,
-  key: Key,
+  key: ClientKey,
   target: Pick<TestServer, 'issuer'> = server,
 ): Promise<TokenResponse> {
   return post(target, '/token', { ...nothing, ...(await assertion(clientId, key)) });
@@ -307,15 +284,15 @@ describe('a key set that is not to be believed', () => {
       site.set(() => Response.json({ keys: Array.from({ length: count }, () => key.jwk) }));
       const response = await post(server, '/token', {
         ...nothing,
-        ...(await assertion(site.clientId, key, 'ES256')),
+        ...(await assertion(site.clientId, key)),
       });
       await expectRefused(response, 'client_keys');
     }
   });
 
   it.each([
-    ['a private key', async (key: Key) => [key.jwk, await exportJWK(key.privateKey)], /private key/],
-    ['a shared secret', async (key: Key) => [key.jwk, { kty: 'oct', k: 'AA' }], /shared secret/],
+    ['a private key', async (key: ClientKey) => [key.jwk, await exportJWK(key.privateKey)], /private key/],
+    ['a shared secret', async (key: ClientKey) => [key.jwk, { kty: 'oct', k: 'AA' }], /shared secret/],
     ['nothing', async () => [], /no keys/],
   ] as const)(
     'K5: with %s it is no key set, and the good key in it verifies nothing',

@@ -59,7 +59,7 @@ export function createInstallation({
     },
   });
   const signIn = createSignIn({ prisma, users, attempts, passwords, totps, passkeys, sessions });
-  const factors = createFactors({ prisma, attempts, passwords, totps, passkeys, sessions, clock });
+  const factors = createFactors({ prisma, attempts, passwords, totps, passkeys, sessions });
   const setup = createSetup({
     prisma,
     issuer,

@@ -58,7 +58,7 @@ export function introspectionRoutes({ provider, pool, issuer, lifetimes, documen
     if (claims.client_id !== caller && !(await isResource(caller, claims.aud))) {
       return refused(ctx, caller, claims.grant_id);
     }
-    const token = { grantId: claims.grant_id, jti: claims.jti };
+    const token = { grantId: claims.grant_id, jti: claims.jti, exp: claims.exp };
     if (!(await isAccessTokenBacked(pool, token, documents))) return undefined;
     return { active: true, token_type: 'Bearer', ...claims };
   }

@@ -1,6 +1,9 @@
 import { ACCESS_TOKEN_TYPE, type AccessTokenClaims } from '../domain/tokens/index.ts';
 
-/** Verifies a JWT that this installation signed: signature, issuer, `typ` and times. Answers its claims, or undefined. */
+/**
+ * Verifies a JWT that this installation signed: signature, issuer and `typ`. Answers its claims, or undefined.
+ * Whether it has expired is for the store to say.
+ */
 export type VerifyOwnToken = (
   token: string,
   expected: { readonly typ: string; readonly issuer: string },
@@ -9,7 +12,7 @@ export type VerifyOwnToken = (
 /** Longer than any token that we sign; what is longer is not looked at. */
 const MAX_LENGTH = 8192;
 
-/** The claims of an access token of ours that has not expired; `undefined` for anything else. */
+/** The claims of an access token of ours, which may have expired; `undefined` for anything else. */
 export async function verifyOwnToken(
   verify: VerifyOwnToken,
   issuer: string,

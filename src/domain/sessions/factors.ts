@@ -1,4 +1,3 @@
-import type { Clock } from '../../kernel/clock.ts';
 import { DomainError, InvalidInput, NotFound } from '../../kernel/errors.ts';
 import type { Origin } from '../../kernel/origin.ts';
 import { recordAudit } from '../audit/index.ts';
@@ -87,22 +86,13 @@ interface Deps {
   readonly totps: Totps;
   readonly passkeys: Passkeys;
   readonly sessions: Sessions;
-  readonly clock: Clock;
 }
 
-/** Milliseconds. */
-const FRESH = 10 * 60 * 1000;
+/** Seconds. */
+const FRESH = 10 * 60;
 
-export function createFactors({
-  prisma,
-  attempts,
-  passwords,
-  totps,
-  passkeys,
-  sessions,
-  clock,
-}: Deps): Factors {
-  const isFresh = ({ authTime }: Session) => clock().getTime() - authTime.getTime() < FRESH;
+export function createFactors({ prisma, attempts, passwords, totps, passkeys, sessions }: Deps): Factors {
+  const isFresh = ({ authAge }: Session) => authAge < FRESH;
   const requireFresh = (session: Session) => {
     if (!isFresh(session)) throw new FreshSignInNeeded();
   };

@@ -5,6 +5,8 @@ export interface Session {
   readonly passkeyId: string | undefined;
   /** When the person last proved who they are, here. */
   readonly authTime: Date;
+  /** Seconds since then, when the session was read, by the store's clock: no other clock compares with `authTime`. */
+  readonly authAge: number;
   readonly acr: string;
   readonly amr: readonly string[];
   readonly userAgent: string | undefined;
@@ -22,6 +24,7 @@ export interface SessionRow {
   readonly name: string;
   readonly passkeyId: string | null;
   readonly authTime: Date;
+  readonly authAge: number;
   readonly acr: string;
   readonly amr: readonly string[];
   readonly userAgent: string | null;
@@ -45,6 +48,7 @@ export function toSession({
     user: { id: userId, email, name },
     passkeyId: passkeyId ?? undefined,
     authTime: row.authTime,
+    authAge: row.authAge,
     acr: row.acr,
     amr: row.amr,
     userAgent: userAgent ?? undefined,

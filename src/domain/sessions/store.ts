@@ -23,6 +23,7 @@ export interface SessionFacts {
 
 const COLUMNS = Prisma.sql`
   s.id, s.user_id AS "userId", u.email, u.name, s.passkey_id AS "passkeyId", s.auth_time AS "authTime",
+  EXTRACT(EPOCH FROM now() - s.auth_time)::float8 AS "authAge",
   s.acr, s.amr, s.user_agent AS "userAgent", s.network, s.created_at AS "createdAt",
   s.last_seen_at AS "lastSeenAt", s.expires_at AS "expiresAt"`;
 

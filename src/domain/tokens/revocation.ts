@@ -9,21 +9,21 @@ import { livingGrant } from '../grants/index.ts';
 
 const ALIVE = `
   SELECT c.registration, ${standingOf('c', 'g.tenant_id')} AS standing ${livingGrant(1)}
-    AND NOT EXISTS (SELECT 1 FROM revoked_access_tokens x WHERE x.jti = $2)`;
+    AND to_timestamp($3) > now() AND NOT EXISTS (SELECT 1 FROM revoked_access_tokens x WHERE x.jti = $2)`;
 
 /**
- * Whether an access token, whose signature and time were checked, is still backed: its grant, user,
- * client and resource live, and it was not revoked by itself.
+ * Whether an access token, whose signature was checked, is still backed: it has not expired by the store's
+ * clock, its grant, user, client and resource live, and it was not revoked by itself.
  */
 export async function isAccessTokenBacked(
   pool: Pool,
-  token: { grantId: string; jti: string },
+  token: { readonly grantId: string; readonly jti: string; readonly exp: number },
   documents: DocumentMode,
 ): Promise<boolean> {
   const { rows } = await pool.query<{ registration: string; standing: TrustLevel | null }>({
     name: 'access-token-backed',
     text: ALIVE,
-    values: [token.grantId, token.jti],
+    values: [token.grantId, token.jti, token.exp],
   });
   const [client] = rows;
   if (!client) return false;
@@ -33,7 +33,7 @@ export async function isAccessTokenBacked(
 
 const REVOKE_ACCESS_TOKEN = `
   WITH revoked AS (
-    INSERT INTO revoked_access_tokens (jti, expires_at) VALUES ($1, to_timestamp($2))
+    INSERT INTO revoked_access_tokens (jti, expires_at) SELECT $1, to_timestamp($2) WHERE to_timestamp($2) > now()
     ON CONFLICT (jti) DO NOTHING RETURNING jti
   ), audited AS (${auditInsert(3, 'FROM revoked')})
   SELECT jti FROM revoked`;

@@ -1,6 +1,8 @@
 import type { KoaContextWithOIDC } from 'oidc-provider';
 import { interactionPolicy } from 'oidc-provider';
 
+import type { Session } from '../../domain/sessions/index.ts';
+
 import type { CurrentSession } from './session.ts';
 
 const { Check, Prompt } = interactionPolicy;
@@ -33,7 +35,9 @@ export function createInteractionPolicy(currentSession: CurrentSession): Instanc
         'login_required',
         ({ oidc }) => !oidc.session?.accountId,
       ),
-      new Check('max_age', 'the sign-in is too long ago', 'login_required', (ctx) => tooOld(ctx)),
+      new Check('max_age', 'the sign-in is too long ago', 'login_required', async (ctx) =>
+        tooOld(ctx, await currentSession(ctx)),
+      ),
     ),
     new Prompt(
       { name: 'consent', requestable: true },
@@ -50,11 +54,10 @@ export function createInteractionPolicy(currentSession: CurrentSession): Instanc
 }
 
 /** `max_age` of OpenID Connect Core §3.1.2.1, which we honour without `openid` too. */
-function tooOld({ oidc }: KoaContextWithOIDC): boolean {
+function tooOld({ oidc }: KoaContextWithOIDC, session: Session | undefined): boolean {
   const maxAge = Number(oidc.params?.['max_age'] ?? oidc.params?.['plain_max_age'] ?? Number.NaN);
-  const authTime = oidc.session?.loginTs;
-  if (Number.isNaN(maxAge) || authTime === undefined) return false;
+  if (Number.isNaN(maxAge) || session === undefined) return false;
   // The interaction asked already (`dispatch.ts`), and the time to consent does not count.
   if (oidc.result && 'login' in oidc.result) return false;
-  return maxAge === 0 || Date.now() / 1000 - authTime > maxAge;
+  return maxAge === 0 || session.authAge > maxAge;
 }

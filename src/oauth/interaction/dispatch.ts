@@ -20,14 +20,12 @@ export interface InteractionFacts {
  * are compared and no clocks, so neither skew nor a request in the same second lets one pass. `max_age=0` asks for the same.
  */
 export function nextStep(
-  session: Pick<Session, 'authTime'> | undefined,
+  session: Pick<Session, 'authTime' | 'authAge'> | undefined,
   { authTimeThen, prompts, maxAge }: InteractionFacts,
-  now: Date,
 ): Step {
   if (!session) return 'sign-in';
   const signedInSince = authTimeThen === undefined || session.authTime > authTimeThen;
   if (signedInSince) return 'consent';
   if (prompts.has('login') || maxAge === 0) return 'sign-in-again';
-  const age = (now.getTime() - session.authTime.getTime()) / 1000;
-  return maxAge !== undefined && age > maxAge ? 'sign-in-again' : 'consent';
+  return maxAge !== undefined && session.authAge > maxAge ? 'sign-in-again' : 'consent';
 }

@@ -60,7 +60,7 @@ export function interactionRoutes(deps: Deps): Router {
     const underWay = await underWayOf(provider, ctx);
     const session = await currentSession(ctx);
     const here = `${basePath}/interaction/${underWay.uid}`;
-    const step = nextStep(session, factsOf(underWay), clock());
+    const step = nextStep(session, factsOf(underWay));
     if (!session || step !== 'consent') {
       const again = step === 'sign-in-again' ? '&reauth=1' : '';
       seeOther(ctx, `${basePath}/sign-in?continue=${encodeURIComponent(here)}${again}`);
@@ -91,7 +91,7 @@ export function interactionRoutes(deps: Deps): Router {
     const form = await readForm(ctx);
     const underWay = await underWayOf(provider, ctx);
     const session = await currentSession(ctx);
-    const step = nextStep(session, factsOf(underWay), clock());
+    const step = nextStep(session, factsOf(underWay));
     if (!session) throw refused(ctx, 403, 'not_signed_in', 'sign in first');
     if (step !== 'consent') throw refused(ctx, 403, 'sign_in_too_old', 'sign in again first');
 

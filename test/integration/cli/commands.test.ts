@@ -332,6 +332,65 @@ describe('gatehouse', () => {
     expect(rows.map(({ row }) => row).join()).not.toContain(token);
   });
 
+  it('L1: client registration-token shows a token once, lists what is left of it, and ends it', async () => {
+    const tokens = ['client', 'registration-token'];
+    const created = await cli([
+      ...tokens,
+      'create',
+      '--expires',
+      '12h',
+      '--uses',
+      '3',
+      '--trust',
+      'known',
+      '--json',
+    ]);
+    expect(created).toMatchObject({ code: 0, stderr: '' });
+    const {
+      id,
+      token,
+      expires_at: expiresAt,
+    } = created.json<Record<'id' | 'token' | 'expires_at', string>>();
+    expect(created.json()).toMatchObject({ id: expect.stringMatching(/^rgt_/), trust: 'known', uses: 3 });
+    expect(token).toMatch(/^ghi_[\w-]{43}$/);
+    const hours = (new Date(expiresAt).getTime() - Date.now()) / 3_600_000;
+    expect(hours).toBeGreaterThan(11.9);
+    expect(hours).toBeLessThan(12.1);
+
+    const listed = await cli([...tokens, 'list', '--json']);
+    expect(listed.json()).toMatchObject([{ id, state: 'usable', trust: 'known', uses: 3, used: 0 }]);
+    expect(listed.stdout).not.toContain(token);
+    expect((await cli([...tokens, 'list'])).stdout).toContain('0 of 3');
+
+    expect((await cli([...tokens, 'revoke', id, '--json'])).json()).toEqual({ id, revoked: true });
+    expect((await cli([...tokens, 'list', '--json'])).json()).toMatchObject([{ id, state: 'revoked' }]);
+    const again = await cli([...tokens, 'revoke', id, '--json']);
+    expect(again).toMatchObject({ code: 1 });
+    expect(again.json()).toMatchObject({ error: 'not_found', reason: expect.stringContaining(id) });
+    const events = (await listAudit(test.database.prisma, {}))
+      .filter(({ event }) => event.startsWith('registration_token.'))
+      .map(({ event, detail }) => [event, (detail as { registration_token: string }).registration_token]);
+    expect(events).toEqual([
+      ['registration_token.created', id],
+      ['registration_token.revoked', id],
+    ]);
+  });
+
+  it.each([
+    [['--expires', 'tomorrow'], 2],
+    [['--expires', '366d'], 1],
+    [['--expires', '0s'], 1],
+    [['--uses', '0'], 1],
+    [['--uses', 'many'], 2],
+    [['--trust', 'trusted'], 2],
+  ])('client registration-token create refuses %j, and makes none', async (options, code) => {
+    const before = await test.database.prisma.registrationToken.count();
+    const run = await cli(['client', 'registration-token', 'create', ...options, '--json']);
+    expect(run.code).toBe(code);
+    expect(run.json()).toHaveProperty('reason');
+    expect(await test.database.prisma.registrationToken.count()).toBe(before);
+  });
+
   it('prints names that were chosen to confuse a terminal without their control characters', async () => {
     const { prisma } = test.database;
     const plain = { name: 'Plain', redirectUris: ['https://c.example/cb'] };

@@ -1,12 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { decodeProtectedHeader, exportJWK, generateKeyPair, SignJWT } from 'jose';
-import pg from 'pg';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 
 import { createVerifier } from '../../../packages/verifier/src/index.ts';
 import { rotateSecret } from '../../../src/domain/secrets/index.ts';
 import { claimsOf, obtainCode, pkce, post } from '../../support/flow.ts';
 import { addTestClient, cause, FILES, MAIL, startTestServer, type TestServer } from '../../support/server.ts';
+import { statementsDuring } from '../../support/statements.ts';
 import {
   type Connected,
   connected,
@@ -183,26 +183,11 @@ describe('the keys', () => {
   });
 });
 
-/** Kept for a second or more by each process, and excluded: they are not of the request. */
-const CACHED = /^(?:keys|server-secrets)-/;
-
-/** The statements that reach the database while one request runs. */
+/** The names of the statements that reach the database while one request runs. */
 async function statementsOf(request: () => Promise<{ readonly status: number }>): Promise<string[]> {
-  const seen: string[] = [];
-  const original = pg.Client.prototype.query;
-  const spy = vi.spyOn(pg.Client.prototype, 'query').mockImplementation(function (
-    this: pg.Client,
-    ...args: unknown[]
-  ) {
-    const [statement] = args as [string | { name?: string; text?: string }];
-    const name = typeof statement === 'string' ? statement : (statement.name ?? statement.text ?? '?');
-    if (!CACHED.test(name)) seen.push(name);
-    return Reflect.apply(original, this, args) as never;
-  });
-  const { status } = await request();
-  spy.mockRestore();
-  expect(status).toBe(200);
-  return seen;
+  const { value, statements } = await statementsDuring(request);
+  expect(value.status).toBe(200);
+  return statements.map(({ name }) => name);
 }
 
 describe('what a token request costs', () => {

@@ -10,6 +10,8 @@ export interface Member {
   /** Resolves, with how it ended, when it is gone. */
   readonly gone: Promise<string>;
   isListening(): boolean;
+  /** Whether it says within so many milliseconds that its event loop turns. */
+  responds(ms: number): Promise<boolean>;
   /** Asks it to finish what it has begun and to end. */
   leave(): void;
   /** Ends it without notice. */
@@ -49,6 +51,11 @@ const LEAVE_TIMEOUT = 12_000;
 /** Milliseconds that a new worker has to take requests. */
 const START_TIMEOUT = 60_000;
 
+/** Milliseconds between two looks at a worker. */
+const LOOK = 2_000;
+/** Milliseconds. A worker that says nothing for so long stands still: it is ended, and another takes its place. */
+const STANDSTILL = 10_000;
+
 interface Place<M extends Member> {
   member: M;
   earlyDeaths: number;
@@ -67,9 +74,23 @@ export function createFleet<M extends Member>({ size, fork, log }: Deps<M>): Fle
     alive.add(member);
     void member.gone.then(() => alive.delete(member));
     void member.listening.then((listens) => {
-      if (listens) log.info({ worker: member.pid }, 'a worker listens');
+      if (!listens) return;
+      log.info({ worker: member.pid }, 'a worker listens');
+      void watch(member);
     });
     return member;
+  }
+
+  /** Until it leaves, or is gone. */
+  async function watch(member: M): Promise<void> {
+    for (;;) {
+      await delay(LOOK, undefined, { ref: false });
+      if (!member.isListening()) return;
+      if ((await member.responds(STANDSTILL)) || !member.isListening()) continue;
+      log.error({ worker: member.pid }, 'a worker stands still and is ended');
+      member.kill();
+      return;
+    }
   }
 
   function keep(place: Place<M>): void {

@@ -36,6 +36,11 @@ export function forkWorker(): WorkerMember {
     listening: Promise.race([listening, gone.then(() => false)]),
     gone,
     isListening: () => listens,
+    responds: (ms) =>
+      ask(worker, 'alive', ms).then(
+        () => true,
+        () => false,
+      ),
     leave() {
       listens = false;
       tell(worker, LEAVE);

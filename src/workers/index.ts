@@ -6,6 +6,7 @@
  *       └── worker   …
  *
  *     a worker dies ──▶ another takes its place, after a pause; when they die at once, again and again, all end
+ *     a worker that stands still is ended, and dies
  *     SIGHUP        ──▶ one after the other: the new one listens, then the old one drains
  *     SIGTERM       ──▶ all drain
  *

@@ -1,7 +1,7 @@
 import type { Worker } from 'node:cluster';
 
-/** What the primary may ask a worker: whether it is ready, and what it counted. */
-export type Question = 'ready' | 'metrics';
+/** What the primary may ask a worker: whether its event loop turns, whether it is ready, and what it counted. */
+export type Question = 'alive' | 'ready' | 'metrics';
 
 /** The primary asks. */
 interface Asked {
@@ -23,8 +23,8 @@ export const LEAVE = 'leave';
 const PATIENCE = 3_000;
 let lastId = 0;
 
-/** Asks a worker. Rejects when it fails, or says nothing for three seconds. */
-export async function ask(worker: Worker, question: Question): Promise<string> {
+/** Asks a worker. Rejects when it fails, or says nothing for so many milliseconds. */
+export async function ask(worker: Worker, question: Question, patience = PATIENCE): Promise<string> {
   const { promise, resolve, reject } = Promise.withResolvers<string>();
   lastId += 1;
   const id = lastId;
@@ -33,7 +33,7 @@ export async function ask(worker: Worker, question: Question): Promise<string> {
     if (message.answer === undefined) reject(new Error(message.failure ?? 'no answer'));
     else resolve(message.answer);
   };
-  const timer = setTimeout(reject, PATIENCE, new Error(`no answer after ${PATIENCE} ms`));
+  const timer = setTimeout(reject, patience, new Error(`no answer after ${patience} ms`));
   worker.on('message', hear);
   try {
     worker.send({ ask: question, id } satisfies Asked, (error) => {

@@ -18,6 +18,7 @@ const told = new Promise<void>((resolve) => {
 
 const server = await startServer(loadConfig(), { worker: true, lingerMs: LINGER });
 answerPrimary({
+  alive: async () => 'alive',
   ready: async () => {
     await server.database.pool.query('SELECT 1');
     return 'ready';

@@ -20,6 +20,8 @@ export interface ServerProcess {
     headers?: Readonly<Record<string, string>>,
   ): Promise<TokenResponse>;
   get(path: string): Promise<TokenResponse>;
+  /** How it ended, when it has. */
+  readonly gone: Promise<{ readonly code: number | null; readonly signal: string | null }>;
   /** Everything it has written to its log and to standard output. */
   output(): string;
   /** Ends it without notice, and waits until it is gone. */
@@ -45,7 +47,7 @@ export async function startServerProcess(
       output += text;
     });
   }
-  const gone = once(child, 'close');
+  const gone = once(child, 'close').then(([code, signal]) => ({ code, signal }));
 
   async function send(method: string, path: string, body: string, headers: Readonly<Record<string, string>>) {
     const outgoing = request({ host: '127.0.0.1', port, method, path, headers: { host, ...headers } });
@@ -78,6 +80,7 @@ export async function startServerProcess(
       });
     },
     get: (path) => send('GET', path, '', {}),
+    gone,
     output: () => output,
     async kill() {
       child.kill('SIGKILL');

@@ -2,10 +2,10 @@ import { AUDIT_EVENTS, type AuditRecord, listAudit } from '../domain/audit/index
 import type { Installation } from '../installation.ts';
 
 import type { Register } from './cli.ts';
-import { readDuration } from './duration.ts';
 import { UsageError } from './failure.ts';
 import { findUser } from './find-user.ts';
 import { table } from './output.ts';
+import { readSince } from './since.ts';
 
 interface Options {
   readonly since?: string;
@@ -56,15 +56,6 @@ Example:
 /** An id stands for itself: the trail remembers people and services that are gone. */
 async function subjectOf(installation: Installation, given: string | undefined): Promise<string | undefined> {
   return given?.includes('@') ? (await findUser(installation, given)).id : given;
-}
-
-function readSince(text: string, now: Date): Date {
-  const seconds = readDuration(text);
-  const time = seconds === undefined ? new Date(text) : new Date(now.getTime() - seconds * 1000);
-  if (!Number.isNaN(time.getTime())) return time;
-  throw new UsageError(
-    `--since ${text} is no time: write 2026-11-21T08:00:00Z, or how long ago, for example 30m, 12h, 7d.`,
-  );
 }
 
 function readLimit(text: string): number {

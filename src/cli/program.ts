@@ -36,6 +36,7 @@ import { restore } from './restore.ts';
 import { clientSecretCommands, resourceSecretCommands } from './secret-commands.ts';
 import { serve } from './serve.ts';
 import { setupLink } from './setup-link.ts';
+import { trace } from './trace.ts';
 import { userAdd } from './user-add.ts';
 import { userDisable } from './user-disable.ts';
 import { userEnable } from './user-enable.ts';
@@ -112,6 +113,7 @@ export function createProgram(cli: Cli): Command {
   }
   setupLink(program, cli);
   doctor(program, cli);
+  trace(program, cli);
   backup(program, cli);
   restore(program, cli);
   serve(program, cli);

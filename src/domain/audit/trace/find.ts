@@ -3,7 +3,7 @@ import type { Prisma, PrismaClient } from '../../../platform/database/generated/
 import { type AuditRecord, toRecord } from '../list.ts';
 
 import { type Attempt, detailOf, type Patience } from './attempt.ts';
-import { gatherAttempts } from './gather.ts';
+import { gatherAttempts, REGISTRATION } from './gather.ts';
 import { attemptOf } from './stages.ts';
 
 /** What attempts are looked for by. */
@@ -31,7 +31,8 @@ export async function findAttempts(
 ): Promise<readonly Attempt[]> {
   const seeds = await recordsOf(prisma, whereOf(subject), since, 'flow' in subject ? [subject.flow] : []);
   const whole = await complete(prisma, seeds, since);
-  const attempts = gatherAttempts(whole).map((gathered) => attemptOf(gathered, patience, now));
+  const registrations = await registrationsOf(prisma, whole);
+  const attempts = gatherAttempts(whole, registrations).map((gathered) => attemptOf(gathered, patience, now));
   return attempts
     .filter((attempt) => concerns(subject, attempt, whole))
     .sort((a, b) => a.began.localeCompare(b.began));
@@ -66,6 +67,20 @@ async function complete(
     for (const record of await recordsOf(prisma, where, since, [...flows])) records.set(record.id, record);
   }
   return [...records.values()].sort((a, b) => a.time.localeCompare(b.time) || a.id.localeCompare(b.id));
+}
+
+/** How the clients came to be known, however long ago that was. */
+async function registrationsOf(
+  prisma: PrismaClient,
+  records: readonly AuditRecord[],
+): Promise<readonly AuditRecord[]> {
+  const clients = [...new Set(records.flatMap(({ client }) => client ?? []))];
+  const rows = await prisma.auditRecord.findMany({
+    where: { client: { in: clients }, event: { in: [...REGISTRATION] } },
+    orderBy: { time: 'desc' },
+    take: LIMIT,
+  });
+  return rows.reverse().map(toRecord);
 }
 
 async function recordsOf(

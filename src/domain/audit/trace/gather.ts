@@ -3,7 +3,7 @@ import type { AuditRecord } from '../list.ts';
 import { detailOf, type Gathered } from './attempt.ts';
 
 /** Of a client, not of one attempt. */
-const REGISTRATION = new Set(['client.added', 'client.registered', 'client.updated']);
+export const REGISTRATION = ['client.added', 'client.registered'];
 /** What begins or ends an attempt of which nothing else is known. */
 const ALONE = new Set([
   'authorization.rejected',
@@ -22,7 +22,10 @@ const NEAR = 10 * 60_000;
  * Sorts records, oldest first, into attempts: those of one flow belong together, and those of the grant that
  * came of it; what is left over stands alone.
  */
-export function gatherAttempts(records: readonly AuditRecord[]): readonly Gathered[] {
+export function gatherAttempts(
+  records: readonly AuditRecord[],
+  registrations: readonly AuditRecord[],
+): readonly Gathered[] {
   const flows = flowsOf(records);
   const byGrant = new Map<string, string>();
   for (const record of records) {
@@ -35,10 +38,10 @@ export function gatherAttempts(records: readonly AuditRecord[]): readonly Gather
     if (key === undefined) continue;
     groups.set(key, [...(groups.get(key) ?? []), record]);
   }
-  return [...groups.values()].map((group) => ({
-    records: group,
-    registration: registrationFor(group, records),
-  }));
+  return [...groups.values()].map((group) => {
+    const client = group.find((record) => record.client !== undefined)?.client;
+    return { records: group, registration: registrations.filter((record) => record.client === client) };
+  });
 }
 
 /** The flow of a record; one that went on under another name keeps its first. */
@@ -85,14 +88,4 @@ function codeOutThen(
     );
   });
   return out?.[0];
-}
-
-function registrationFor(
-  group: readonly AuditRecord[],
-  records: readonly AuditRecord[],
-): readonly AuditRecord[] {
-  const client = group.find((record) => record.client !== undefined)?.client;
-  return client === undefined
-    ? []
-    : records.filter((record) => record.client === client && REGISTRATION.has(record.event));
 }

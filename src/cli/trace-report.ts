@@ -1,0 +1,125 @@
+import type { Attempt, StageOutcome, StageState, TraceStage } from '../domain/audit/index.ts';
+
+import { printable, table } from './output.ts';
+
+const STATES: Readonly<Record<StageState, string>> = {
+  passed: 'passed',
+  stopped: 'STOPPED',
+  waiting: 'waiting',
+  not_reached: '-',
+  not_recorded: 'not recorded',
+};
+
+const STAGES: Readonly<Record<TraceStage, string>> = {
+  metadata: 'metadata',
+  registration: 'registration',
+  authorize: 'authorize',
+  sign_in: 'sign-in',
+  consent: 'consent',
+  callback: 'callback',
+  token: 'token',
+  first_call: 'first call',
+};
+
+/** What a word of the trail means to whoever has to do something about it. */
+const REASONS: Readonly<Record<string, string>> = {
+  signed_in_already: 'the person was signed in already',
+  not_asked: 'the person was not asked again',
+  left: 'the person did not go on, and then it was too late',
+  never_came:
+    'the client never came for its token: nothing listened at the redirect, or it threw the answer away (see: gatehouse doctor)',
+  unknown_client: 'the client_id is not known here; the client has to forget its connection and begin again',
+  client_document: 'the metadata document of the client could not be read, or is not valid',
+  client_not_allowed: 'no rule lets this client in (see: gatehouse client allow)',
+  client_awaits_review: 'the client waits for an administrator (see: gatehouse client requests)',
+  client_documents_off: 'clients with a metadata document are not let in here (GATEHOUSE_METADATA_DOCUMENTS)',
+  client_blocked: 'the client is blocked',
+  redirect_uri: 'the redirect is not one of this client',
+  resource_unknown: 'the MCP server is not registered here (see: gatehouse resource list)',
+  resource_missing: 'the client did not say for which MCP server (GATEHOUSE_DEFAULT_RESOURCE)',
+  login_required: 'nobody was signed in, and the client did not want a page',
+  consent_required: 'somebody had to be asked, and the client did not want a page',
+  interaction_ended: 'it was answered already, took too long, or was opened in another browser',
+  denied_by_user: 'the person said no',
+  nothing_selected: 'the person allowed nothing',
+  not_permitted_by_role: 'the roles of the person permit none of it',
+  above_client_trust: 'this client may have none of it (see: gatehouse client list)',
+  password_not_proven: 'the e-mail address or the password was wrong',
+  wrong_code: 'the one-time code was wrong',
+  unknown_code: 'the code that it presented was never issued',
+  pkce_mismatch: 'the verifier does not fit the challenge: another program, or two attempts at once',
+  redirect_mismatch: 'the redirect is not the one that the code was issued for',
+  client_mismatch: 'the code was issued to another client',
+  expired: 'the code was too old: the client came too late for its token',
+  code_reused: 'the code was presented twice, so the connection was ended',
+};
+
+const NOT_RECORDED: Readonly<Partial<Record<TraceStage, string>>> = {
+  metadata: 'who fetched them is in the access log alone',
+  registration: 'not within the time that was looked at',
+  first_call: 'MCP servers verify tokens by themselves; nobody tells us',
+};
+
+/** All attempts in a table, and the stages of the newest. */
+export function traceText(attempts: readonly Attempt[]): string {
+  const newest = attempts.at(-1);
+  if (!newest) return '';
+  const all = table(
+    attempts,
+    [
+      ['began', ({ began }) => began],
+      ['attempt', nameOf],
+      ['client', ({ client }) => client],
+      ['network', ({ network }) => network],
+      ['reached', reached],
+      ['stopped by', ({ stopped }) => stopped?.reason],
+    ],
+    '',
+  );
+  const head = attempts.length === 1 ? [] : [all, '', `The newest, ${nameOf(newest)}:`];
+  return [...head, ...describe(newest)].join('\n');
+}
+
+function nameOf({ flow, grant, request_id: requestId }: Attempt): string {
+  return flow ?? grant ?? requestId;
+}
+
+function reached({ stages }: Attempt): string {
+  const passed = stages.findLast(({ state }) => state === 'passed');
+  return passed ? STAGES[passed.stage] : '-';
+}
+
+function describe(attempt: Attempt): readonly string[] {
+  const { client, resource, redirect_host: redirect, network, subject, stages, stopped, ended } = attempt;
+  const facts = [
+    `${printable(client ?? 'A client that did not say who it is')}${network ? `, from ${network}` : ''}`,
+    ...(subject ? [`for ${subject}`] : []),
+    ...(resource ? [`at ${printable(resource)}`] : []),
+    ...(redirect ? [`back to ${printable(redirect)}`] : []),
+  ];
+  return [
+    nameOf(attempt),
+    `${facts.join(', ')}`,
+    '',
+    ...stages.map(stageLine),
+    '',
+    ended
+      ? `It was connected, and has ended: ${words(ended.reason ?? ended.event)} (${ended.at}).`
+      : stopped
+        ? `It stopped at ${STAGES[stopped.stage]}: ${words(stopped.reason)}.`
+        : 'Nothing stopped it.',
+  ];
+}
+
+function stageLine({ stage, state, at, reason }: StageOutcome): string {
+  const more =
+    reason === undefined ? (state === 'not_recorded' ? NOT_RECORDED[stage] : undefined) : words(reason);
+  const cells = [STATES[state].padEnd(13), STAGES[stage].padEnd(13), at ?? '', more ?? ''];
+  return cells.join(at === undefined ? '' : ' ').trimEnd();
+}
+
+function words(reason: string | undefined): string {
+  return printable(
+    (reason === undefined ? undefined : REASONS[reason]) ?? reason ?? 'no reason was recorded',
+  );
+}

@@ -88,7 +88,7 @@ describe('a copy', () => {
     expect(outcomes).toEqual(['fetched', 'fetched']);
   });
 
-  it('K10: is fetched once by all who ask at the same time, in one process and in two', async () => {
+  it('K10: is fetched once by a thousand who ask at the same time, in one process and in two', async () => {
     const url = newUrl(async () => {
       await new Promise((resolve) => setTimeout(resolve, 150));
       return json('1');

@@ -168,7 +168,7 @@ describe('a document', () => {
       expect(headers.has(name)).toBe(false);
   });
 
-  it('a hundred requests for one document fetch it once', async () => {
+  it('K10: a hundred requests for one document fetch it once', async () => {
     const clientId = newDocument();
     await Promise.all(
       Array.from({ length: 100 }, () =>

@@ -74,6 +74,14 @@ export const samplePages: Pages = {
     advice: 'Check the address.',
     requestId: 'req_1234567890',
     code: 'not_found',
+    remedies: [
+      {
+        program: 'mcp-remote, which other programs start',
+        steps: 'Quit the program that starts it, delete the folder, and start again.',
+        command: 'rm -r ~/.mcp-auth',
+      },
+      { program: 'MCP Inspector', steps: 'Close its tab, and open it again.' },
+    ],
   },
   'signed-out': { signInUrl: '/sign-in' },
   'client-request': {

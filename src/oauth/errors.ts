@@ -137,6 +137,7 @@ export async function renderProviderError(
     return;
   }
   const words = BY_REASON[reason] ?? BY_ERROR[out.error] ?? OTHERWISE;
+  const { requestId } = originOf(ctx);
   const asked = { clientId: params?.['client_id'], redirectUri: params?.['redirect_uri'] };
   await views.render(
     ctx,
@@ -145,7 +146,8 @@ export async function renderProviderError(
       ...words,
       ...(stale ? { remedies: await remediesFor(pool, asked) } : {}),
       ...aboutClient(reason, params, basePath),
-      requestId: originOf(ctx).requestId,
+      requestId,
+      forOperator: `gatehouse trace ${requestId}`,
       code: [out.error, out.error_description].filter(Boolean).join(': '),
     },
     { status: ctx.status },

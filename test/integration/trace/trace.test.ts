@@ -67,7 +67,9 @@ const REGISTERED = 'registration passed';
 describe('an attempt', () => {
   it('that ends at the authorization endpoint is found by the request id of its page', async () => {
     const page = await createAgent().get(`${server.issuer}/authorize?${requestQuery('cli_nobody')}`);
-    const attempt = await onlyAttempt({ requestId: page.headers.get('x-request-id') ?? '' });
+    const requestId = page.headers.get('x-request-id') ?? '';
+    expect(page.html).toContain(`gatehouse trace ${requestId}`);
+    const attempt = await onlyAttempt({ requestId });
     expect(told(attempt)).toEqual(['authorize stopped: unknown_client']);
     expect(attempt.stopped).toMatchObject({ stage: 'authorize', reason: 'unknown_client' });
     expect(attempt).toMatchObject({ client: 'cli_nobody', network: '127.0.0.1' });

@@ -10,6 +10,8 @@ export interface ErrorPage {
   readonly action?: { readonly href: string; readonly label: string } | undefined;
   /** For whoever helps: it finds the line in the log. */
   readonly requestId: string;
+  /** What whoever runs the server can type to learn more. */
+  readonly forOperator?: string | undefined;
   /** How to do that, in each program that it may be. */
   readonly remedies?:
     | readonly { readonly program: string; readonly steps: string; readonly command?: string }[]

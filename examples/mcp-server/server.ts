@@ -53,6 +53,7 @@ export async function startExample(options: ExampleOptions): Promise<Example> {
       scopes: teamFiles.defaultScopes,
       tools: teamFiles.tools,
       path: pathname,
+      legacyEndpoints: true,
       maxBodySize: MAX_BODY,
     },
     (request, { authInfo, parsedBody }) => mcp.fetch(request, { authInfo, parsedBody }),

@@ -42,6 +42,8 @@ export interface ProgramOptions {
   readonly open: (url: URL) => Promise<URL>;
   /** A client that an administrator registered; without one it registers itself. */
   readonly registered?: StoredClient;
+  /** Paths that it finds nothing at, for one that is older than what is there. */
+  readonly misses?: readonly RegExp[];
   /** What it registers with. */
   readonly grantTypes?: readonly string[];
 }
@@ -70,7 +72,10 @@ export function createProgram(
   const opened: URL[] = [];
   const trace: string[] = [];
   const state = randomBytes(16).toString('base64url');
-  const sdk = use(createProvider(options, { memory, opened, state }), tracingFetch(trace));
+  const sdk = use(
+    createProvider(options, { memory, opened, state }),
+    tracingFetch(trace, options.misses ?? []),
+  );
 
   /** Does it; when the SDK has sent the browser away, follows it, and does it again. */
   const authorized = async <T>(work: () => Promise<T>): Promise<T> => {
@@ -138,10 +143,11 @@ function createProvider(
 }
 
 /** `fetch` that writes down what was asked. */
-function tracingFetch(trace: string[]): typeof fetch {
+function tracingFetch(trace: string[], misses: readonly RegExp[]): typeof fetch {
   return async (input, init) => {
-    const response = await fetch(input, init);
     const { pathname } = new URL(input instanceof Request ? input.url : input);
+    if (misses.some((path) => path.test(pathname))) return new Response(null, { status: 404 });
+    const response = await fetch(input, init);
     const grantType = init?.body instanceof URLSearchParams ? init.body.get('grant_type') : undefined;
     trace.push([init?.method ?? 'GET', pathname, grantType, response.status].filter(Boolean).join(' '));
     return response;

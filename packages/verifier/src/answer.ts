@@ -56,6 +56,12 @@ export function refusal(status: number, error: string, description: string): Ans
   };
 }
 
+/** RFC 9110 §15.5.6. */
+export function methodNotAllowed(allow: string): Answer {
+  const plain = refusal(405, 'invalid_request', 'The method is not allowed here');
+  return { ...plain, headers: { ...plain.headers, allow } };
+}
+
 /** A refusal that tells the client what to bring (RFC 6750 §3). */
 export function challenged(status: 400 | 401 | 403, description: string, terms: Challenge): Answer {
   const plain = refusal(status, terms.error ?? 'invalid_token', description);

@@ -289,6 +289,103 @@ describe.each(Object.entries(frameworks))('a server guarded with %s', (_, framew
     expect(wrong.status).toBe(405);
   });
 
+  describe('with legacy endpoints', () => {
+    const authorizationServer = { registration_endpoint: 'https://auth.example/register?tenant=a' };
+
+    beforeEach(async () => {
+      await stop();
+      issuer.behaviour.metadata = {
+        ...issuer.behaviour.metadata,
+        authorization_endpoint: 'https://auth.example/authorize',
+        ...authorizationServer,
+      };
+      await start({ path: '/mcp', legacyEndpoints: true });
+    });
+    afterEach(() => {
+      const { issuer: name, jwks_uri, token_endpoint } = issuer.behaviour.metadata;
+      issuer.behaviour.metadata = { issuer: name, jwks_uri, token_endpoint };
+    });
+    const ask = (path: string, init: RequestInit = {}) => fetch(url + path, { redirect: 'manual', ...init });
+    const locationOf = async (path: string, init?: RequestInit) => {
+      const { status, headers } = await ask(path, init);
+      expect(headers.get('cache-control')).toBe('no-store');
+      return [status, headers.get('location')];
+    };
+
+    it('MCP 15: sends the browser on, byte for byte, and names the server that the client does not', async () => {
+      const query = 'client_id=cli_1&state=%2B+%20&redirect_uri=http%3A%2F%2F127.0.0.1%2Fcb';
+      const named = `resource=${encodeURIComponent(resource)}`;
+      expect(await locationOf(`/authorize?${query}`)).toEqual([
+        302,
+        `https://auth.example/authorize?${query}&${named}`,
+      ]);
+      expect(await locationOf('/authorize')).toEqual([302, `https://auth.example/authorize?${named}`]);
+      const own = 'resource=https%3A%2F%2Fother.example';
+      expect(await locationOf(`/authorize?${own}`)).toEqual([302, `https://auth.example/authorize?${own}`]);
+    });
+
+    it('MCP 15: sends programs on with method and body, and reads nothing of them', async () => {
+      const body = new URLSearchParams({ grant_type: 'refresh_token', refresh_token: 'secret' });
+      expect(await locationOf('/token', { method: 'POST', body })).toEqual([307, `${issuer.issuer}/token`]);
+      expect(await locationOf('/register', { method: 'POST', body: '{}' })).toEqual([
+        307,
+        authorizationServer.registration_endpoint,
+      ]);
+    });
+
+    it('MCP R18: has the metadata lead there first, and says the rest as it is', async () => {
+      const published = await (await ask('/.well-known/oauth-authorization-server')).json();
+      expect(published).toEqual({
+        ...issuer.behaviour.metadata,
+        authorization_endpoint: 'https://files.example/authorize',
+      });
+    });
+
+    it('answers other methods with 405, preflights, and what is not offered with 404', async () => {
+      for (const [path, method, allow] of [
+        ['/authorize', 'POST', 'GET, OPTIONS'],
+        ['/token', 'GET', 'POST, OPTIONS'],
+        ['/register', 'PUT', 'POST, OPTIONS'],
+      ] as const) {
+        const response = await ask(path, { method });
+        expect([response.status, response.headers.get('allow')]).toEqual([405, allow]);
+        expect(response.headers.get('access-control-allow-origin')).toBe('*');
+        expect((await ask(path, { method: 'OPTIONS' })).status).toBe(204);
+      }
+      await stop();
+      const { registration_endpoint: _, ...without } = issuer.behaviour.metadata;
+      issuer.behaviour.metadata = { ...without, authorization_endpoint: 'javascript:alert(1)' };
+      await start({ legacyEndpoints: true });
+      expect((await ask('/register', { method: 'POST' })).status).toBe(404);
+      expect((await ask('/authorize')).status).toBe(404);
+      issuer.behaviour.metadata = { ...without, authorization_endpoint: 'http://auth.example/authorize' };
+      await stop();
+      await start({ legacyEndpoints: true });
+      expect((await ask('/authorize')).status).toBe(404);
+    });
+
+    it('leaves every other path to the server, and 503 to an authorization server that is out', async () => {
+      for (const path of ['/tokens', '/token/', '/x/token', '/authorize/x', '/TOKEN']) {
+        expect(await (await ask(path)).text()).toBe('open');
+      }
+      await stop();
+      await start({
+        legacyEndpoints: true,
+        verifier: createVerifier({ issuer: 'http://127.0.0.1:9', resource }),
+      });
+      expect((await ask('/token', { method: 'POST' })).status).toBe(503);
+    });
+  });
+
+  it('leaves the paths of legacy endpoints to the server unless it is told otherwise', async () => {
+    await stop();
+    await start({ path: '/mcp' });
+    for (const path of ['/authorize', '/token', '/register'])
+      expect(await (await fetch(url + path)).text()).toBe('open');
+    const unsure = { verifier: createVerifier({ issuer: issuer.issuer, resource }), scopes: [], tools };
+    expect(() => framework({ ...unsure, rootMetadata: false, legacyEndpoints: true })).toThrow(TypeError);
+  });
+
   it('MCP R19: as one of several, guards its own path only and says nothing at the root', async () => {
     await stop();
     await start({ path: '/mcp', rootMetadata: false });

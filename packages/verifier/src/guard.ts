@@ -3,6 +3,7 @@ import type { Challenge } from './challenge.ts';
 import { readCredentials } from './credentials.ts';
 import { createPathCheck } from './guarded-path.ts';
 import type { JsonBody } from './json-body.ts';
+import { createLegacyEndpoints } from './legacy-endpoints.ts';
 import { createOriginCheck } from './origins.ts';
 import { protectedResourceMetadataUrl } from './protected-resource.ts';
 import { requireScopes, type ScopeHierarchy } from './scopes.ts';
@@ -29,6 +30,11 @@ export interface GuardOptions {
   readonly path?: string;
   /** False for one of several MCP servers on an origin, where the root can describe none of them. */
   readonly rootMetadata?: boolean;
+  /**
+   * True to send clients of revision 2025-03-26 on from `/authorize`, `/token` and `/register` at this origin, which
+   * must then be the application's own paths no more. For the only MCP server of its origin.
+   */
+  readonly legacyEndpoints?: boolean;
   /** Bytes of a request body, 4 MiB by default; counts only with a catalogue. */
   readonly maxBodySize?: number;
 }
@@ -72,7 +78,11 @@ const MAX_BODY_SIZE = 4 * 1024 * 1024;
 export function createGuard(options: GuardOptions): (request: GuardRequest) => Promise<Verdict> {
   const { verifier, scopes, hierarchy, maxBodySize = MAX_BODY_SIZE } = options;
   const resourceMetadata = protectedResourceMetadataUrl(verifier.resource);
-  const wellKnown = createWellKnown({ verifier, description: options, root: options.rootMetadata ?? true });
+  const legacy = options.legacyEndpoints ?? false;
+  const root = options.rootMetadata ?? true;
+  if (legacy && !root) throw new TypeError('legacyEndpoints is for the only MCP server of its origin');
+  const wellKnown = createWellKnown({ verifier, description: options, root, legacy });
+  const legacyEndpoints = legacy ? createLegacyEndpoints(verifier) : undefined;
   const isGuarded = createPathCheck(options.path);
   const isAllowedOrigin = createOriginCheck(verifier.resource, options.allowedOrigins ?? []);
   const callsIn = options.tools === undefined ? undefined : createCallReader(options.tools);
@@ -118,6 +128,8 @@ export function createGuard(options: GuardOptions): (request: GuardRequest) => P
     const requestedHeaders = request.header('access-control-request-headers');
     const document = await wellKnown(request.method, path, requestedHeaders);
     if (document !== undefined) return answer(document);
+    const sentOn = await legacyEndpoints?.({ method: request.method, path, query, requestedHeaders });
+    if (sentOn !== undefined) return answer(sentOn);
     if (!isGuarded(path)) return { kind: 'pass' };
     if (!isAllowedOrigin(request.header('origin'))) {
       return answer(refusal(403, 'invalid_request', 'Pages of this origin may not call this server'));

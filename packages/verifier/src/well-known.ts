@@ -1,4 +1,5 @@
-import { type Answer, corsHeaders, preflight, refusal, unavailable } from './answer.ts';
+import { type Answer, corsHeaders, methodNotAllowed, preflight, unavailable } from './answer.ts';
+import { legacyMetadata } from './legacy-endpoints.ts';
 import {
   type ProtectedResourceMetadata,
   protectedResourceMetadata,
@@ -12,6 +13,8 @@ interface Deps {
   readonly description: Omit<ResourceDescription, 'issuer' | 'resource'>;
   /** Whether the metadata are served at the root of the origin too. */
   readonly root: boolean;
+  /** Whether old clients are sent on from here. */
+  readonly legacy: boolean;
 }
 
 /** Answers a request for a discovery document; undefined for any other path. */
@@ -28,7 +31,7 @@ export type WellKnown = (
  * that ignore the challenge. The metadata of the authorization server are passed through as they are,
  * for clients of revision 2025-03-26 that take the MCP server for its own authorization server.
  */
-export function createWellKnown({ verifier, description, root }: Deps): WellKnown {
+export function createWellKnown({ verifier, description, root, legacy }: Deps): WellKnown {
   const { issuer, resource } = verifier;
   const metadata: ProtectedResourceMetadata = protectedResourceMetadata({ ...description, issuer, resource });
   const own = new Set([new URL(protectedResourceMetadataUrl(resource)).pathname]);
@@ -36,7 +39,8 @@ export function createWellKnown({ verifier, description, root }: Deps): WellKnow
 
   async function authorizationServer(): Promise<Answer> {
     try {
-      return document(await verifier.metadata());
+      const published = await verifier.metadata();
+      return document(legacy ? legacyMetadata(published, resource) : published);
     } catch {
       return unavailable('The metadata of the authorization server cannot be had at the moment');
     }
@@ -47,16 +51,11 @@ export function createWellKnown({ verifier, description, root }: Deps): WellKnow
     const foreign = path === '/.well-known/oauth-authorization-server';
     if (!foreign && !own.has(path)) return undefined;
     if (method === 'OPTIONS') return preflight(requestedHeaders);
-    if (method !== 'GET' && method !== 'HEAD') return notAllowed();
+    if (method !== 'GET' && method !== 'HEAD') return methodNotAllowed('GET, HEAD, OPTIONS');
     return foreign ? authorizationServer() : document(metadata);
   };
 }
 
 function document(json: unknown): Answer {
   return { status: 200, headers: { ...corsHeaders, 'cache-control': 'public, max-age=300' }, json };
-}
-
-function notAllowed(): Answer {
-  const plain = refusal(405, 'invalid_request', 'The method is not allowed here');
-  return { ...plain, headers: { ...plain.headers, allow: 'GET, HEAD, OPTIONS' } };
 }

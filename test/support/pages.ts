@@ -30,6 +30,7 @@ const client = {
   redirectHost: '127.0.0.1:53111',
   redirectIsLoopback: true,
   redirectIsPrivateUse: false,
+  localOnly: true,
   untrusted: false,
 } as const;
 

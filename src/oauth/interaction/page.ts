@@ -38,8 +38,14 @@ function clientLine(offer: Offer, { now, logo }: Pick<Frame, 'now' | 'logo'>): C
     redirectHost: redirect.host,
     redirectIsLoopback: redirect.loopback,
     redirectIsPrivateUse: redirect.privateUse,
+    localOnly: (client.redirectUris ?? []).every((uri) => !isWeb(uri)),
     untrusted: isStranger(trust),
   };
+}
+
+function isWeb(redirectUri: string): boolean {
+  const { loopback, privateUse } = describeRedirect(redirectUri);
+  return !loopback && !privateUse;
 }
 
 /**

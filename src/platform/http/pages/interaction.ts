@@ -15,6 +15,8 @@ export interface ClientLine {
   readonly redirectHost: string;
   readonly redirectIsLoopback: boolean;
   readonly redirectIsPrivateUse: boolean;
+  /** Every redirect that it registered leads to a program on the person's device: nothing shows which program that is. */
+  readonly localOnly: boolean;
   readonly untrusted: boolean;
 }
 

@@ -144,6 +144,13 @@ module.exports = {
       to: { path: 'node_modules/(?:@types/)?oidc-provider/' },
     },
     {
+      name: 'only-the-guard-goes-out',
+      severity: 'error',
+      comment: 'what somebody else named is fetched by platform/fetch; biome forbids the global fetch',
+      from: { path: '^src/', pathNot: `^src/(?:platform/fetch|doctor)/|${TEST}` },
+      to: { path: '^(?:node:)?(?:dns|dns/promises|tls|https|http2)$' },
+    },
+    {
       name: 'only-telemetry-counts',
       severity: 'error',
       comment: 'whoever has something to tell is passed a function for it',

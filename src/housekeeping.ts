@@ -5,6 +5,7 @@ import { type ClientLifetimes, sweepClients } from './domain/clients/index.ts';
 import { settleCutoffs, sweepGrants } from './domain/grants/index.ts';
 import type { Installation } from './installation.ts';
 import { type Database, isStoreUnavailable } from './platform/database/index.ts';
+import { sweepCopies } from './platform/fetch/index.ts';
 
 /** Milliseconds between two rounds. */
 const INTERVAL = 60_000;
@@ -57,6 +58,7 @@ export function startHousekeeping({
       (await sweepGrants(database.pool)) +
       (await sweepClients(database.prisma, clientLifetimes)) +
       (await sweepRequests(database.prisma)) +
+      (await sweepCopies(database.pool)) +
       (await installation.sessions.sweep()) +
       (await installation.attempts.sweep());
     if (swept > 0) log.debug({ swept }, 'housekeeping');

@@ -53,6 +53,8 @@ const PLANTS: readonly (readonly [rule: string, file: string, imports: string])[
   ['only-the-command-line-knows-the-doctor', 'src/oauth/planted-doctor.ts', '../doctor/index.ts'],
   ['doors-do-not-know-the-house', 'src/account/planted-house.ts', '../app.ts'],
   ['doors-do-not-know-the-house', 'src/account/planted-telemetry.ts', '../telemetry/index.ts'],
+  ['only-the-guard-goes-out', 'src/oauth/planted-https.ts', 'node:https'],
+  ['only-the-guard-goes-out', 'src/domain/clients/planted-dns.ts', 'node:dns/promises'],
   ['only-telemetry-counts', 'src/sign-in/planted-counter.ts', 'prom-client'],
   ['only-observability-traces', 'src/oauth/planted-trace.ts', '@opentelemetry/api'],
   ['only-oauth-sees-oidc-provider', 'src/sign-in/planted.ts', 'oidc-provider'],

@@ -44,9 +44,9 @@ export {
   type RegistrationError,
 } from './normalize-registration.ts';
 export { ASSERTION_ALGORITHMS, type AssertionAlgorithm, keyFits, type PublicKey } from './public-key.ts';
+export { KeySetInvalid, MAX_KEY_SET, readPublishedKeys } from './published-keys.ts';
 export { checkRedirectUri, type RedirectUriCheck, type RedirectUriKind } from './redirect-uri.ts';
 export { normalizeRedirectUri, redirectUriMatches } from './redirect-uri-match.ts';
-export { KeySetInvalid, MAX_KEY_SET, readPublishedKeys } from './published-keys.ts';
 export { changeRegistration } from './registration/change-registration.ts';
 export type { QuotaRefusal, RegistrationQuota } from './registration/quota.ts';
 export { type DynamicOutcome, registerDynamicClient } from './registration/register-dynamically.ts';

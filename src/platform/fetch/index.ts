@@ -12,10 +12,8 @@
  * Does not own: what an answer means, or who may cause a fetch.
  */
 
-export { isGlobalUnicast } from './address.ts';
 export { type Copies, type CopyOutcome, createCopies } from './copies/copies.ts';
 export { sweepCopies } from './copies/store.ts';
-export { createGuardedFetch, FETCH_TIMEOUT } from './create.ts';
+export { createGuardedFetch } from './create.ts';
 export { FetchRefused } from './errors.ts';
 export type { Fetched, GuardedFetch, GuardedRequest, Outbound, ResolvedAddress } from './fetch.ts';
-export { failAtFixedTime } from './fixed-time.ts';

@@ -26,8 +26,6 @@ export interface Copies {
    * @throws {FetchRefused} as `get`.
    */
   getAnew(url: string): Promise<Buffer>;
-  /** What is kept of it, if that may still be used. Never fetches. */
-  find(url: string): Promise<Buffer | undefined>;
   /** What is kept under this SHA-256, of whatever URL. */
   findByHash(hash: Buffer): Promise<Buffer | undefined>;
 }
@@ -93,11 +91,6 @@ export function createCopies({ pool, fetch, kind, request, fresh, read, asked = 
         if (!known?.usable || !known.content) throw error;
         return known.content;
       }
-    },
-
-    async find(url) {
-      const known = await store.find({ kind, url });
-      return known?.usable ? known.content : undefined;
     },
 
     findByHash: (hash) => store.findByHash(kind, hash),

@@ -1,10 +1,11 @@
 import type { Config } from '../config/config.ts';
 import type { Refusal, StoreFacts } from '../doctor/index.ts';
-import { catalogueStatus } from '../domain/admission/index.ts';
+import { catalogueStatus, judgeDocument } from '../domain/admission/index.ts';
 import { listAudit } from '../domain/audit/index.ts';
 import { listResources } from '../domain/resources/index.ts';
 import { createInstallation } from '../installation.ts';
 import { systemClock } from '../kernel/clock.ts';
+import { DEFAULT_TENANT } from '../kernel/ids.ts';
 import { type Database, isEmbeddedPostgresRunning } from '../platform/database/index.ts';
 
 import { reasonOf } from './failure.ts';
@@ -91,9 +92,8 @@ async function gather(config: Config, database: Database): Promise<StoreFacts> {
       return refusal;
     },
 
-    async admits() {
-      return undefined;
-    },
+    admits: (url) =>
+      judgeDocument(pool, { url, tenantId: DEFAULT_TENANT, documents: config.metadataDocuments }),
   };
 }
 

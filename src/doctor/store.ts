@@ -20,8 +20,10 @@ export interface StoreFacts {
   clock(): Promise<Date>;
   /** What the trail says of the request with this id, if it was refused. */
   refusal(requestId: string): Promise<Refusal | undefined>;
-  /** Whether a client that is named by this URL would be let in; `undefined` where nothing decides that. */
-  admits(url: string): Promise<{ readonly allowed: boolean; readonly reason?: string } | undefined>;
+  /** Whether a client that is named by this URL would be let in, and if not, why. */
+  admits(
+    url: string,
+  ): Promise<{ readonly allowed: true } | { readonly allowed: false; readonly reason: string }>;
 }
 
 export interface Refusal {

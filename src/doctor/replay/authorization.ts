@@ -128,11 +128,9 @@ async function refusedOnPage(replay: Replay, answer: Reply): Promise<Step> {
   const { examination } = replay;
   const requestId = header(answer, 'x-request-id');
   const refusal = requestId === undefined ? undefined : await examination.store?.refusal(requestId);
-  const onPage = /\b(invalid_\w+|unauthorized_client|access_denied)\b(?::\s*([^·]{0,160}))?/.exec(
-    textOf(answer),
-  );
-  const code = refusal?.reason ?? onPage?.[1] ?? 'no reason';
-  const more = refusal?.why ?? onPage?.[2]?.trim();
+  const onPage = /\b(?:invalid_[a-z_]+|unauthorized_client|access_denied)\b/.exec(textOf(answer))?.[0];
+  const code = refusal?.reason ?? onPage ?? 'no reason';
+  const more = refusal?.why;
   const says = `is refused on a page: ${plain(code)}${more ? ` (${plain(more)})` : ''}`;
   return problem(says, refusalRemedy(replay, code));
 }

@@ -2,7 +2,7 @@ import { listed, told } from '../answers.ts';
 import type { Registration } from '../shape.ts';
 
 import { registerForAWhile, sendToBeRefused } from './registering.ts';
-import { letInCommand } from './remedies.ts';
+import { letInCommand, refusalRemedy } from './remedies.ts';
 import { type Play, type Replay, stepsOf } from './step.ts';
 
 const { ok, problem } = stepsOf('registration');
@@ -45,8 +45,8 @@ async function byDocument(
   const url = named.clientId ?? way.url.replace('*', 'gatehouse-doctor');
   const admitted = await examination.store?.admits(url);
   if (admitted && !admitted.allowed) {
-    const why = admitted.reason ?? 'no rule lets it in';
-    return [problem(`is named by ${url}, which is not let in (${why})`, letInCommand(after)), after];
+    const says = `is named by ${url}, which is not let in (${admitted.reason})`;
+    return [problem(says, refusalRemedy(after, admitted.reason)), after];
   }
   return [ok(`is named by its document ${named.clientId ?? way.url}`), after];
 }

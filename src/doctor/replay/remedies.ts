@@ -28,6 +28,7 @@ export function refusalRemedy(replay: Replay, reason: string): string {
     case 'client_documents_off':
     case 'client_not_allowed':
     case 'unknown_client':
+    case 'invalid_client':
     case 'redirect_uri':
     case 'invalid_redirect_uri':
       return letInCommand(replay);

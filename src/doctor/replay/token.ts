@@ -63,6 +63,9 @@ export const playToken: Play = async (replay) => {
   const error = told(jsonOf(answer), 'error');
   if (answer.status === 429)
     return [not_checked('did not come to the token endpoint, because this network is told to wait'), replay];
+  const byDocument = registration?.kind === 'document';
+  if (byDocument && error === 'invalid_client')
+    return [ok('reaches the token endpoint, where it is known once somebody has consented to it'), replay];
   if (error === 'invalid_grant')
     return [ok('is heard at the token endpoint, where a made-up code is refused'), replay];
   return [

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 
 import { type Example, startExample } from '../../../examples/mcp-server/server.ts';
 import { teamFiles } from '../../../examples/mcp-server/tools.ts';
+import { enableCatalogued } from '../../../src/domain/admission/index.ts';
 import { addResource } from '../../../src/domain/resources/index.ts';
 import { type BreakingProxy, edited, page, startBreakingProxy } from '../../support/breaking-proxy.ts';
 import { createTestAuthority } from '../../support/certificates.ts';
@@ -374,6 +375,47 @@ describe('clients that the settings keep out', () => {
       );
     } finally {
       await shut.stop();
+    }
+  });
+});
+
+describe('clients that no rule lets in', () => {
+  it('22a: documents are for those on the list alone, and the client is not on it', async () => {
+    const listed = await startTestServer(
+      { GATEHOUSE_METADATA_DOCUMENTS: 'allowlist' },
+      { fetch: clientsWeb },
+    );
+    try {
+      const before = await examineBeside(listed, { clients: ['claude-code', 'chatgpt'] });
+      expect(stopOf(before, 'claude-code')).toBe(
+        'registration: is named by https://claude.ai/oauth/claude-code-client-metadata, which is not let in (client_not_allowed) gatehouse client catalogue enable claude-code',
+      );
+      // The same from outside, where the server says no more than that it does not know it.
+      const outside = await examineFromOutside(listed.issuer, { clients: ['claude-code'] });
+      expect(stopOf(outside, 'claude-code')).toMatch(
+        /^authorization: is refused on a page: .* gatehouse client catalogue enable claude-code$/,
+      );
+      await enableCatalogued(listed.database.prisma, 'claude-code', {}, cause);
+      const after = await examineBeside(listed, { clients: ['claude-code'] });
+      expect(stopOf(after, 'claude-code')).toBeUndefined();
+    } finally {
+      await listed.stop();
+    }
+  });
+
+  it('22b: documents wait for an administrator', async () => {
+    const reviewed = await startTestServer({ GATEHOUSE_METADATA_DOCUMENTS: 'review' }, { fetch: clientsWeb });
+    try {
+      const report = await examineBeside(reviewed, { clients: ['zed'] });
+      expect(stopOf(report, 'zed')).toBe(
+        'registration: is named by https://zed.dev/oauth/client-metadata.json, which is not let in (client_awaits_review) gatehouse client approve https://zed.dev/oauth/client-metadata.json, or for everybody: gatehouse client catalogue enable zed',
+      );
+      const { rows } = await reviewed.database.pool.query(
+        'SELECT count(*)::int AS count FROM client_requests',
+      );
+      expect(rows[0]).toEqual({ count: 0 });
+    } finally {
+      await reviewed.stop();
     }
   });
 });

@@ -60,9 +60,9 @@ export async function cutOffClient(
   return Math.min(settled + (rest?.count ?? 0), COUNTED);
 }
 
-const NEXT = `
+const OPEN = `
   SELECT client_id, epoch, reason, request_id, network FROM client_cutoffs WHERE settled_at IS NULL
-  ORDER BY made_at, client_id, epoch LIMIT 1 FOR UPDATE SKIP LOCKED`;
+  ORDER BY made_at, client_id, epoch LIMIT ${MAX_BATCHES}`;
 
 interface CutoffRow {
   readonly client_id: string;
@@ -79,23 +79,19 @@ interface CutoffRow {
  */
 export async function settleCutoffs(prisma: PrismaClient, signal?: AbortSignal): Promise<number> {
   let total = 0;
-  let after = '';
-  for (let batch = 0; batch < MAX_BATCHES && !signal?.aborted; batch += 1) {
-    const done = await prisma.$transaction(async (tx) => {
-      const [row] = await tx.$queryRawUnsafe<CutoffRow[]>(NEXT);
-      if (!row) return undefined;
-      const origin = { requestId: row.request_id, ...(row.network === null ? {} : { network: row.network }) };
-      return settleBatch(
-        tx,
-        { clientId: row.client_id, epoch: row.epoch, reason: row.reason, origin },
-        after,
-      );
-    });
-    if (!done) break;
-    total += done.settled;
-    // What somebody else had locked, or what was behind, is found from the beginning.
-    if (done.settled === 0 && !done.complete && after === '') break;
-    after = done.last;
+  let batches = 0;
+  for (const row of await prisma.$queryRawUnsafe<CutoffRow[]>(OPEN)) {
+    const origin = { requestId: row.request_id, ...(row.network === null ? {} : { network: row.network }) };
+    const cutoff = { clientId: row.client_id, epoch: row.epoch, reason: row.reason, origin };
+    let after: string | undefined = '';
+    while (after !== undefined) {
+      if (batches === MAX_BATCHES || signal?.aborted) return total;
+      batches += 1;
+      const from: string = after;
+      const done: Settled = await prisma.$transaction((tx) => settleBatch(tx, cutoff, from));
+      total += done.settled;
+      after = done.next;
+    }
   }
   return total;
 }
@@ -108,23 +104,35 @@ const SETTLE = `
   WHERE k.client_id = $1 AND k.epoch = $2 AND g.id = ANY ($3::text[])
   RETURNING g.id AS "grant", g.tenant_id AS tenant, g.user_id AS subject, g.client_id AS client`;
 
+/**
+ * A grant that was being made while the epoch was raised carries the one before, dead as it is, and may be
+ * committed after all others were written to. No statement takes as long as a minute: then none can come.
+ */
 const COMPLETE = `
   UPDATE client_cutoffs SET settled_at = clock_timestamp()
-  WHERE client_id = $1 AND epoch = $2 AND NOT EXISTS (SELECT 1 ${UNSETTLED})`;
+  WHERE client_id = $1 AND epoch = $2 AND made_at < clock_timestamp() - interval '1 minute'
+    AND NOT EXISTS (SELECT 1 ${UNSETTLED})`;
+
+interface Settled {
+  /** How many grants were written to. */
+  readonly settled: number;
+  /** After which id there may be more; absent when the end was reached. What was locked is left for another round. */
+  readonly next: string | undefined;
+}
 
 /** Writes into the next grants, in the order of their ids, after the id `after`. Those that are locked are left for later. */
 async function settleBatch(
   tx: Tx,
   { clientId, epoch, reason, origin }: Cutoff,
   after: string,
-): Promise<{ readonly settled: number; readonly complete: boolean; readonly last: string }> {
+): Promise<Settled> {
   const taken = await tx.$queryRawUnsafe<{ id: string }[]>(TAKE, clientId, epoch, after);
   const ids = taken.map(({ id }) => id);
   if (ids.length > 0) {
     const act = { text: SETTLE, values: [clientId, epoch, ids] };
     await recordAuditEach(tx, act, { event: 'grant.revoked', outcome: 'success', reason }, origin);
   }
-  const atEnd = ids.length < BATCH;
-  const complete = atEnd && (await tx.$executeRawUnsafe(COMPLETE, clientId, epoch)) === 1;
-  return { settled: ids.length, complete, last: complete ? '' : (ids.at(-1) ?? '') };
+  if (ids.length === BATCH) return { settled: ids.length, next: ids.at(-1) };
+  await tx.$executeRawUnsafe(COMPLETE, clientId, epoch);
+  return { settled: ids.length, next: undefined };
 }

@@ -223,6 +223,10 @@ describe('W7: what is under way while a client loses its grants', () => {
       expect(response).toMatchObject({ status: 400, body: { error: 'invalid_grant' } });
       expect(await recordsOf(server, response)).toMatchObject([{ reason: 'grant_ended' }]);
     }
+    // The act could not see the two that came late, and had written into all that it saw.
+    expect(await settled(client.clientId)).toBe(1);
+    await settleCutoffs(server.database.prisma);
+    expect(await settled(client.clientId)).toBe(3);
   });
 
   it('W7: what a refresh gives that began before the act is dead with its grant', async () => {
@@ -247,7 +251,8 @@ describe('W7: what is under way while a client loses its grants', () => {
     expect(await active(client.clientId, body.access_token ?? tokens.accessToken)).toBe(false);
     const latest = body.refresh_token ?? tokens.refreshToken;
     expect((await refresh(server, client.clientId, latest)).status).toBe(400);
-    expect(await settleCutoffs(server.database.prisma)).toBe(1);
+    await settleCutoffs(server.database.prisma);
+    expect(await settled(client.clientId)).toBe(1);
   });
 
   it('W7: an act that does not commit ends nothing', async () => {

@@ -34,6 +34,8 @@ const MIN_MODULUS = 2048;
 /** Above it a verification is long enough to be an attack. */
 const MAX_MODULUS = 8192;
 const MAX_KID = 512;
+/** Whole characters, and none that no column can hold. */
+const KID = new RegExp(`^[^\\p{Cc}\\p{Cs}]{1,${MAX_KID}}$`, 'u');
 
 const unusable = (reason: string) => ({ ok: false, danger: false, reason }) as const;
 const dangerous = (reason: string) => ({ ok: false, danger: true, reason }) as const;
@@ -48,7 +50,7 @@ export function readPublicKey(value: unknown): ReadPublicKey {
     );
   }
   const { kid, alg, use, key_ops: operations } = value;
-  if (kid !== undefined && (typeof kid !== 'string' || kid === '' || kid.length > MAX_KID)) {
+  if (kid !== undefined && (typeof kid !== 'string' || !KID.test(kid))) {
     return unusable(`has a kid that is not a text of at most ${MAX_KID} characters`);
   }
   if (use !== undefined && use !== 'sig') return unusable('is not for signatures');

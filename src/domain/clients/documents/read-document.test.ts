@@ -67,6 +67,12 @@ describe('isDocumentUrl', () => {
 });
 
 describe('readDocument', () => {
+  it('V1: says what is wrong in words that can be kept, whatever the document has in it', () => {
+    const odd = { ...DOCUMENT, redirect_uris: [`ev\u0000il\ud800${'x'.repeat(5000)}:/\u202e`] };
+    const detail: unknown = expect.stringMatching(/^[\x20-\x7e]{1,300}$/);
+    expect(() => read(odd)).toThrow(expect.objectContaining({ name: 'DocumentInvalid', detail }));
+  });
+
   it('MCP 53, MCP 54: leaves out what is not served, infers what is missing, and drops http where it would be shown', () => {
     expect(
       read({
@@ -121,6 +127,14 @@ describe('readDocument', () => {
     ['K5: a symmetric algorithm for something else', { id_token_encrypted_response_alg: 'A256GCMKW' }],
     ['K5: a symmetric key', { jwks: { keys: [{ kty: 'oct', k: 'AAAA' }] } }],
     ['K5: a private key', { jwks: { keys: [privateKey.export({ format: 'jwk' })] } }],
+    [
+      'a key by a name that cannot be kept',
+      { token_endpoint_auth_method: 'private_key_jwt', jwks: { keys: [{ ...PUBLIC, kid: 'a\u0000b' }] } },
+    ],
+    [
+      'a key by half a character',
+      { token_endpoint_auth_method: 'private_key_jwt', jwks: { keys: [{ ...PUBLIC, kid: 'a\ud800' }] } },
+    ],
     ['private_key_jwt without a key', { token_endpoint_auth_method: 'private_key_jwt' }],
     ['B2: a redirect that is a script', { redirect_uris: ['javascript:alert(1)'] }],
     ['B4: a redirect with a wildcard', { redirect_uris: ['https://*.example/cb'] }],

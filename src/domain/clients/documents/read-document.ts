@@ -5,6 +5,8 @@ import { JsonRefused, parseStrictJson } from './strict-json.ts';
 /** Bytes of a document; the longest that is known has a fortieth of it (draft 02 §8.7 recommends 5 KB). */
 export const MAX_DOCUMENT = 32 * 1024;
 
+const MAX_DETAIL = 300;
+
 /** What is read under a URL is not the metadata document of that URL, or not one that we take. */
 export class DocumentInvalid extends Error {
   override readonly name = 'DocumentInvalid';
@@ -13,7 +15,8 @@ export class DocumentInvalid extends Error {
 
   constructor(detail: string) {
     super('this is not a metadata document that can be used');
-    this.detail = detail;
+    // It may quote the document, and is kept.
+    this.detail = detail.replace(/[^\x20-\x7e]/g, '?').slice(0, MAX_DETAIL);
   }
 }
 

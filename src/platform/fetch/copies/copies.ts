@@ -160,5 +160,5 @@ async function inTime<T>(work: Promise<T>): Promise<T> {
 /** Why a fetch failed, in words for the trail; a failure without such words is one of ours. */
 function detailOf(error: unknown): string {
   const { detail } = error as { readonly detail?: unknown };
-  return typeof detail === 'string' ? detail : 'failed';
+  return typeof detail === 'string' ? detail.replace(/[^\x20-\x7e]/g, '?').slice(0, 300) : 'failed';
 }

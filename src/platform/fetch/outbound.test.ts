@@ -8,7 +8,7 @@ describe('the network of this machine', () => {
   let server: Server;
   let port: number;
   beforeAll(async () => {
-    server = createServer((socket) => socket.end('hello'));
+    server = createServer((socket) => socket.on('error', () => {}).end('hello'));
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
     ({ port } = server.address() as AddressInfo);
@@ -30,8 +30,9 @@ describe('the network of this machine', () => {
   it('ends a connection, and an attempt at one, when it is told to', async () => {
     const over = new AbortController();
     const socket = await systemOutbound.dial({ address: '127.0.0.1', family: 4, port, signal: over.signal });
+    const closed = new Promise((resolve) => socket.once('close', resolve));
     over.abort();
-    await once(socket, 'close');
+    await closed;
     await expect(
       systemOutbound.dial({ address: '127.0.0.1', family: 4, port, signal: AbortSignal.abort() }),
     ).rejects.toThrow();

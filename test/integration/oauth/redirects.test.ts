@@ -203,6 +203,23 @@ describe('loopback redirects', () => {
   });
 });
 
+describe('a redirect to this machine', () => {
+  it('B10: is never followed unseen, by https either, whatever the trust', async () => {
+    for (const [redirectUri, unseen] of [
+      ['https://app.example/cb', true],
+      ['https://localhost:3000/cb', false],
+      ['https://app.localhost/cb', false],
+      ['https://127.0.0.1/cb', false],
+      ['http://localhost:3000/cb', false],
+      ['com.example.app:/cb', false],
+    ] as const) {
+      const { clientId } = await addTestClient(server, { redirectUris: [redirectUri], trust: 'first_party' });
+      const { value: page } = await askFor(server, ada, clientId, { redirect_uri: redirectUri });
+      expect({ redirectUri, unseen: page.location?.includes('code=') }).toEqual({ redirectUri, unseen });
+    }
+  });
+});
+
 describe('redirects that cannot be registered', () => {
   const schemes = [
     'javascript:alert(1)',

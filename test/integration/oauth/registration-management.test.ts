@@ -373,7 +373,8 @@ describe('the registration access token', () => {
       for (let at = 0; at < 8; at += 1) statuses.push((await guess()).status);
       expect(statuses.slice(0, 5)).toEqual([401, 401, 401, 401, 401]);
       expect(statuses.at(-1)).toBe(429);
-      expect((await read(client)).status).toBe(429);
+      // Whoever has the token is not kept out by those who guess.
+      expect((await read(client)).status).toBe(200);
     } finally {
       await strict.stop();
     }

@@ -45,7 +45,7 @@ function notChecked(clients: readonly Diagnosis[]): readonly string[] {
   const bySays = Object.entries(Object.groupBy(open, ({ says }) => says));
   if (bySays.length === 0) return [];
   const lines = bySays.map(([says, names = []]) =>
-    row(LEVELS.not_checked, `${names.map(({ name }) => name).join(', ')}: it ${says}.`),
+    row(LEVELS.not_checked, `${names.map(({ name }) => name).join(', ')}: ${says}.`),
   );
   return [...lines, ''];
 }

@@ -56,7 +56,7 @@ const REASONS: Readonly<Record<string, string>> = {
 
 const NOT_RECORDED: Readonly<Partial<Record<TraceStage, string>>> = {
   metadata: 'who fetched them is in the access log alone',
-  registration: 'not within the time that was looked at',
+  registration: 'nothing is recorded of it',
   first_call: 'MCP servers verify tokens by themselves; nobody tells us',
 };
 
@@ -76,7 +76,7 @@ export function traceText(attempts: readonly Attempt[]): string {
     ],
     '',
   );
-  const head = attempts.length === 1 ? [] : [all, '', `The newest, ${nameOf(newest)}:`];
+  const head = attempts.length === 1 ? [nameOf(newest)] : [all, '', `The newest, ${nameOf(newest)}:`];
   return [...head, ...describe(newest)].join('\n');
 }
 
@@ -90,32 +90,28 @@ function reached({ stages }: Attempt): string {
 }
 
 function describe(attempt: Attempt): readonly string[] {
-  const { client, resource, redirect_host: redirect, network, subject, stages, stopped, ended } = attempt;
+  const { client, resource, redirect_host: redirect, network, subject, stages } = attempt;
   const facts = [
     `${printable(client ?? 'A client that did not say who it is')}${network ? `, from ${network}` : ''}`,
     ...(subject ? [`for ${subject}`] : []),
     ...(resource ? [`at ${printable(resource)}`] : []),
     ...(redirect ? [`back to ${printable(redirect)}`] : []),
   ];
-  return [
-    nameOf(attempt),
-    `${facts.join(', ')}`,
-    '',
-    ...stages.map(stageLine),
-    '',
-    ended
-      ? `It was connected, and has ended: ${words(ended.reason ?? ended.event)} (${ended.at}).`
-      : stopped
-        ? `It stopped at ${STAGES[stopped.stage]}: ${words(stopped.reason)}.`
-        : 'Nothing stopped it.',
-  ];
+  return [facts.join(', '), '', ...stages.map(stageLine), '', verdict(attempt)];
+}
+
+function verdict({ stages, stopped, ended }: Attempt): string {
+  if (ended) return `It was connected, and has ended: ${words(ended.reason ?? ended.event)} (${ended.at}).`;
+  if (stopped) return `It stopped at ${STAGES[stopped.stage]}: ${words(stopped.reason)}.`;
+  const waiting = stages.find(({ state }) => state === 'waiting');
+  return waiting ? `It waits at ${STAGES[waiting.stage]}.` : 'Nothing stopped it.';
 }
 
 function stageLine({ stage, state, at, reason }: StageOutcome): string {
   const more =
     reason === undefined ? (state === 'not_recorded' ? NOT_RECORDED[stage] : undefined) : words(reason);
-  const cells = [STATES[state].padEnd(13), STAGES[stage].padEnd(13), at ?? '', more ?? ''];
-  return cells.join(at === undefined ? '' : ' ').trimEnd();
+  const cells = [STATES[state].padEnd(12), STAGES[stage].padEnd(12), (at ?? '').padEnd(24), more ?? ''];
+  return cells.join('  ').trimEnd();
 }
 
 function words(reason: string | undefined): string {

@@ -375,7 +375,7 @@ export const SHAPES: readonly ClientShape[] = [
     fault: {
       stage: 'authorization',
       refusedFor: /redirect/,
-      says: 'opencode sends a redirect that its own metadata document does not list (anomalyco/opencode issue 50510)',
+      says: 'sends a redirect that its own metadata document does not list (anomalyco/opencode issue 50510)',
     },
     seen: 'opencode 1.18, September 2026',
   },

@@ -44,7 +44,7 @@ export const checkInstallation: Check = async ({ store, resource }) => {
   } else if (defaultResource === undefined && resources.length > 1) {
     found.push(
       warning(
-        `${resources.length} MCP servers are registered and none is the default: clients that name no resource, as old ones do not, get invalid_target.`,
+        `${resources.length} MCP servers are registered and none is the default: clients that name no resource, which old ones do, get invalid_target.`,
         `Set GATEHOUSE_DEFAULT_RESOURCE=${resources[0]?.identifier} if you have such clients.`,
       ),
     );

@@ -36,6 +36,9 @@ export function documentOf(client: Client): ClientDocument | undefined {
   return client[DOCUMENT_MEMBER] as ClientDocument | undefined;
 }
 
+/** Why a lookup of the request in hand failed: the library looks again when it answers the error. */
+const failedBy = new WeakMap<object, unknown>();
+
 /**
  * The client of a metadata document, as the library wants it.
  *
@@ -54,17 +57,22 @@ export async function findDocumentClient(
   }
   const verdict = await gate(url);
   if (!verdict.allowed) throw new errors.InvalidClient('client is invalid', verdict.reason);
+  if (ctx && failedBy.has(ctx)) throw failedBy.get(ctx);
   try {
     const document = await metadataDocuments.resolve(url, ctx && originOf(ctx).network);
     return documentPayload(document, verdict.redirectUris);
   } catch (error) {
-    if (error instanceof Throttled) throw slowDown(ctx, url, error);
-    if (error instanceof FetchRefused || error instanceof DocumentInvalid) {
-      const why = `cannot be used: ${error.detail}`;
-      throw new errors.InvalidClient('the metadata document could not be read or is not valid', why);
-    }
-    throw error;
+    const failure = failureOf(ctx, url, error);
+    if (ctx) failedBy.set(ctx, failure);
+    throw failure;
   }
+}
+
+function failureOf(ctx: KoaContextWithOIDC | undefined, url: string, error: unknown): unknown {
+  if (error instanceof Throttled) return slowDown(ctx, url, error);
+  if (!(error instanceof FetchRefused || error instanceof DocumentInvalid)) return error;
+  const why = `cannot be used: ${error.detail}`;
+  return new errors.InvalidClient('the metadata document could not be read or is not valid', why);
 }
 
 function slowDown(ctx: KoaContextWithOIDC | undefined, client: string, { retryAfter }: Throttled): Error {

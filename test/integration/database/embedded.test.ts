@@ -1,6 +1,15 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  chmodSync,
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -59,6 +68,36 @@ describe('the embedded PostgreSQL', () => {
 
     const second = await open('own');
     expect((await second.pool.query('SELECT id FROM notes')).rows).toEqual([{ id: 1 }]);
+  });
+
+  it('Y1: has every commit on the disk before it says so, and no file can switch that off', async () => {
+    appendFileSync(
+      join(dataDir, 'postgres', 'postgresql.auto.conf'),
+      'fsync = off\nsynchronous_commit = off\nfull_page_writes = off\n',
+    );
+    const { pool } = await open('own');
+    const { rows } = await pool.query(
+      `SELECT name, setting FROM pg_settings
+       WHERE name IN ('fsync', 'synchronous_commit', 'full_page_writes', 'data_checksums') ORDER BY name`,
+    );
+    expect(rows).toEqual([
+      { name: 'data_checksums', setting: 'on' },
+      { name: 'fsync', setting: 'on' },
+      { name: 'full_page_writes', setting: 'on' },
+      { name: 'synchronous_commit', setting: 'on' },
+    ]);
+
+    const client = await pool.connect();
+    await client.query('CREATE TABLE notes (id int)');
+    const syncs = async () => {
+      await client.query('SELECT pg_stat_force_next_flush()');
+      const counted = await client.query<{ n: string }>('SELECT wal_sync AS n FROM pg_stat_wal');
+      return Number(counted.rows[0]?.n);
+    };
+    const before = await syncs();
+    for (let n = 0; n < 50; n += 1) await client.query('INSERT INTO notes VALUES ($1)', [n]);
+    expect((await syncs()) - before).toBeGreaterThanOrEqual(50);
+    client.release();
   });
 
   it('can be opened where the path is far too long for a socket, and lets nobody else to its socket', async () => {

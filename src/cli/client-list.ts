@@ -1,3 +1,4 @@
+import { trustLevels } from '../domain/admission/index.ts';
 import { listClients } from '../domain/clients/index.ts';
 
 import type { Register } from './cli.ts';
@@ -9,11 +10,15 @@ export const clientList: Register = (clients, cli) => {
     .command('list')
     .summary('list clients')
     .description(
-      'Lists clients, oldest first: registered here, by themselves, or known by their metadata document.',
+      'Lists clients, oldest first: registered here, by themselves, or known by their metadata document, which are trusted as the rules say (gatehouse client rules).',
     )
     .action(() =>
-      cli.withStore(async ({ database }) => {
-        const found = await listClients(database.pool);
+      cli.withStore(async ({ config, database }) => {
+        const levels = await trustLevels(database.pool, config.metadataDocuments);
+        const found = (await listClients(database.pool)).map((client) => ({
+          ...client,
+          trust: levels.get(client.id) ?? client.trust,
+        }));
         return {
           json: found.map((client) => ({
             client_id: client.id,

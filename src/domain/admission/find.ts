@@ -4,7 +4,7 @@ import type { TrustLevel } from '../authority/index.ts';
 
 import { addedRedirectUris } from './catalogue.ts';
 import type { DocumentRefusal, DocumentVerdict } from './gate.ts';
-import { admitDocument, type DocumentMode, ruledTrust, rulesAbout, standingOf } from './standing.ts';
+import { admitDocument, type DocumentMode, ruledTrust, rulesAbout, standingOf, trustOf } from './standing.ts';
 
 type Queryable = Pool | PoolClient;
 
@@ -83,4 +83,25 @@ export async function findStanding(
   if (verdict && !verdict.allowed) return { ...known, trust: 'blocked', refusal: verdict.reason };
   const trust = verdict?.trust ?? row.standing ?? 'blocked';
   return { ...known, trust, refusal: trust === 'blocked' ? 'client_blocked' : undefined };
+}
+
+const LEVELS = `
+  SELECT c.id, c.registration, ${standingOf('c', 'c.tenant_id')} AS standing
+  FROM clients c WHERE c.removed_at IS NULL`;
+
+/** How far each client that there is a record of is trusted at its own tenant, by client_id; `blocked` when it is not let in. */
+export async function trustLevels(
+  db: Queryable,
+  documents: DocumentMode,
+): Promise<ReadonlyMap<string, TrustLevel>> {
+  const { rows } = await db.query<{ id: string; registration: string; standing: TrustLevel | null }>({
+    name: 'admission-levels',
+    text: LEVELS,
+  });
+  return new Map(
+    rows.map(({ id, registration, standing }) => [
+      id,
+      trustOf(documents, { registration, standing: standing ?? undefined }),
+    ]),
+  );
 }

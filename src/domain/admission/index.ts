@@ -25,7 +25,7 @@ export {
   type Enabled,
   enableCatalogued,
 } from './enable.ts';
-export { findStanding, judgeDocument, type Standing } from './find.ts';
+export { findStanding, judgeDocument, type Standing, trustLevels } from './find.ts';
 export type { DocumentGate, DocumentRefusal, DocumentVerdict } from './gate.ts';
 export { nameOfClient } from './pattern.ts';
 export {

@@ -6,11 +6,7 @@
  * temporary files, others could have us run theirs. Where it cannot be written, Node does without.
  */
 
-import { enableCompileCache, getCompileCacheDir } from 'node:module';
+import { enableCompileCache } from 'node:module';
 import { fileURLToPath } from 'node:url';
 
 enableCompileCache(fileURLToPath(new URL('../node_modules/.cache/gatehouse', import.meta.url)));
-
-// For the workers of this process.
-const directory = getCompileCacheDir();
-if (directory !== undefined) process.env['NODE_COMPILE_CACHE'] = directory;

@@ -1,4 +1,5 @@
 import cluster, { type Worker } from 'node:cluster';
+import { getCompileCacheDir } from 'node:module';
 import { fileURLToPath } from 'node:url';
 
 import type { Member } from './fleet.ts';
@@ -14,7 +15,9 @@ export interface WorkerMember extends Member {
 /** Starts a worker: a process that shares the listeners of this one. It reads its own configuration. */
 export function forkWorker(): WorkerMember {
   cluster.setupPrimary({ exec: PROGRAM, args: [] });
-  const worker = cluster.fork();
+  const cache = getCompileCacheDir();
+  // What this process keeps of the compiled source is the same for a worker.
+  const worker = cluster.fork(cache === undefined ? {} : { NODE_COMPILE_CACHE: cache });
   let listens = false;
   const gone = new Promise<string>((resolve) => {
     worker.once('exit', (code, signal) => {

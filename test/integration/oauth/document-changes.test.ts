@@ -75,16 +75,16 @@ async function trusted(clientId: string): Promise<void> {
 
 describe('a document that changes', () => {
   it.each([
-    ['its name', { client_name: 'Claude' }, 'Its name was Some App is now Claude'],
+    ['its name', { client_name: 'Claude' }, 'Its name no longer Some App now Claude'],
     [
       'a redirect',
       { redirect_uris: [CALLBACK, 'https://elsewhere.example/cb'] },
-      'Where it may send you back to is now https://elsewhere.example/cb',
+      'Where it may send you back to now https://elsewhere.example/cb',
     ],
     [
       'its keys',
       { token_endpoint_auth_method: 'private_key_jwt', jwks_uri: 'https://app.example/keys' },
-      'What proves that it is this program is now https://app.example/keys',
+      'What proves that it is this program now https://app.example/keys',
     ],
   ])('MCP 55: in %s shows that on the page, to whoever allowed it before', async (_what, more, words) => {
     const clientId = publish();
@@ -112,7 +112,7 @@ describe('a document that changes', () => {
     expect(new URL(refused.location ?? '').searchParams.get('error')).toBe('consent_required');
     const page = await ask(ada, clientId);
     expect(page.form?.step).toBe('consent');
-    expect(text(page)).toContain('is now https://elsewhere.example/cb');
+    expect(text(page)).toContain('now https://elsewhere.example/cb');
     await allow(ada, page);
     const again = await ask(ada, clientId, { prompt: 'none' });
     expect(new URL(again.location ?? '').searchParams.get('code')).toBeTruthy();
@@ -123,7 +123,7 @@ describe('a document that changes', () => {
     await trusted(clientId);
     await obtainCode(server, ada, clientId, { redirect_uri: CALLBACK });
     await change(clientId, { client_name: 'Other App' });
-    expect(text(await ask(eve, clientId))).toContain('was Some App is now Other App');
+    expect(text(await ask(eve, clientId))).toContain('no longer Some App now Other App');
   });
 
   it('in nothing that a consent rests on changes nothing', async () => {

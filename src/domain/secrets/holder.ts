@@ -9,14 +9,6 @@ export interface SecretHolder {
 /** Where they are kept. Both tables have the same columns for it. */
 export const TABLES = { client: 'clients', resource: 'resources' } as const;
 
-/** What a record says of it. */
-export function namedInAudit({ kind, id }: SecretHolder): {
-  client?: string;
-  detail: { resource_id?: string };
-} {
-  return kind === 'client' ? { client: id, detail: {} } : { detail: { resource_id: id } };
-}
-
 export function unknownHolder({ kind, id }: SecretHolder): NotFound {
   return new NotFound(`No ${kind} ${id} is registered.`);
 }

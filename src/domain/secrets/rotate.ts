@@ -2,9 +2,9 @@ import { InvalidInput } from '../../kernel/errors.ts';
 import { hashSecret, newSecret } from '../../kernel/ids.ts';
 import type { Origin } from '../../kernel/origin.ts';
 import type { Prisma, PrismaClient } from '../../platform/database/generated/client.ts';
-import { recordAudit } from '../audit/index.ts';
+import { type AuditEntry, recordAudit } from '../audit/index.ts';
 
-import { namedInAudit, type SecretHolder, TABLES, unknownHolder } from './holder.ts';
+import { type SecretHolder, TABLES, unknownHolder } from './holder.ts';
 
 /** Seconds that the old secret may live beside the new one, at the most (30 days). */
 export const MAX_OVERLAP = 2_592_000;
@@ -18,6 +18,8 @@ export interface RotatedSecret {
 
 interface Holder {
   readonly tenant_id: string;
+  /** Of a resource, what its tokens are for. */
+  readonly identifier: string | null;
   readonly has_secret: boolean;
   readonly previous_lives_until: Date | null;
   readonly may_have_secret: boolean;
@@ -59,21 +61,8 @@ export async function rotateSecret(
       overlap,
     );
     const previousExpiresAt = rotated?.expires_at ?? undefined;
-    const { detail, ...named } = namedInAudit(holder);
-    await recordAudit(
-      tx,
-      {
-        event: 'secret.rotated',
-        outcome: 'success',
-        tenant: found.tenant_id,
-        ...named,
-        detail: {
-          ...detail,
-          ...(previousExpiresAt ? { previous_expires_at: previousExpiresAt.toISOString() } : {}),
-        },
-      },
-      origin,
-    );
+    const detail = previousExpiresAt ? { previous_expires_at: previousExpiresAt.toISOString() } : {};
+    await recordAudit(tx, entryOf('secret.rotated', holder, found, detail), origin);
     return { secret, previousExpiresAt };
   });
 }
@@ -101,18 +90,26 @@ export async function revokePreviousSecret(
          previous_secret_expires_at = NULL WHERE id = $1`,
       holder.id,
     );
-    await recordAudit(
-      tx,
-      { event: 'secret.revoked', outcome: 'success', tenant: found.tenant_id, ...namedInAudit(holder) },
-      origin,
-    );
+    await recordAudit(tx, entryOf('secret.revoked', holder, found, {}), origin);
   });
 }
 
+function entryOf(
+  event: 'secret.rotated' | 'secret.revoked',
+  { kind, id }: SecretHolder,
+  { tenant_id: tenant, identifier }: Holder,
+  detail: AuditEntry['detail'],
+): AuditEntry {
+  const whose =
+    kind === 'client' ? { client: id, detail } : { resource: identifier ?? id, detail: { ...detail, id } };
+  return { event, outcome: 'success', tenant, ...whose };
+}
+
 async function lockHolder(tx: Prisma.TransactionClient, holder: SecretHolder): Promise<Holder> {
-  const may = holder.kind === 'client' ? "auth_method LIKE 'client\\_secret\\_%'" : 'true';
+  const [may, identifier] =
+    holder.kind === 'client' ? ["auth_method LIKE 'client\\_secret\\_%'", 'NULL'] : ['true', 'identifier'];
   const [found] = await tx.$queryRawUnsafe<Holder[]>(
-    `SELECT tenant_id, secret_hash IS NOT NULL AS has_secret, ${may} AS may_have_secret,
+    `SELECT tenant_id, ${identifier} AS identifier, secret_hash IS NOT NULL AS has_secret, ${may} AS may_have_secret,
             CASE WHEN previous_secret_hash IS NOT NULL AND previous_secret_expires_at > now()
                  THEN previous_secret_expires_at END AS previous_lives_until
      FROM ${TABLES[holder.kind]} WHERE id = $1 AND removed_at IS NULL FOR UPDATE`,

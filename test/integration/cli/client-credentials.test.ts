@@ -2,13 +2,16 @@ import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 
 import { findClient } from '../../../src/domain/clients/index.ts';
 import { authenticateResource } from '../../../src/domain/resources/index.ts';
 import { seedDefaultTenant } from '../../../src/domain/tenants/index.ts';
 import { type CliRun, runCli } from '../../support/cli.ts';
 import { createTestDatabase, type TestDatabase } from '../../support/database.ts';
+
+// Each command is a process of its own, and a story of nine takes its time on a busy machine.
+vi.setConfig({ testTimeout: 120_000 });
 
 let test: TestDatabase;
 let cwd: string;

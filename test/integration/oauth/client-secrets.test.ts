@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
+import { listAudit } from '../../../src/domain/audit/index.ts';
 import { addResource } from '../../../src/domain/resources/index.ts';
 import {
   listSecrets,
@@ -145,6 +146,15 @@ describe('a secret that is replaced', () => {
     await revokePreviousSecret(server.database.prisma, holder, cause);
     expect(await asks(old)).toEqual([401, undefined]);
     expect(await asks(secret)).toEqual([200, true]);
+    const records = await listAudit(server.database.prisma, { limit: 1_000 });
+    const ours = records.filter(
+      (record) => record.resource === identifier && record.event.startsWith('secret.'),
+    );
+    const common = { outcome: 'success', tenant: 'ten_default', detail: { id: holder.id } };
+    expect(ours).toMatchObject([
+      { event: 'secret.rotated', ...common },
+      { event: 'secret.revoked', ...common },
+    ]);
   });
 
   it('gives a resource that had none its first one, and a client that authenticates otherwise none', async () => {

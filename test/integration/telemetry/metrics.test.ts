@@ -128,7 +128,7 @@ describe('the token endpoint', () => {
         'token.rejected unknown_code': 1,
         'refresh.rejected unknown_refresh_token': 1,
         'token.rejected invalid_scope': 1,
-        'client.authentication_failed invalid_client': 2,
+        'client.authentication_failed wrong_secret': 2,
         'token.rejected unsupported_grant_type': 1,
       },
     });

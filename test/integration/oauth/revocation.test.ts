@@ -2,7 +2,6 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { basic, obtainCode, pkce, post, type TokenResponse } from '../../support/flow.ts';
 import { addTestClient, startTestServer, type TestServer } from '../../support/server.ts';
-import { type ServerProcess, startServerProcess } from '../../support/server-process.ts';
 import {
   type Connected,
   connected,
@@ -182,41 +181,4 @@ describe('what is not a token of its own', () => {
     expect((await revoke(String(body['id_token']))).status).toBe(200);
     expect(await introspect(body.access_token ?? '')).toMatchObject({ active: true });
   });
-});
-
-describe('an acknowledgement', () => {
-  it('W1: holds although the process is killed in the moment of giving it', async () => {
-    for (let round = 0; round < 3; round += 1) {
-      const tokens = await Promise.all(Array.from({ length: 16 }, () => freshTokens(server, ada)));
-      const doomed = await startServerProcess(server.environment);
-      const acknowledged = await revokeUntilKilled(
-        doomed,
-        tokens.map((each, n) => (n % 2 ? each.refreshToken : each.accessToken)),
-      );
-
-      expect(acknowledged.length).toBeGreaterThan(0);
-      for (const index of acknowledged) {
-        const each = tokens[index];
-        if (!each) throw new Error('acknowledged what was not asked');
-        expect(await introspect(each.accessToken)).toEqual({ active: false });
-        expect(await endOf(server, each.grantId)).toBe(index % 2 ? 'revoked_by_client' : undefined);
-      }
-    }
-  }, 60_000);
-
-  /** Revokes all at once, kills the process at the first answers, and says which it had acknowledged. */
-  async function revokeUntilKilled(target: ServerProcess, tokens: readonly string[]): Promise<number[]> {
-    const acknowledged: number[] = [];
-    let killed: Promise<void> | undefined;
-    await Promise.all(
-      tokens.map(async (token, index) => {
-        const response = await revoke(token, {}, target).catch(() => undefined);
-        if (response?.status !== 200) return;
-        acknowledged.push(index);
-        if (acknowledged.length >= 4) killed ??= target.kill();
-      }),
-    );
-    await (killed ?? target.kill());
-    return acknowledged;
-  }
 });

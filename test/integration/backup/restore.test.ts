@@ -27,7 +27,7 @@ import { addTestClient, cause, startTestServer, type TestServer } from '../../su
 import { type Connected, connected, freshTokens, refresh } from '../../support/token-requests.ts';
 
 /** Rows of these end, or go, when an older state comes back; all others are as they were. */
-const ENDS = ['installation', 'sessions', 'signing_keys', 'audit_records'];
+const ENDS = ['installation', 'sessions', 'signing_keys', 'audit_records', 'registration_tokens'];
 const GOES = ['consents', 'interactions', 'sign_in_attempts', 'setup_links'];
 
 let server: TestServer;
@@ -71,10 +71,47 @@ beforeAll(async () => {
   await prisma.usedIdentifier.create({
     data: { hash: new Uint8Array(randomBytes(32)), purpose: 'assertion', expiresAt: new Date() },
   });
+  await addClientsOfOthers(ada);
   before = await dump(pool);
   backup = await backUp(pool, sealer);
 });
 afterAll(() => server.stop());
+
+/** What is known of clients that publish a document, and of those that may register. */
+async function addClientsOfOthers({ clientId, person }: Connected): Promise<void> {
+  const { prisma } = server.database;
+  const url = 'https://app.example/client.json';
+  const tenantId = 'ten_default';
+  const hash = () => new Uint8Array(randomBytes(32));
+  await prisma.clientRule.create({
+    data: {
+      id: 'rul_1',
+      tenantId,
+      pattern: url,
+      host: 'app.example',
+      expression: '^$',
+      specificity: 2,
+      trust: 'known',
+    },
+  });
+  await prisma.clientRequest.create({
+    data: { id: 'crq_1', tenantId, clientId: url, userId: person.id, reason: 'for work' },
+  });
+  await prisma.registrationToken.create({
+    data: {
+      id: 'irt_1',
+      tenantId,
+      tokenHash: hash(),
+      trust: 'untrusted',
+      uses: 3,
+      expiresAt: new Date('2100-01-01'),
+    },
+  });
+  await prisma.clientSnapshot.create({
+    data: { clientId, version: hash(), name: 'App', authMethod: 'none', redirectUris: [], grantTypes: [] },
+  });
+  await prisma.webCopy.create({ data: { kind: 'document', url, content: hash(), hash: hash() } });
+}
 
 let target: Awaited<ReturnType<typeof openEmpty>>;
 beforeEach(async () => {

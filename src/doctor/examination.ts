@@ -14,6 +14,8 @@ export interface Examination {
   /** An MCP server that it protects. */
   readonly resource: string | undefined;
   readonly store: StoreFacts | undefined;
+  /** Of its host, as this machine resolves it. */
+  readonly addresses: readonly string[];
   /** Asks once: the same GET is answered from what came back the first time. */
   readonly ask: Probe['ask'];
   /** What answers at each address of the metadata. */
@@ -28,7 +30,7 @@ export type Check = (examination: Examination) => Promise<readonly Finding[]>;
 /** Asks for the metadata, which everything else hangs on. */
 export async function beginExamination(
   probe: Probe,
-  given: Pick<Examination, 'issuer' | 'resource' | 'store'>,
+  given: Pick<Examination, 'issuer' | 'resource' | 'store' | 'addresses'>,
 ): Promise<Examination> {
   const { issuer } = given;
   const ask = askOnce(probe);

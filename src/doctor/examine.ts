@@ -1,5 +1,6 @@
 import type { LookupFunction } from 'node:net';
 
+import { addressesOf } from './addresses.ts';
 import { describe } from './answers.ts';
 import { CHECKS } from './checks/index.ts';
 import { beginExamination } from './examination.ts';
@@ -50,7 +51,12 @@ export async function examine(request: ExaminationRequest): Promise<Report> {
   const { issuer, resource, store, lookup } = request;
   const probe = createProbe(lookup ? { lookup } : {});
   try {
-    const examination = await beginExamination(probe, { issuer, resource, store });
+    const examination = await beginExamination(probe, {
+      issuer,
+      resource,
+      store,
+      addresses: await addressesOf(new URL(issuer).hostname, lookup),
+    });
     const { documents } = examination;
     const [first] = documents;
     if (first && documents.every(({ answer }) => !isReply(answer)))

@@ -5,10 +5,11 @@ import { type Answer, isReply } from '../probe.ts';
 
 import { FORM } from './errors.ts';
 
-const { ok, problem } = findingsOf('limits');
+const { ok, problem, warning } = findingsOf('limits');
 
-/** Bytes of a `state` that hosted clients send; Gatehouse takes a request target of 16 KiB. */
-const LONG_STATE = 9 * 1024;
+/** Bytes of a `state`: that clients send, and that they may come to send. Gatehouse takes a request target of 16 KiB. */
+const LONG_STATE = 3 * 1024;
+const VERY_LONG_STATE = 9 * 1024;
 /** Bytes of a form; Gatehouse takes 64 KiB. */
 const LARGE_FORM = 40 * 1024;
 
@@ -27,14 +28,20 @@ export const checkLimits: Check = async (examination) => {
     return ask(endpointOf(examination, 'token_endpoint'), { method: 'POST', headers: FORM, body });
   };
   const found: Finding[] = [];
-  const long = await authorize(LONG_STATE);
-  if (differ(await authorize(1), long)) {
+  const short = await authorize(1);
+  for (const [size, say] of [
+    [LONG_STATE, problem],
+    [VERY_LONG_STATE, warning],
+  ] as const) {
+    const long = await authorize(size);
+    if (!differ(short, long)) continue;
     found.push(
-      problem(
-        `An authorization request of ${LONG_STATE / 1024} KiB does not come through: ${describe(long)}.`,
+      say(
+        `An authorization request of ${size / 1024} KiB does not come through: ${describe(long)}.`,
         'Let the proxy take request lines of 16 KiB (nginx: large_client_header_buffers 4 32k).',
       ),
     );
+    break;
   }
   const large = await token(LARGE_FORM);
   if (differ(await token(1), large)) {

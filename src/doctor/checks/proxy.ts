@@ -1,5 +1,4 @@
-import { isIP } from 'node:net';
-
+import { isPrivateAddress } from '../addresses.ts';
 import { header, jsonOf, plain, told } from '../answers.ts';
 import { ACCEPT_JSON, type Check, type Examination, endpointOf } from '../examination.ts';
 import { type Finding, findingsOf } from '../finding.ts';
@@ -94,7 +93,7 @@ async function claimedAddress(examination: Examination): Promise<readonly Findin
     ];
   }
   const from = answer.from.replace(/^::ffff:/, '');
-  if (seen !== from && isPrivate(seen) && !isPrivate(from)) {
+  if (seen !== from && isPrivateAddress(seen) && !isPrivateAddress(from)) {
     return [
       warning(
         `The server sees the address ${seen} for a caller from ${from}: everybody looks like the proxy to the throttles.`,
@@ -103,10 +102,4 @@ async function claimedAddress(examination: Examination): Promise<readonly Findin
     ];
   }
   return [];
-}
-
-/** RFC 1918, RFC 4193 and loopback. */
-function isPrivate(address: string): boolean {
-  if (isIP(address) === 4) return /^(?:10|127|192\.168|172\.(?:1[6-9]|2\d|3[01]))\./.test(address);
-  return /^(?:::1$|f[cd])/i.test(address);
 }

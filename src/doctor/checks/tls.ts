@@ -26,8 +26,8 @@ const REFUSALS: Readonly<
     'Use a certificate of a public authority, or give every client yours (NODE_EXTRA_CA_CERTS for those on Node).',
   ],
   UNABLE_TO_VERIFY_LEAF_SIGNATURE: () => [
-    'The proxy sends its certificate without the ones that signed it.',
-    'Let the proxy send the whole chain (nginx: ssl_certificate fullchain.pem).',
+    'The certificate leads to no authority that this machine knows: it comes without those that signed it, or they are private ones.',
+    'Let the proxy send the whole chain (nginx: ssl_certificate fullchain.pem), or give every client your authority (NODE_EXTRA_CA_CERTS for those on Node, the doctor too).',
   ],
 };
 

@@ -13,7 +13,8 @@ const { ok, problem, warning } = findingsOf('well_known');
  */
 export const checkWellKnown: Check = async ({ base, ask }) => {
   const { origin } = new URL(base);
-  const guesses = ['oauth-authorization-server', 'openid-configuration', 'oauth-protected-resource'].map(
+  // Those of an MCP server on the same host are its own business.
+  const guesses = ['oauth-authorization-server', 'openid-configuration'].map(
     (name) => `${origin}/.well-known/${name}/gatehouse-doctor-${randomUUID()}`,
   );
   const found: Finding[] = [];

@@ -1,5 +1,6 @@
 import { isLoopbackHost } from '../../kernel/loopback.ts';
 
+import { isPrivateAddress } from '../addresses.ts';
 import type { Examination } from '../examination.ts';
 import type { ClientShape, Stage } from '../shape.ts';
 
@@ -28,6 +29,12 @@ export interface Diagnosis {
 
 const STAGES: readonly Play[] = [playDiscovery, playRegistration, playAuthorization, playToken];
 
+/** Whether what runs on the internet finds no way to this server. */
+function isOutOfReach({ base, addresses }: Examination): boolean {
+  if (isLoopbackHost(new URL(base).hostname)) return true;
+  return addresses.length > 0 && addresses.every(isPrivateAddress);
+}
+
 /** Goes the way of one client, as far as it gets. */
 export async function replay(
   examination: Examination,
@@ -36,8 +43,8 @@ export async function replay(
 ): Promise<Diagnosis> {
   const { id: client, name, redirectUri } = shape;
   const { hostname } = new URL(examination.base);
-  if (shape.from === 'internet' && isLoopbackHost(hostname)) {
-    const says = `runs on the internet and reaches no ${hostname}`;
+  if (shape.from === 'internet' && isOutOfReach(examination)) {
+    const says = `runs on the internet and does not reach ${hostname}`;
     return { client, name, outcome: 'out_of_reach', steps: [stepsOf('discovery').not_checked(says)] };
   }
   const steps: Step[] = [];

@@ -110,13 +110,15 @@ describe('an installation behind a proxy', () => {
     const issuer = `http://auth.example.com:${port}`;
     proxy.break({ forwarded: { host: new URL(server.issuer).host } });
     const report = await examineFromOutside(issuer, {
-      clients: ['zed'],
+      clients: ['zed', 'claude'],
       lookup: (_name, { all }, done) =>
         all ? done(null, [{ address: '127.0.0.1', family: 4 }]) : done(null, '127.0.0.1', 4),
     });
     expect(complaints(report)).toContainEqual(
       `issuer: The issuer ${issuer} is http and not on this machine: clients refuse it, and tokens would travel in the clear. Put a proxy with TLS in front and set GATEHOUSE_ISSUER=https://auth.example.com.`,
     );
+    // What the name leads to is no address of the internet.
+    expect(report.clients[0]).toMatchObject({ client: 'claude', outcome: 'out_of_reach' });
   });
 
   it('4: loses its CORS headers', async () => {
@@ -289,6 +291,12 @@ describe('an installation behind a proxy', () => {
 
   it('17: takes no long addresses and no large forms', async () => {
     proxy.break({
+      instead: ({ size }) => (size.target > 2 * 1024 ? page(414, 'Request-URI Too Large') : undefined),
+    });
+    expect(complaints(await examineFromOutside(server.issuer, { clients: [] }))).toEqual([
+      'limits: An authorization request of 3 KiB does not come through: 414 with an HTML page. Let the proxy take request lines of 16 KiB (nginx: large_client_header_buffers 4 32k).',
+    ]);
+    proxy.break({
       instead: ({ size }) =>
         size.target > 8 * 1024
           ? page(414, 'Request-URI Too Large')
@@ -297,8 +305,12 @@ describe('an installation behind a proxy', () => {
             : undefined,
     });
     const report = await examineFromOutside(server.issuer, { clients: [] });
+    expect(complaints(report, 'warning')).toEqual([
+      expect.stringContaining(
+        'An authorization request of 9 KiB does not come through: 414 with an HTML page.',
+      ),
+    ]);
     expect(complaints(report)).toEqual([
-      'limits: An authorization request of 9 KiB does not come through: 414 with an HTML page. Let the proxy take request lines of 16 KiB (nginx: large_client_header_buffers 4 32k).',
       'limits: A token request of 40 KiB does not come through: 413 with an HTML page. Let the proxy take bodies of 64 KiB (nginx: client_max_body_size 64k).',
     ]);
   });
@@ -563,7 +575,7 @@ describe('TLS', () => {
   it('30: the certificate is of an authority that nobody knows', async () => {
     const { report } = await examineOver(authority.certify('localhost'), false);
     expect(complaints(report)).toEqual([
-      expect.stringMatching(/^tls: The proxy sends its certificate without the ones that signed it/),
+      expect.stringMatching(/^tls: The certificate leads to no authority that this machine knows/),
     ]);
   });
 });

@@ -1,5 +1,7 @@
+import type { LookupFunction } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
+import { addressesOf, isPrivateAddress } from '../../../src/doctor/addresses.ts';
 import { SHAPES } from '../../../src/doctor/index.ts';
 import { enableCatalogued } from '../../../src/domain/admission/index.ts';
 import { runCli } from '../../support/cli.ts';
@@ -46,9 +48,30 @@ describe('a default installation', () => {
     expect(await remains()).toEqual(NOTHING);
   });
 
-  it('is no place for clients that run on the internet, and they do not count', async () => {
+  it('is no place for clients that run on the internet, and neither is a private network; they do not count', async () => {
+    const lookup: LookupFunction = (_name, _options, done) =>
+      done(null, [{ address: '10.1.2.3', family: 4 }]);
+    expect(isPrivateAddress('100.64.0.1') && isPrivateAddress('fd00::1')).toBe(true);
+    expect(isPrivateAddress('93.184.215.14') || isPrivateAddress('2606:2800:21f::1')).toBe(false);
+    expect(await addressesOf('auth.example.com', lookup)).toEqual(['10.1.2.3']);
+    expect(await addressesOf('[::1]')).toEqual(['::1']);
+
     const { clients } = await examineFromOutside(server.issuer, { clients: ['claude', 'chatgpt'] });
     expect(clients.map(({ outcome }) => outcome)).toEqual(['out_of_reach', 'out_of_reach']);
+  });
+
+  it('is well under a path too, where clients look in three places', async () => {
+    const tenant = await startTestServer({}, { fetch: clientsWeb, path: '/t1' });
+    try {
+      const report = await examineBeside(tenant, { clients: ON_THIS_MACHINE, register: true });
+      expect(complaints(report)).toEqual([]);
+      expect(report.healthy).toBe(true);
+      expect(report.checks).toContainEqual(
+        expect.objectContaining({ check: 'metadata', says: expect.stringContaining('at 3 addresses') }),
+      );
+    } finally {
+      await tenant.stop();
+    }
   });
 
   it('asks clients with a document to sign in, and hears them at the token endpoint', async () => {

@@ -153,11 +153,11 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
 const A_MOMENT = 1_000;
 
 /**
- * Prisma compiles its query compiler at its first query, half a second of processor time: neither the start
- * nor the first person who signs in should wait for that. Answers what takes the intention back.
+ * Prisma loads its query compiler before its first query: neither the start nor the first person who signs in
+ * should wait for that. Nothing is asked of the store. Answers what takes the intention back.
  */
 function loadPrismaSoon({ prisma }: Database): () => Promise<void> {
-  const timer = setTimeout(() => prisma.installation.findFirst().catch(() => undefined), A_MOMENT);
+  const timer = setTimeout(() => prisma.$connect().catch(() => undefined), A_MOMENT);
   timer.unref();
   return async () => clearTimeout(timer);
 }

@@ -1,6 +1,7 @@
 import { AxeBuilder } from '@axe-core/playwright';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
 
+import { rejectRequest, setRule } from '../../src/domain/admission/index.ts';
 import {
   type Browser,
   type BrowserContext,
@@ -11,7 +12,7 @@ import {
 import { type Callback, listenForCallback } from '../support/callback.ts';
 import { addPerson, authorizeUrl, type Person, pkce, post } from '../support/flow.ts';
 import { describeWith } from '../support/requirements.ts';
-import { addTestClient, cause, FILES } from '../support/server.ts';
+import { addTestClient, cause, FILES, startTestServer } from '../support/server.ts';
 import { type Stack, startStack } from '../support/stack.ts';
 import { totpCode } from '../support/totp.ts';
 
@@ -117,6 +118,57 @@ describeWith('browser', 'every page as a person meets it, in light, in the dark 
     await authorize(client_id);
     await page.getByText('Nobody has vetted this program.').waitFor();
     await isFine(page, 'Notes Helper asks for access');
+  });
+
+  it('asking for a program that waits, and consent to it when it is let in', {
+    timeout: 120_000,
+  }, async () => {
+    const server = await startTestServer(
+      { GATEHOUSE_METADATA_DOCUMENTS: 'review' },
+      {
+        fetch: async (url) =>
+          Response.json({
+            client_id: String(url),
+            client_name: 'A helper with a rather long name that goes on and on',
+            redirect_uris: [callback.redirectUri],
+          }),
+      },
+    );
+    try {
+      const { prisma } = server.database;
+      const somebody = await addPerson(server);
+      await signInBrowser(server, context, somebody);
+      const open = (client: string) =>
+        page.goto(
+          authorizeUrl(server, {
+            client_id: client,
+            redirect_uri: callback.redirectUri,
+            code_challenge: pkce().challenge,
+            scope: ALL,
+          }),
+        );
+      const client = `https://helper.example/${'a-long-way/'.repeat(12)}client.json`;
+      await open(client);
+      await isFine(page, 'This program is not let in yet');
+      await page.getByRole('link', { name: 'Ask for this program' }).click();
+      await isFine(page, 'Ask for this program?');
+      await page.getByLabel('What do you need it for?').fill('For the notes of our meetings');
+      await press('Ask for it');
+      await isFine(page, 'You have asked for this program');
+
+      await rejectRequest(prisma, client, cause);
+      await page.reload();
+      await isFine(page, 'This program stays out');
+      await setRule(prisma, { pattern: client, trust: 'untrusted' }, cause);
+      await page.reload();
+      await isFine(page, 'This program is let in');
+      await open(client);
+      await page.getByText('Nobody has vetted this program.').waitFor();
+      await page.getByText('Any program on a computer can use that address').waitFor();
+      await isFine(page, /A helper with a rather long name .* asks for access/);
+    } finally {
+      await server.stop();
+    }
   });
 
   it('going on with a program that is trusted', async () => {

@@ -35,11 +35,17 @@ export async function judgeDocument(
     text: RULES,
     values: [url, tenantId ?? null],
   });
-  const decisive = rows.find(({ trust }) => trust !== 'blocked') ?? rows[0];
-  const verdict = admitDocument(documents, decisive?.trust);
+  const admitting = rows.filter(({ trust }) => trust !== 'blocked');
+  const decisive = admitting[0] ?? rows[0];
+  // A tenant that has no rule lets it in, where everything is let in that no rule speaks of.
+  const nobodys = tenantId === undefined && documents === 'open';
+  const verdict = admitDocument(documents, nobodys ? undefined : decisive?.trust);
   if (!verdict.allowed) return verdict;
-  const redirectUris = addedRedirectUris(decisive?.catalogue ?? null);
-  return { allowed: true, trust: tenantId === undefined ? 'untrusted' : verdict.trust, redirectUris };
+  return {
+    allowed: true,
+    trust: tenantId === undefined ? 'untrusted' : verdict.trust,
+    redirectUris: admitting.flatMap(({ catalogue }) => addedRedirectUris(catalogue)),
+  };
 }
 
 const STANDING = `

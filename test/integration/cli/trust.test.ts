@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import { askForClient, CATALOGUE, listRules, setRule } from '../../../src/domain/admission/index.ts';
+import { askForClient, catalogueStatus, listRules, setRule } from '../../../src/domain/admission/index.ts';
 import { findClientCredentials } from '../../../src/domain/clients/index.ts';
 import { findResource } from '../../../src/domain/resources/index.ts';
 import { seedDefaultTenant } from '../../../src/domain/tenants/index.ts';
@@ -149,7 +149,8 @@ describe('gatehouse', { timeout: 120_000 }, () => {
 
   it('client catalogue lists the well-known clients, and switches them on and off by name', async () => {
     const known = await json<{ name: string; enabled: boolean; by: string }[]>('client', 'catalogue', 'list');
-    expect(known.map(({ name }) => name)).toEqual(CATALOGUE.map(({ name }) => name));
+    const entries = (await catalogueStatus(test.database.prisma)).map(({ entry }) => entry.name);
+    expect(known.map(({ name }) => name)).toEqual(entries);
     expect(known.filter(({ enabled }) => enabled)).toEqual([]);
 
     expect(await json('client', 'catalogue', 'enable', 'vscode')).toMatchObject({

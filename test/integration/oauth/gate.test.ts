@@ -483,6 +483,22 @@ describe('two tenants', () => {
     ]);
   });
 
+  it('K9: a redirect that one lets a client use beside its document is not for the other', async () => {
+    const clientId = 'https://opencode.ai/oauth/opencode/client.json';
+    const { prisma } = server.database;
+    const redirectUri = 'http://127.0.0.1:19876/mcp/oauth/callback';
+    await enableCatalogued(prisma, 'opencode', { tenantId: other.id }, cause);
+    await allowed(clientId, 'known');
+    const there = { resource: other.resource, redirect_uri: redirectUri };
+    expect((await connect(server, ada, clientId, there)).scope).toBeDefined();
+    expectRefusedOnPage(await askFor(server, step, clientId, { redirect_uri: redirectUri }), {
+      reason: 'redirect_uri',
+    });
+    await disallowed(clientId);
+    expect((await connect(server, ada, clientId, there)).scope).toBeDefined();
+    await disableCatalogued({ prisma, revokeGrantsOf }, 'opencode', { tenantId: other.id }, cause);
+  });
+
   it('S2: of two tenants, the connections of one client end where one of them ends them', async () => {
     const clientId = newUrl();
     await allowed(clientId, 'known');

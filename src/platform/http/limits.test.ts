@@ -87,6 +87,34 @@ describe('limits', () => {
     expect(answer).toMatch(/\r\nX-Request-Id: req_/);
   });
 
+  it('X7: who asks before sending a body that is too large is refused, and the connection is closed', async () => {
+    const socket = connect(app.port, '127.0.0.1');
+    const { host } = new URL(app.issuer);
+    socket.write(
+      `POST /form HTTP/1.1\r\nHost: ${host}\r\nAccept: application/json\r\nExpect: 100-continue\r\n` +
+        'Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 1000000\r\n\r\n',
+    );
+    const answer = await text(socket);
+
+    expect(answer).toMatch(/HTTP\/1\.1 413 /);
+    expect(answer).toMatch(/\r\nConnection: close\r\n/i);
+  });
+
+  it.each([
+    ['preface', 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'],
+    [
+      'upgrade',
+      'GET / HTTP/1.1\r\nHost: $\r\nConnection: Upgrade, HTTP2-Settings, close\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n\r\n',
+    ],
+  ])('X7: HTTP/2 is not spoken, whatever the %s', async (_what, sent) => {
+    const socket = connect(app.port, '127.0.0.1');
+    socket.write(sent.replace('$', new URL(app.issuer).host));
+    const answer = await text(socket);
+
+    expect(answer).toMatch(/^HTTP\/1\.1 (?:400|200) /);
+    expect(answer.match(/HTTP\/\d/g)?.length).toBe(1);
+  });
+
   it('X4: __proto__ and constructor are names of parameters like any other', async () => {
     const body = '__proto__=1&constructor=2&toString=3&scope=a&scope=b&code=x&code=y';
     const answer = await app.ask('/form?__proto__=1&constructor=2', { ...formBody({}), body });

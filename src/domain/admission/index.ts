@@ -17,7 +17,7 @@
  * @see docs/adr/0007-who-is-let-in-is-decided-on-every-use.md
  */
 
-export { CATALOGUE, type CatalogueEntry } from './catalogue.ts';
+export type { CatalogueEntry } from './catalogue.ts';
 export {
   type CatalogueStatus,
   catalogueStatus,

@@ -2,7 +2,8 @@
  * `npm run bench`: what Gatehouse takes of a machine, beside servers of the same kind.
  *
  *     main ──▶ targets/   the servers, each a process of its own (servers/ has the ones made for this)
- *          ──▶ stages/    rounds of every scenario in rotating order; growth, soak, start, contention
+ *          ──▶ stages/    rounds of every scenario in rotating order; growth, soak, start, contention, documents
+ *          ──▶ web/       what clients publish, for the stages in which the server fetches it
  *          ──▶ load/      the load generator, another process
  *          ──▶ report/    goals, table, bench/results/<name>.json; plot.ts draws docs/performance.svg, page.ts fills docs/performance.md
  *
@@ -25,7 +26,9 @@ import { tableOf } from './report/table.ts';
 import { SCENARIOS } from './scenarios.ts';
 import { measureContention } from './stages/contention.ts';
 import { countDatabaseTraffic } from './stages/counts.ts';
+import { measureDocuments } from './stages/documents.ts';
 import { measureGrowth } from './stages/growth.ts';
+import { measureHostile } from './stages/hostile.ts';
 import { measureScenario } from './stages/rounds.ts';
 import { measureSoak } from './stages/soak.ts';
 import { measureStart } from './stages/start.ts';
@@ -135,6 +138,17 @@ async function measure(options: Options, lab: Lab, driver: Driver): Promise<Foun
       const measured = found.scenarios[name]?.['gatehouse-postgres'];
       if (measured) Object.assign(measured, counts[name]);
     }
+  }
+  if (withPostgres && has('documents')) {
+    await attempt(found, 'documents', async () => {
+      const share = quick ? QUICK_SHARE : 1;
+      found.documents = await measureDocuments(lab, driver, { rounds, share, progress });
+    });
+  }
+  if (withPostgres && has('hostile')) {
+    await attempt(found, 'hostile', async () => {
+      found.hostile = await measureHostile(lab, driver, { rounds, seconds: quick ? 6 : 15, progress });
+    });
   }
   if (withPostgres && has('growth')) {
     const operations = quick ? 300 : 2000;

@@ -41,7 +41,15 @@ export const SCENARIOS: readonly Scenario[] = [
 ];
 
 /** What is measured otherwise, by its own stage. */
-export const STAGES = ['verification', 'start', 'contention', 'growth', 'soak'] as const;
+export const STAGES = [
+  'verification',
+  'start',
+  'contention',
+  'documents',
+  'hostile',
+  'growth',
+  'soak',
+] as const;
 export type StageName = (typeof STAGES)[number];
 
 /** What a quick run is content with. */

@@ -8,7 +8,15 @@ type Found = Omit<Results, 'goals'>;
 
 /** What was to be reached, as far as this run can tell. Ratios are of medians. */
 export function goalsOf(found: Found): readonly Goal[] {
-  return [...ratios(found), ...verification(found), ...signIn(found), ...growth(found), ...start(found)];
+  return [
+    ...ratios(found),
+    ...verification(found),
+    ...signIn(found),
+    ...documents(found),
+    ...hostile(found),
+    ...growth(found),
+    ...start(found),
+  ];
 }
 
 function ratios(found: Found): Goal[] {
@@ -86,6 +94,32 @@ function signIn({ scenarios, contention }: Found): Goal[] {
       1.2,
       '×',
     ),
+  ];
+}
+
+function documents({ documents: costs }: Found): Goal[] {
+  if (!costs) return [];
+  const more = ({ registration, document }: typeof costs.code) =>
+    Math.max(0, document.statements - registration.statements, document.roundTrips - registration.roundTrips);
+  return [
+    atMost('Code exchange of a document client: lookups beyond a registered one', more(costs.code), 1, ''),
+    atMost('Refresh of a document client: lookups beyond a registered one', more(costs.refresh), 1, ''),
+    atMost('Token requests of a document client: outbound requests', costs.outbound, 0, ''),
+  ];
+}
+
+function hostile({ hostile: measured }: Found): Goal[] {
+  if (!measured) return [];
+  const { alone, hostile: beside, peak, left } = measured;
+  return [
+    atMost(
+      'Token endpoint: p99 beside a hundred hostile documents, against alone',
+      beside.p99 / alone.p99,
+      1.2,
+      '×',
+    ),
+    atMost('Memory that a hundred hostile documents take at the most', peak / 1e6, 20, 'MB'),
+    atMost('Memory that hostile documents leave behind', left / 1e6, 20, 'MB'),
   ];
 }
 

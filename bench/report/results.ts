@@ -84,6 +84,8 @@ export interface Results {
   readonly start?: Partial<Record<TargetName, Spread>> & { readonly veryFirst?: Spread };
   readonly verification?: Verification;
   readonly contention?: Contention;
+  readonly documents?: DocumentCosts;
+  readonly hostile?: Hostile;
   readonly growth?: readonly GrowthPoint[];
   readonly soak?: Soak;
   readonly goals: readonly Goal[];
@@ -103,6 +105,48 @@ export interface Contention {
   readonly beside: { readonly p50: number; readonly p99: number };
   readonly signIns: number;
   readonly hashMicroseconds: number;
+}
+
+/** How a server knows a client: it was registered there, or it publishes a metadata document. */
+export type KnownBy = 'registration' | 'document';
+
+/** One token request: CPU time in microseconds, and what it asks of PostgreSQL. */
+export interface TokenCost {
+  readonly server: Spread;
+  readonly database: Spread;
+  readonly statements: number;
+  readonly roundTrips: number;
+}
+
+export interface DocumentCosts {
+  readonly code: Readonly<Record<KnownBy, TokenCost>>;
+  readonly refresh: Readonly<Record<KnownBy, TokenCost>>;
+  /** Names that were asked for and addresses that were dialled, in all of these token requests together. */
+  readonly outbound: number;
+}
+
+/** Refreshes beside something else. Milliseconds; the most memory that the server had, in bytes. */
+export interface Beside {
+  readonly p50: number;
+  readonly p99: number;
+  readonly memory: number;
+}
+
+/** The token endpoint alone, and beside a hundred documents at once: those that need no fetch, and hostile ones. */
+export interface Hostile {
+  readonly alone: Beside;
+  readonly known: Beside;
+  readonly hostile: Beside;
+  /** CPU time of the server for one document, its authorization request included. */
+  readonly documentMicroseconds: { readonly known: number; readonly hostile: number };
+  /** Bytes that the server had beside them beyond what it had alone, at the most; the middle of the rounds. */
+  readonly peak: number;
+  /** Bytes that it cannot forget since the first round. */
+  readonly left: number;
+  /** Hostile documents, in all. */
+  readonly documents: number;
+  /** What came of how many of them, in the words of the audit trail. */
+  readonly outcomes: Readonly<Record<string, number>>;
 }
 
 export interface Soak {

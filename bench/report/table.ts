@@ -1,13 +1,20 @@
 import { SCENARIOS } from '../scenarios.ts';
 import { TARGET_NAMES } from '../targets/target.ts';
 
-import type { Results } from './results.ts';
+import type { DocumentCosts, Hostile, Results, TokenCost } from './results.ts';
 
 type Row = readonly (string | number | undefined)[];
 
 /** The results as text for a terminal. */
 export function tableOf(results: Results): string {
-  return [scenarios(results), memory(results), others(results), goals(results)].filter(Boolean).join('\n\n');
+  const parts = [
+    scenarios(results),
+    documents(results.documents),
+    memory(results),
+    others(results),
+    goals(results),
+  ];
+  return parts.filter(Boolean).join('\n\n');
 }
 
 function scenarios({ scenarios: measured }: Results): string {
@@ -45,6 +52,24 @@ function scenarios({ scenarios: measured }: Results): string {
   }).join('\n\n');
 }
 
+function documents(costs: DocumentCosts | undefined): string {
+  if (!costs) return '';
+  const row = (name: string, { server, database, statements, roundTrips }: TokenCost) => [
+    name,
+    `${round(server.min)} / ${round(server.median)}`,
+    `${round(database.min)} / ${round(database.median)}`,
+    `${statements} / ${roundTrips}`,
+  ];
+  const rows = [
+    row('code exchange, registered', costs.code.registration),
+    row('code exchange, by its document', costs.code.document),
+    row('refresh, registered', costs.refresh.registration),
+    row('refresh, by its document', costs.refresh.document),
+  ];
+  const table = columns([['A client known by', 'server µs', 'database µs', 'stmts/trips'], ...rows]);
+  return `${table}\nOutbound requests in all of them: ${costs.outbound}`;
+}
+
 function memory({ memory: measured }: Results): string {
   const rows = TARGET_NAMES.flatMap((target) => {
     const one = measured[target];
@@ -65,7 +90,16 @@ function memory({ memory: measured }: Results): string {
     : columns([['Memory, MiB', 'server idle', 'loaded', 'database idle', 'loaded'], ...rows]);
 }
 
-function others({ start, verification, contention, growth, soak, skipped, failed }: Results): string {
+function others({
+  start,
+  verification,
+  contention,
+  hostile,
+  growth,
+  soak,
+  skipped,
+  failed,
+}: Results): string {
   const lines: string[] = [];
   for (const [name, spread] of Object.entries(start ?? {})) {
     lines.push(`Start to first 200, ${name}: ${round(spread.median)} ms (least ${round(spread.min)})`);
@@ -83,6 +117,7 @@ function others({ start, verification, contention, growth, soak, skipped, failed
       `Refresh beside ${signIns} sign-ins, eight at once: p50 ${beside.p50} ms (alone ${alone.p50}), p99 ${beside.p99} ms (alone ${alone.p99})`,
     );
   }
+  if (hostile) lines.push(...linesOf(hostile));
   for (const point of growth ?? []) {
     lines.push(
       `${point.grants.toLocaleString('en')} grants: server ${round(point.server.median)} µs, database ${round(point.database.median)} µs, ` +
@@ -98,6 +133,25 @@ function others({ start, verification, contention, growth, soak, skipped, failed
   for (const [name, reason] of Object.entries(skipped)) lines.push(`Skipped ${name}: ${reason}`);
   for (const [name, reason] of Object.entries(failed)) lines.push(`FAILED ${name}: ${reason}`);
   return lines.join('\n');
+}
+
+function linesOf(measured: Hostile): string[] {
+  const { alone, known, hostile, documentMicroseconds, peak, left, documents: count, outcomes } = measured;
+  const beside = [
+    ['alone', alone],
+    ['beside a hundred known documents at once', known],
+    ['beside a hundred hostile ones', hostile],
+  ] as const;
+  const ends = Object.entries(outcomes).map(([why, times]) => `${why} ${times}`);
+  return [
+    ...beside.map(
+      ([what, { p50, p99, memory: most }]) =>
+        `Refresh ${what}: p50 ${p50} ms, p99 ${p99} ms, at most ${mib(most)} MiB`,
+    ),
+    `CPU of the server for an authorization request with a document: known ${round(documentMicroseconds.known)} µs, hostile ${round(documentMicroseconds.hostile)} µs`,
+    `Memory of ${count} hostile documents: ${mib(peak)} MiB more at the most, ${mib(left)} MiB left behind`,
+    `What came of ${count} hostile documents: ${ends.join(', ')}`,
+  ];
 }
 
 function goals({ goals: all }: Results): string {

@@ -2,8 +2,10 @@ import type { Lab } from '../lab.ts';
 import type { Driver } from '../load/driver.ts';
 import { significant } from '../report/statistics.ts';
 import type { Scenario, ScenarioName } from '../scenarios.ts';
-import { startCountingProxy } from '../stores/counting-proxy.ts';
+import { type CountingProxy, startCountingProxy } from '../stores/counting-proxy.ts';
 import { startOnPostgres } from '../targets/gatehouse.ts';
+import type { Running } from '../targets/target.ts';
+
 import { runStretch } from './stretch.ts';
 
 export interface Count {
@@ -29,23 +31,35 @@ export async function countDatabaseTraffic(
   const counts: Partial<Record<ScenarioName, Count>> = {};
   try {
     for (const scenario of scenarios) {
-      const operations = Math.min(OPERATIONS, scenario.operations);
-      // The first ones also prepare statements and read what is then remembered.
-      await runStretch(driver, running, scenario, Math.ceil(operations / 4), { kind: 'closed' });
-      const supply = running.supplies[scenario.name];
-      if (!supply) continue;
-      await driver.load(running.address, await supply.make(operations));
-      const before = proxy.traffic();
-      await driver.run({ kind: 'closed', operations, concurrency: 1 });
-      const after = proxy.traffic();
-      counts[scenario.name] = {
-        statements: significant((after.statements - before.statements) / operations, 3),
-        roundTrips: significant((after.roundTrips - before.roundTrips) / operations, 3),
-      };
+      if (running.supplies[scenario.name]) {
+        counts[scenario.name] = await countOperations(driver, running, proxy, scenario);
+      }
     }
   } finally {
     await running.stop();
     await proxy.stop();
   }
   return counts;
+}
+
+/** What one operation of a scenario asks of PostgreSQL, at a server behind the proxy. */
+export async function countOperations(
+  driver: Driver,
+  running: Running,
+  proxy: CountingProxy,
+  scenario: Scenario,
+): Promise<Count> {
+  const operations = Math.min(OPERATIONS, scenario.operations);
+  // The first ones also prepare statements and read what is then remembered.
+  await runStretch(driver, running, scenario, Math.ceil(operations / 4), { kind: 'closed' });
+  const supply = running.supplies[scenario.name];
+  if (!supply) throw new Error(`${running.name} has no ${scenario.name}`);
+  await driver.load(running.address, await supply.make(operations));
+  const before = proxy.traffic();
+  await driver.run({ kind: 'closed', operations, concurrency: 1 });
+  const after = proxy.traffic();
+  return {
+    statements: significant((after.statements - before.statements) / operations, 3),
+    roundTrips: significant((after.roundTrips - before.roundTrips) / operations, 3),
+  };
 }

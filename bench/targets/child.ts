@@ -16,6 +16,8 @@ export interface ServerChild {
   readonly startedInMs: number;
   /** Asks the process for work, where it is one of `bench/servers`. */
   work(scenario: ScenarioName, operations: number): Promise<Work>;
+  /** Sends the process a message, and waits for the one that it answers with. */
+  ask<T>(question: object): Promise<T>;
   /** Lets it end by itself, and waits until it is gone. */
   stop(): Promise<void>;
 }
@@ -46,13 +48,19 @@ export async function startChild(
   await untilAnswers(child, address, path, `${lab.directory}/${name}.log`);
   const startedInMs = performance.now() - began;
 
+  async function ask<T>(question: object): Promise<T> {
+    const answer = once(child, 'message');
+    child.send(question);
+    const [reply] = await answer;
+    return reply as T;
+  }
+
   return {
     pid: child.pid ?? 0,
     startedInMs,
+    ask,
     async work(scenario, operations) {
-      const answer = once(child, 'message');
-      child.send({ scenario, operations });
-      const [reply] = (await answer) as [{ readonly work?: Work; readonly error?: string }];
+      const reply = await ask<{ readonly work?: Work; readonly error?: string }>({ scenario, operations });
       if (reply.work === undefined) throw new Error(`${name} has no work for ${scenario}: ${reply.error}`);
       return reply.work;
     },

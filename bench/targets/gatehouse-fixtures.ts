@@ -1,28 +1,40 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { hash } from 'argon2';
 
-import { addClient } from '../../src/domain/clients/index.ts';
+import { setRule } from '../../src/domain/admission/index.ts';
+import { addClient, keepDocument, readDocument, versionOf } from '../../src/domain/clients/index.ts';
 import { addResource } from '../../src/domain/resources/index.ts';
 import type { Installation } from '../../src/installation.ts';
 import { DEFAULT_TENANT } from '../../src/kernel/ids.ts';
 import type { Database } from '../../src/platform/database/index.ts';
 import type { Person } from '../load/protocol.ts';
+import { DOCUMENT_REDIRECT, documentUrl, goodDocument } from '../web/documents.ts';
+
+/** A client that grants are made for. */
+export interface FixtureClient {
+  readonly id: string;
+  readonly redirectUri: string;
+  /** What its grants are held to, where it is known by its metadata document. */
+  readonly version?: Buffer;
+}
 
 /** What the requests of a benchmark present, put straight into the store. */
 export interface Fixtures {
   readonly issuer: string;
   readonly resource: { readonly id: string; readonly identifier: string; readonly secret: string };
   /** A client of ours with a web redirect, which needs no page once its person is signed in. */
-  readonly client: { readonly id: string; readonly redirectUri: string };
+  readonly client: FixtureClient;
+  /** The same, but known by its metadata document, which somebody has allowed something before. */
+  readonly documentClient: FixtureClient;
   /** A client that runs on the person's machine, which asks for consent. */
   readonly native: { readonly id: string; readonly redirectUri: string };
   /** PKCE, the same for every code. */
   readonly verifier: string;
   readonly challenge: string;
   /** Living grants, each with an unused refresh token; answers the tokens. */
-  refreshTokens(count: number): Promise<readonly string[]>;
+  refreshTokens(count: number, client?: FixtureClient): Promise<readonly string[]>;
   /** Grants whose code is not redeemed yet; answers the codes. */
-  codes(count: number): Promise<readonly string[]>;
+  codes(count: number, client?: FixtureClient): Promise<readonly string[]>;
   /** Somebody who is signed in, as the value of their session cookie. */
   session(): Promise<string>;
   /** People with a password and a one-time code factor. */
@@ -70,28 +82,30 @@ export async function createFixtures({
     }),
   );
   if (!client || !native) throw new Error('there is no client');
+  const documentClient = await keepDocumentClient(prisma);
   const user = await installation.users.add({ email: emailOf('owner'), name: 'Owner' }, ORIGIN);
   const verifier = randomBytes(32).toString('base64url');
   const challenge = createHash('sha256').update(verifier).digest('base64url');
   const resourceId = added.resource.id;
   let passwordHash: string | undefined;
 
-  const insertGrants = async (count: number, activated: boolean) => {
+  const insertGrants = async (count: number, activated: boolean, of: FixtureClient) => {
     const { rows } = await pool.query<{ id: string }>(
       `INSERT INTO grants (id, tenant_id, user_id, client_id, resource_id, scopes, oidc_scopes, redirect_uri,
-                           auth_time, acr, amr, network, activated_at, expires_at)
+                           auth_time, acr, amr, network, activated_at, expires_at, client_version)
        SELECT id, $2, $3, $4, $5, $6, '{}', $7, now(), 'phr', '{pop,user,mfa}', '127.0.0.1',
-              CASE WHEN $8 THEN now() END, now() + interval '30 days'
+              CASE WHEN $8 THEN now() END, now() + interval '30 days', $9
        FROM unnest($1::text[]) AS id RETURNING id`,
       [
         Array.from({ length: count }, () => `grt_${randomBytes(16).toString('base64url')}`),
         DEFAULT_TENANT,
         user.id,
-        client.id,
+        of.id,
         resourceId,
         SCOPE.split(' '),
-        client.redirectUri,
+        of.redirectUri,
         activated,
+        of.version ?? null,
       ],
     );
     return rows.map(({ id }) => id);
@@ -101,28 +115,29 @@ export async function createFixtures({
     issuer,
     resource: { id: resourceId, identifier, secret: added.secret ?? '' },
     client,
+    documentClient,
     native,
     verifier,
     challenge,
 
-    async refreshTokens(count) {
-      const grants = await insertGrants(count, true);
+    async refreshTokens(count, of = client) {
+      const grants = await insertGrants(count, true, of);
       const tokens = grants.map(() => randomBytes(32).toString('base64url'));
       await pool.query(
         `INSERT INTO refresh_tokens (token_hash, grant_id, client_id, generation, secret_version, expires_at)
          SELECT hash, grant_id, $3, 0, 0, now() + interval '14 days' FROM unnest($1::bytea[], $2::text[]) AS t (hash, grant_id)`,
-        [tokens.map(sha256), grants, client.id],
+        [tokens.map(sha256), grants, of.id],
       );
       return tokens;
     },
 
-    async codes(count) {
-      const grants = await insertGrants(count, false);
+    async codes(count, of = client) {
+      const grants = await insertGrants(count, false, of);
       const codes = grants.map(() => randomBytes(32).toString('base64url'));
       await pool.query(
         `INSERT INTO authorization_codes (code_hash, grant_id, client_id, redirect_uri, code_challenge, expires_at)
          SELECT hash, grant_id, $3, $4, $5, now() + interval '10 minutes' FROM unnest($1::bytea[], $2::text[]) AS t (hash, grant_id)`,
-        [codes.map(sha256), grants, client.id, client.redirectUri, challenge],
+        [codes.map(sha256), grants, of.id, of.redirectUri, challenge],
       );
       return codes;
     },
@@ -154,6 +169,16 @@ export async function createFixtures({
       return made;
     },
   };
+}
+
+/** As a consent leaves it, and with a rule that trusts it as far as the registered one. */
+async function keepDocumentClient(prisma: Database['prisma']): Promise<FixtureClient> {
+  const id = documentUrl('good', 0, 'known');
+  const metadata = readDocument(id, goodDocument(id));
+  const version = versionOf(metadata);
+  await keepDocument(prisma, { metadata, version }, ORIGIN);
+  await setRule(prisma, { pattern: id, trust: 'first_party' }, ORIGIN);
+  return { id, redirectUri: DOCUMENT_REDIRECT, version: Buffer.from(version, 'base64url') };
 }
 
 function emailOf(name: string): string {

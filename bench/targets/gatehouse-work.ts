@@ -1,6 +1,7 @@
-import type { RequestTemplate, Work } from '../load/protocol.ts';
+import type { Expectation, RequestTemplate, Work } from '../load/protocol.ts';
+import { DOCUMENT_REDIRECT } from '../web/documents.ts';
 
-import { type Fixtures, SCOPE } from './gatehouse-fixtures.ts';
+import { type FixtureClient, type Fixtures, SCOPE } from './gatehouse-fixtures.ts';
 import type { Supplies } from './target.ts';
 
 /** Families that are refreshed in turn, more than there are refreshes at the same time. */
@@ -8,10 +9,42 @@ const FAMILIES = 128;
 /** Tokens that are repeated in turn. */
 const REPEATED = 16;
 
+/** Code exchange and refresh of one client. */
+export function tokenSuppliesOf(fixtures: Fixtures, client: FixtureClient) {
+  return {
+    code: {
+      make: async (operations: number): Promise<Work> => ({
+        kind: 'requests',
+        requests: (await fixtures.codes(operations, client)).map((code) =>
+          post('/token', {
+            grant_type: 'authorization_code',
+            client_id: client.id,
+            code,
+            code_verifier: fixtures.verifier,
+            redirect_uri: client.redirectUri,
+          }),
+        ),
+        expect: { status: 200, contains: 'refresh_token' },
+      }),
+    },
+
+    refresh: {
+      make: async (): Promise<Work> => ({
+        kind: 'refresh',
+        path: '/token',
+        form: { client_id: client.id },
+        tokens: await fixtures.refreshTokens(FAMILIES, client),
+      }),
+    },
+  } satisfies Supplies;
+}
+
 /** Where the work of each scenario comes from, at a Gatehouse. */
 export function suppliesOf(fixtures: Fixtures): Supplies {
-  const { issuer, resource, client, native, verifier, challenge } = fixtures;
+  const { issuer, resource, client, native } = fixtures;
   return {
+    ...tokenSuppliesOf(fixtures, client),
+
     jwks: { make: async () => single({ method: 'GET', path: '/jwks' }, { status: 200, contains: 'ES256' }) },
 
     metadata: {
@@ -24,47 +57,12 @@ export function suppliesOf(fixtures: Fixtures): Supplies {
 
     authorize: {
       async make() {
-        const query = new URLSearchParams({
-          response_type: 'code',
-          client_id: client.id,
-          redirect_uri: client.redirectUri,
-          code_challenge: challenge,
-          code_challenge_method: 'S256',
-          state: 'state',
-          resource: resource.identifier,
-          scope: SCOPE,
-        });
         const headers = { cookie: `gatehouse_session=${await fixtures.session()}` };
         return single(
-          { method: 'GET', path: `/authorize?${query}`, headers },
+          { method: 'GET', path: authorizePath(fixtures, client), headers },
           { status: 303, contains: 'callback?code=' },
         );
       },
-    },
-
-    code: {
-      make: async (operations) => ({
-        kind: 'requests',
-        requests: (await fixtures.codes(operations)).map((code) =>
-          post('/token', {
-            grant_type: 'authorization_code',
-            client_id: client.id,
-            code,
-            code_verifier: verifier,
-            redirect_uri: client.redirectUri,
-          }),
-        ),
-        expect: { status: 200, contains: 'refresh_token' },
-      }),
-    },
-
-    refresh: {
-      make: async () => ({
-        kind: 'refresh',
-        path: '/token',
-        form: { client_id: client.id },
-        tokens: await fixtures.refreshTokens(FAMILIES),
-      }),
     },
 
     replay: {
@@ -116,6 +114,29 @@ export function suppliesOf(fixtures: Fixtures): Supplies {
       }),
     },
   };
+}
+
+/** Authorization requests of clients that are named by these URLs, each once. */
+export function authorizationsOf(fixtures: Fixtures, urls: readonly string[], expect: Expectation): Work {
+  const requests = urls.map((id) => {
+    const path = authorizePath(fixtures, { id, redirectUri: DOCUMENT_REDIRECT });
+    return { method: 'GET', path } as const;
+  });
+  return { kind: 'requests', requests, expect };
+}
+
+function authorizePath({ resource, challenge }: Fixtures, client: FixtureClient): string {
+  const query = new URLSearchParams({
+    response_type: 'code',
+    client_id: client.id,
+    redirect_uri: client.redirectUri,
+    code_challenge: challenge,
+    code_challenge_method: 'S256',
+    state: 'state',
+    resource: resource.identifier,
+    scope: SCOPE,
+  });
+  return `/authorize?${query}`;
 }
 
 function refreshForm({ client }: Fixtures, token: string) {

@@ -10,18 +10,49 @@ import { freePort } from '../../test/support/free-port.ts';
 import type { Lab } from '../lab.ts';
 import { childrenOf, cpuOf, cpuOfFamily, memoryOfFamily, nameOf, residentOf } from '../os/processes.ts';
 import type { RedisServer } from '../stores/redis.ts';
+import type { Web } from '../web/start.ts';
 
-import { startChild } from './child.ts';
+import { type ServerChild, startChild } from './child.ts';
 import { createFixtures, type Fixtures } from './gatehouse-fixtures.ts';
 import { suppliesOf } from './gatehouse-work.ts';
 import type { Running, Target, TargetName } from './target.ts';
 
-const BIN = fileURLToPath(new URL('../../src/cli/bin.ts', import.meta.url));
+/** The program of a server, and what it is told. */
+interface Program {
+  readonly script: string;
+  readonly args: readonly string[];
+}
+
+const SERVE: Program = {
+  script: fileURLToPath(new URL('../../src/cli/bin.ts', import.meta.url)),
+  args: ['serve'],
+};
+const ON_WEB = fileURLToPath(new URL('../servers/gatehouse-on-web.ts', import.meta.url));
 
 /** A Gatehouse that runs, with a door to its store for what the requests will present. */
 export interface RunningGatehouse extends Running {
   readonly database: Database;
   readonly fixtures: Fixtures;
+}
+
+interface Started {
+  readonly running: RunningGatehouse;
+  readonly child: ServerChild;
+}
+
+/** One that fetches from a web of ours, and counts what it sends there. */
+export interface GatehouseOnWeb extends RunningGatehouse {
+  /** What it has done since it started. Collects its garbage before it answers. */
+  look(): Promise<{
+    /** Names that it asked for. */
+    readonly resolved: number;
+    /** Addresses that it dialled. */
+    readonly dialled: number;
+    /** Bytes that it cannot forget, in its heap and beside it. */
+    readonly kept: number;
+  }>;
+  /** Resident memory of the server alone, in bytes. */
+  resident(): number;
 }
 
 export const gatehouseEmbedded: Target = {
@@ -42,10 +73,12 @@ export const gatehousePostgres: Target = {
 };
 
 /** `gatehouse serve` with a PostgreSQL of its own in `dataDir`. */
-export function startEmbedded(lab: Lab, dataDir: string): Promise<RunningGatehouse> {
-  return start(lab, 'gatehouse-embedded', { GATEHOUSE_DATA_DIR: dataDir }, (server) => ({
+export async function startEmbedded(lab: Lab, dataDir: string): Promise<RunningGatehouse> {
+  const env = { GATEHOUSE_DATA_DIR: dataDir };
+  const { running } = await start(lab, 'gatehouse-embedded', SERVE, env, (server) => ({
     postmaster: childrenOf(server).find((child) => nameOf(child).startsWith('postgres')),
   }));
+  return running;
 }
 
 /** `gatehouse serve` on a database of the lab's PostgreSQL, with the lab's Redis. */
@@ -55,13 +88,35 @@ export async function startOnPostgres(
   /** What the server connects to instead, where something stands in between. */
   viaUrl: string = databaseUrl,
 ): Promise<RunningGatehouse> {
+  return (await startWithStores(lab, SERVE, { databaseUrl, viaUrl })).running;
+}
+
+/** The same on a web of ours, which leads to no other. It lets in every client that has a document there. */
+export async function startOnWeb(
+  lab: Lab,
+  web: Web,
+  databaseUrl: string,
+  viaUrl: string = databaseUrl,
+): Promise<GatehouseOnWeb> {
+  const { running, child } = await startWithStores(
+    lab,
+    { script: ON_WEB, args: [web.settings] },
+    { databaseUrl, viaUrl },
+  );
+  return { ...running, look: () => child.ask({}), resident: () => residentOf(child.pid) };
+}
+
+async function startWithStores(
+  lab: Lab,
+  program: Program,
+  { databaseUrl, viaUrl }: { readonly databaseUrl: string; readonly viaUrl: string },
+): Promise<Started> {
   const postgres = await lab.postgres();
   const redis = await lab.redis();
   const env = { DATABASE_URL: viaUrl, ...(redis ? { REDIS_URL: redis.url } : {}) };
-  const running = await start(lab, 'gatehouse-postgres', env, () => ({ postmaster: postgres.pid, redis }), {
-    databaseUrl,
-  });
-  return { ...running, wal: postgres.wal };
+  const find = () => ({ postmaster: postgres.pid, redis });
+  const { running, child } = await start(lab, 'gatehouse-postgres', program, env, find, { databaseUrl });
+  return { running: { ...running, wal: postgres.wal }, child };
 }
 
 /** One master key for all servers of a run, which may share a database. */
@@ -70,13 +125,14 @@ const MASTER_KEY = randomBytes(32).toString('base64url');
 async function start(
   lab: Lab,
   name: TargetName,
+  program: Program,
   env: Readonly<Record<string, string>>,
   find: (server: number) => {
     readonly postmaster: number | undefined;
     readonly redis?: RedisServer | undefined;
   },
   { databaseUrl }: { readonly databaseUrl?: string } = {},
-): Promise<RunningGatehouse> {
+): Promise<Started> {
   const port = await freePort();
   const address = { host: '127.0.0.1', port, authority: `localhost:${port}` };
   const environment = {
@@ -89,17 +145,13 @@ async function start(
     GATEHOUSE_THROTTLE_SIGN_IN_NETWORK: '1000000',
     GATEHOUSE_THROTTLE_AUTHORIZATION_NETWORK: '1000000',
     GATEHOUSE_THROTTLE_TOKEN_NETWORK: '1000000',
+    GATEHOUSE_THROTTLE_DOCUMENT_NETWORK: '1000000',
+    GATEHOUSE_THROTTLE_DOCUMENT_HOST: '1000000',
+    GATEHOUSE_METADATA_DOCUMENTS: 'open',
     ...env,
   };
   const path = '/.well-known/oauth-authorization-server';
-  const child = await startChild(lab, {
-    name,
-    script: BIN,
-    args: ['serve'],
-    env: environment,
-    address,
-    path,
-  });
+  const child = await startChild(lab, { name, ...program, env: environment, address, path });
   const { postmaster, redis } = find(child.pid);
 
   const config = loadConfig({ ...environment, ...(databaseUrl ? { DATABASE_URL: databaseUrl } : {}) });
@@ -113,7 +165,7 @@ async function start(
   const installation = createInstallation({ config, database, clock: systemClock });
   const fixtures = await createFixtures({ database, installation, issuer: config.issuer });
 
-  return {
+  const running: RunningGatehouse = {
     name,
     address,
     database,
@@ -139,4 +191,5 @@ async function start(
       await child.stop();
     },
   };
+  return { running, child };
 }

@@ -279,7 +279,7 @@ describe('a refusal of the guarded fetch', () => {
       }),
     );
     expect(new Set(outcomes.map(({ text }) => text)).size).toBe(1);
-    for (const { took } of outcomes) expect(took).toBeGreaterThan(JSON_ONLY.timeoutMs - 1);
+    for (const { took } of outcomes) expect(took).toBeGreaterThan(JSON_ONLY.timeoutMs - 5);
   });
 
   it('K10: a hundred at once of one slow host keep others from nothing, and no more than four reach it', async () => {

@@ -9,7 +9,7 @@ export async function failAtFixedTime<T>(ms: number, work: () => Promise<T>): Pr
   try {
     return await work();
   } catch (error) {
-    await delay(Math.max(0, began + ms - performance.now()));
+    await delay(Math.max(0, Math.ceil(began + ms - performance.now())));
     throw error;
   }
 }

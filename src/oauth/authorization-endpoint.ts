@@ -29,7 +29,10 @@ export function authorizationEndpoint(library: Middleware, database: Database): 
     const resumes = RESUME.test(ctx.path);
     if (ctx.path !== REQUEST && !resumes) return next();
     if (ctx.method !== 'GET') throw wrongMethod(ctx, resumes);
-    if (!resumes) {
+    if (resumes) {
+      // Its path is all that it says: where nothing is under way the library would take a query for the request.
+      ctx.querystring = '';
+    } else {
       const query = new URLSearchParams(ctx.querystring);
       if (DECISIVE.some((name) => query.getAll(name).length > 1)) {
         throw refused(ctx, 'duplicate_param', 400, 'client_id and redirect_uri must be given once');

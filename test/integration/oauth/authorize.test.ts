@@ -135,6 +135,20 @@ describe('a request that cannot be answered to a client', () => {
     expect(answer.status).toBe(405);
   });
 
+  it('A12: where nothing is under way, a resumption is no request, whatever its query says', async () => {
+    const query = requestQuery(clientId);
+    for (const uid of ['null', 'whatever']) {
+      const {
+        value: page,
+        grants,
+        codes,
+      } = await observe(server, () => ada.get(`${server.issuer}/authorize/${uid}?${query}`));
+      expect(page.status).toBe(400);
+      expect(page.headers.get('location')).toBeNull();
+      expect({ grants, codes }).toEqual({ grants: 0, codes: 0 });
+    }
+  });
+
   it('says how to start again when there is no client_id at all', async () => {
     expectRefusedOnPage(await askFor(server, ada, clientId, { client_id: undefined }), {
       reason: 'missing_param',

@@ -11,7 +11,7 @@ import type { Installation } from './installation.ts';
 import type { Clock } from './kernel/clock.ts';
 import { carryFlow, cors, createOAuth, READABLE_BY_ALL } from './oauth/index.ts';
 import type { Database } from './platform/database/index.ts';
-import { createGuardedFetch, type Outbound } from './platform/fetch/index.ts';
+import { createGuardedFetch, type GuardedFetch, type Outbound } from './platform/fetch/index.ts';
 import {
   createAssets,
   createCookies,
@@ -68,7 +68,6 @@ export async function createApp(
   deps: AppDeps,
 ): Promise<{ readonly listener: RequestListener; readonly internal: Koa }> {
   const { config, database, installation, throttle, telemetry, tracing, clock, log } = deps;
-  const guardedFetch = createGuardedFetch(deps.outbound ? { outbound: deps.outbound } : {});
   const { issuer } = config;
   const { pathname } = new URL(issuer);
   const basePath = pathname === '/' ? '' : pathname;
@@ -128,9 +127,8 @@ export async function createApp(
         seconds: MINUTE,
       }),
     },
-    guardedFetch: tracing
-      ? (...args) => tracing.trace('fetch client document', () => guardedFetch(...args))
-      : guardedFetch,
+    guardedFetch: guardedFetch(deps, 'fetch client document'),
+    keyFetch: guardedFetch(deps, 'fetch client keys'),
     documentAsked: telemetry.documentAsked,
     clientRequested: (request) => log.info(request, 'a client was asked for: gatehouse client requests'),
   });
@@ -198,4 +196,13 @@ export async function createApp(
         routeOf: (path) => routeOf({ path }),
       });
   return { listener, internal };
+}
+
+/** A way to what clients publish, with places of its own, traced under this name where anything is. */
+function guardedFetch(
+  { outbound, tracing }: Pick<AppDeps, 'outbound' | 'tracing'>,
+  name: string,
+): GuardedFetch {
+  const fetch = createGuardedFetch(outbound ? { outbound } : {});
+  return tracing ? (...args) => tracing.trace(name, () => fetch(...args)) : fetch;
 }

@@ -87,7 +87,7 @@ export function createInstallation({
     /** What every installation begins with: the default tenant and a signing key. Any number of processes may call it. */
     async prepare(origin: Origin): Promise<void> {
       if ((await pool.query<{ prepared: boolean }>(PREPARED, [DEFAULT_TENANT])).rows[0]?.prepared) return;
-      await seedDefaultTenant(prisma);
+      await seedDefaultTenant(pool);
       await keys.ensure(origin);
     },
   };

@@ -3,7 +3,6 @@ import type { Server } from 'node:http';
 import { flushCompileCache } from 'node:module';
 import type { AddressInfo } from 'node:net';
 
-import { createApp } from './app.ts';
 import type { Config, Listen } from './config/config.ts';
 import { countRequests } from './domain/admission/index.ts';
 import { observeAudit } from './domain/audit/index.ts';
@@ -13,14 +12,12 @@ import { systemClock } from './kernel/clock.ts';
 import { newId } from './kernel/ids.ts';
 import { type Database, migrate, openDatabase } from './platform/database/index.ts';
 import type { Outbound } from './platform/fetch/index.ts';
-import { createDrain, createHttpServer } from './platform/http/index.ts';
 import { createLogger, type Logger, openTracing } from './platform/observability/index.ts';
 import { openRedis } from './platform/redis/index.ts';
 import { letPoolGiveWay } from './platform/threads/give-way.ts';
 import { createThrottle } from './platform/throttle/index.ts';
 import { createTelemetry, type Telemetry } from './telemetry/index.ts';
 import { version } from './version.ts';
-import { serveWithWorkers } from './workers/index.ts';
 
 /** A server that runs. */
 export interface RunningServer {
@@ -66,7 +63,7 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
       endpoint === undefined ? undefined : await openTracing({ endpoint, sample, version: version() }, log);
     if (tracing) undo.push(() => tracing.close());
 
-    const opened = await openDatabase({
+    const opening = openDatabase({
       url: config.databaseUrl,
       dataDir: config.dataDir,
       poolSize: config.databasePoolSize,
@@ -74,7 +71,11 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
       mode: worker ? 'join' : 'own',
       ...(tracing ? { trace: tracing.trace } : {}),
     });
+    // The embedded PostgreSQL comes up while the rest of the server is loaded.
+    const loading = Promise.all([import('./app.ts'), import('./platform/http/index.ts')]);
+    const opened = await opening;
     undo.push(() => opened.close());
+    const [{ createApp }, { createDrain, createHttpServer }] = await loading;
     const database = observeAudit(opened, telemetry.actions);
     await migrate(database.pool, { log });
     const installation = createInstallation({ config, database, clock: systemClock });
@@ -167,7 +168,10 @@ function loadPrismaSoon({ prisma }: Database): () => Promise<void> {
  * one worker this process only looks after them.
  */
 export async function serve(config: Config): Promise<void> {
-  if (config.workers > 1) return serveWithWorkers(config, untilSignal);
+  if (config.workers > 1) {
+    const { serveWithWorkers } = await import('./workers/index.ts');
+    return serveWithWorkers(config, untilSignal);
+  }
   const server = await startServer(config, { lingerMs: LINGER });
   flushCompileCache();
   await untilSignal();

@@ -8,7 +8,7 @@ import type { Lifetimes } from '../config/config.ts';
 import type { DocumentMode } from '../domain/admission/index.ts';
 import { loadPresented } from '../domain/grants/index.ts';
 import { findResource } from '../domain/resources/index.ts';
-import { isAccessTokenBacked } from '../domain/tokens/index.ts';
+import { findBacking } from '../domain/tokens/index.ts';
 
 import { whyDead } from './grants/authority.ts';
 import { authenticatedEndpoint } from './internals.ts';
@@ -55,12 +55,13 @@ export function introspectionRoutes({ provider, pool, issuer, lifetimes, documen
   async function accessToken(ctx: KoaContextWithOIDC, caller: string, value: string) {
     const claims = await verifyOwnToken(verify, issuer, value);
     if (!claims) return undefined;
-    if (claims.client_id !== caller && !(await isResource(caller, claims.aud))) {
-      return refused(ctx, caller, claims.grant_id);
-    }
     const token = { grantId: claims.grant_id, jti: claims.jti, exp: claims.exp };
-    if (!(await isAccessTokenBacked(pool, token, documents))) return undefined;
-    return { active: true, token_type: 'Bearer', ...claims };
+    const backing = await findBacking(pool, token, documents);
+    if (claims.client_id !== caller) {
+      const resourceId = backing?.resourceId ?? (await findResource(pool, claims.aud))?.id;
+      if (resourceId !== caller) return refused(ctx, caller, claims.grant_id);
+    }
+    return backing && { active: true, token_type: 'Bearer', ...claims };
   }
 
   async function refreshToken(ctx: KoaContextWithOIDC, caller: string, value: string) {
@@ -80,10 +81,6 @@ export function introspectionRoutes({ provider, pool, issuer, lifetimes, documen
       grant_id: grant.id,
       tenant: grant.tenantId,
     };
-  }
-
-  async function isResource(caller: string, audience: string): Promise<boolean> {
-    return (await findResource(pool, audience))?.id === caller;
   }
 
   function refused(ctx: KoaContextWithOIDC, caller: string, grant: string) {

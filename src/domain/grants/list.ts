@@ -26,9 +26,14 @@ export interface Connection {
   readonly staysConnected: boolean;
   readonly network: string | undefined;
   readonly since: Date;
-  readonly lastUsedAt: Date | undefined;
+  /** When its client last came for tokens. */
+  readonly lastUsedAt: Date;
   readonly expiresAt: Date;
 }
+
+/** The youngest refresh token was made then; where there is none the client came once. */
+const LAST_USED = `COALESCE(
+  (SELECT t.issued_at FROM refresh_tokens t WHERE t.grant_id = g.id ORDER BY t.generation DESC LIMIT 1), g.activated_at)`;
 
 /** A scope that the resource offers no more is shown as it is called. */
 const LIST = `
@@ -42,24 +47,17 @@ const LIST = `
           LEFT JOIN resource_scopes s ON s.resource_id = g.resource_id AND s.scope = held.scope
           ORDER BY held.place) AS scopes,
     EXISTS (SELECT 1 FROM refresh_tokens t WHERE t.grant_id = g.id) AS "staysConnected",
-    g.network, g.created_at AS since, g.last_used_at AS "lastUsedAt", g.expires_at AS "expiresAt"
+    g.network, g.created_at AS since, ${LAST_USED} AS "lastUsedAt", g.expires_at AS "expiresAt"
   FROM grants g
   JOIN users u ON u.id = g.user_id JOIN clients c ON c.id = g.client_id JOIN resources r ON r.id = g.resource_id
   WHERE ($1::text IS NULL OR g.user_id = $1) AND g.activated_at IS NOT NULL AND ${notEnded('c')}
     AND g.expires_at > now()
   ORDER BY g.created_at DESC`;
 
-type Row = Omit<Connection, 'network' | 'lastUsedAt'> & {
-  readonly network: string | null;
-  readonly lastUsedAt: Date | null;
-};
+type Row = Omit<Connection, 'network'> & { readonly network: string | null };
 
 /** Every living, activated grant, of one person or of all, newest first. */
 export async function listConnections(prisma: PrismaClient, userId?: string): Promise<readonly Connection[]> {
   const rows = await prisma.$queryRawUnsafe<Row[]>(LIST, userId ?? null);
-  return rows.map((row) => ({
-    ...row,
-    network: row.network ?? undefined,
-    lastUsedAt: row.lastUsedAt ?? undefined,
-  }));
+  return rows.map((row) => ({ ...row, network: row.network ?? undefined }));
 }

@@ -12,7 +12,10 @@ export interface Presentation {
   readonly value: string;
 }
 
-/** The grant behind a presented credential, with everything that its validity and authority hang on. */
+/**
+ * The grant behind a presented credential, with everything that its validity and authority hang on. To a client
+ * that it does not belong to it is one that ended.
+ */
 export interface GrantFacts {
   readonly id: string;
   readonly tenantId: string;
@@ -102,22 +105,20 @@ export interface ClientRow {
 const GRANT_COLUMNS = `
   g.id AS grant_id, g.tenant_id AS grant_tenant, g.user_id, g.client_id AS grant_client,
   g.scopes, g.oidc_scopes, g.auth_time, g.acr, g.amr, g.expires_at AS grant_expires_at,
-  (${notEnded('gc')}) IS NOT TRUE AS grant_revoked, g.expires_at <= now() AS grant_expired, now() AS as_of,
+  (c.id = g.client_id AND ${notEnded('c')}) IS NOT TRUE AS grant_revoked, g.expires_at <= now() AS grant_expired, now() AS as_of,
   EXTRACT(EPOCH FROM now() - g.created_at)::float8 AS grant_age,
-  gc.registration AS grant_client_registration, ${standingOf('gc', 'g.tenant_id')} AS grant_client_standing,
-  gc.removed_at IS NULL AS client_known,
+  ${standingOf('c', 'g.tenant_id')} AS client_standing,
   u.disabled_at IS NULL AS user_active,
   res.identifier AS resource, res.removed_at IS NULL AS resource_active, res.admits_strangers,
   ARRAY(SELECT rs.scope FROM resource_scopes rs WHERE rs.resource_id = res.id ORDER BY rs.position) AS offered,
   ARRAY(SELECT rs.scope FROM resource_scopes rs WHERE rs.resource_id = res.id AND rs.destructive) AS destructive,
-  ARRAY(SELECT DISTINCT COALESCE(rp.scope, '*') FROM memberships m
+  ARRAY(SELECT COALESCE(rp.scope, '*') FROM memberships m
         JOIN role_permits rp ON rp.role_id = m.role_id
         WHERE m.user_id = g.user_id AND m.tenant_id = g.tenant_id
           AND (rp.resource_id IS NULL OR rp.resource_id = res.id)) AS permitted`;
 
 const GRANT_JOINS = `
   LEFT JOIN grants g ON g.id = t.grant_id
-  LEFT JOIN clients gc ON gc.id = g.client_id
   LEFT JOIN users u ON u.id = g.user_id
   LEFT JOIN resources res ON res.id = g.resource_id
   LEFT JOIN client_snapshots cs ON cs.client_id = c.id AND cs.client_id = g.client_id AND cs.version = g.client_version
@@ -229,17 +230,19 @@ function presentedOf(
 
 function grantOf(row: Record<string, unknown>, documents: DocumentMode): GrantFacts {
   const permitted = row['permitted'] as string[];
-  const clientStanding = (row['grant_client_standing'] as TrustLevel | null) ?? undefined;
-  const registration = row['grant_client_registration'] as string;
+  const clientId = row['grant_client'] as string;
+  const ownClient = row['c_id'] === clientId;
+  const clientStanding = (row['client_standing'] as TrustLevel | null) ?? undefined;
+  const registration = row['c_registration'] as string;
   const clientTrust = trustOf(documents, { registration, standing: clientStanding });
   return {
     id: row['grant_id'] as string,
     tenantId: row['grant_tenant'] as string,
     userId: row['user_id'] as string,
-    clientId: row['grant_client'] as string,
+    clientId,
     clientTrust,
     clientStanding,
-    clientActive: (row['client_known'] as boolean) && clientTrust !== 'blocked',
+    clientActive: ownClient && row['c_removed_at'] === null && clientTrust !== 'blocked',
     userActive: row['user_active'] as boolean,
     resource: row['resource'] as string,
     resourceActive: row['resource_active'] as boolean,

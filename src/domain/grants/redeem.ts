@@ -22,7 +22,7 @@ const REDEEM = `
       AND clock_timestamp() < $5
     RETURNING a.grant_id
   ), activated AS (
-    UPDATE grants g SET activated_at = now(), last_used_at = now() FROM consumed WHERE g.id = consumed.grant_id
+    UPDATE grants g SET activated_at = now() FROM consumed WHERE g.id = consumed.grant_id
     RETURNING g.id, g.client_id, g.expires_at
   ), refreshed AS (
     INSERT INTO refresh_tokens (token_hash, grant_id, client_id, generation, secret_version, expires_at)

@@ -37,10 +37,8 @@ const ROTATE = `
            LEAST(now() + make_interval(secs => $4), consumed.expires_at)
     FROM consumed
     RETURNING grant_id
-  ), touched AS (
-    UPDATE grants g SET last_used_at = now() FROM succeeded WHERE g.id = succeeded.grant_id RETURNING g.id
-  ), audited AS (${auditInsert(6, 'FROM touched')})
-  SELECT id FROM touched`;
+  ), audited AS (${auditInsert(6, 'FROM succeeded')})
+  SELECT grant_id FROM succeeded`;
 
 /**
  * Rotates: consumes the presented generation, keeps the hash of the next and records it, in one

@@ -1,6 +1,5 @@
 import type { KeyObject } from 'node:crypto';
 import { errors, type JWTPayload, jwtVerify } from 'jose';
-import type { Pool } from 'pg';
 import type { Clock } from '../../kernel/clock.ts';
 import type { Origin } from '../../kernel/origin.ts';
 
@@ -12,7 +11,6 @@ import { listKeys, loadPublishedKeys, raiseTokenLifetime } from './store.ts';
 import type { KeyInTurn } from './transitions.ts';
 
 export interface KeysDeps extends RotationDeps {
-  readonly pool: Pool;
   readonly clock: Clock;
 }
 

@@ -1,9 +1,12 @@
+import type { Pool } from 'pg';
+
 import { newId } from '../../kernel/ids.ts';
 import type { Origin } from '../../kernel/origin.ts';
 import type { Sealer } from '../../platform/crypto/seal.ts';
 import type { Prisma, PrismaClient } from '../../platform/database/generated/client.ts';
 import { recordAudit } from '../audit/index.ts';
 
+import { keepFirstKey } from './first-key.ts';
 import { generateKey, type SigningAlgorithm } from './key.ts';
 import {
   findDueKey,
@@ -21,6 +24,7 @@ import {
 
 export interface RotationDeps {
   readonly prisma: PrismaClient;
+  readonly pool: Pool;
   readonly sealer: Sealer;
   /** Of keys that are made from now on. */
   readonly algorithm: SigningAlgorithm;
@@ -63,13 +67,17 @@ const SAME_ALARM = 10;
  * audit records: a process that dies in it leaves the state before, and any other goes on from there.
  */
 export function createRotation(deps: RotationDeps): RotationSteps {
-  const { prisma, sealer, algorithm, tokenLifetime, jwksLifetime, skew, rotateAfter } = deps;
+  const { prisma, pool, sealer, algorithm, tokenLifetime, jwksLifetime, skew, rotateAfter } = deps;
+
+  async function makeKey() {
+    const { publicJwk, pkcs8 } = await generateKey(algorithm);
+    return { publicJwk, privateSealed: sealer.seal(sealContext(publicJwk.kid), pkcs8) };
+  }
 
   async function makeNext(tx: Prisma.TransactionClient, publication: number, origin: Origin) {
-    const { publicJwk, pkcs8 } = await generateKey(algorithm);
+    const { publicJwk, privateSealed } = await makeKey();
     const { kid } = publicJwk;
-    const sealed = sealer.seal(sealContext(kid), pkcs8);
-    const effectiveAt = await insertNextKey(tx, publicJwk, sealed, { publication, tokenLifetime });
+    const effectiveAt = await insertNextKey(tx, publicJwk, privateSealed, { publication, tokenLifetime });
     const detail = { kid, algorithm, effective_at: effectiveAt.toISOString() };
     await recordAudit(tx, { event: 'key.created', outcome: 'success', detail }, origin);
     return { kid, effectiveAt };
@@ -102,12 +110,8 @@ export function createRotation(deps: RotationDeps): RotationSteps {
 
   return {
     async ensure(origin) {
-      if (await findKey(prisma, 'current')) return;
-      await locked(async (tx) => {
-        if (await findKey(tx, 'current')) return;
-        const { kid } = await makeNext(tx, 0, origin);
-        await promoteKey(tx, kid);
-      });
+      const { publicJwk, privateSealed } = await makeKey();
+      await keepFirstKey(pool, { publicJwk, privateSealed, tokenLifetime }, origin);
     },
 
     begin: (origin) =>

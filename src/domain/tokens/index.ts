@@ -13,4 +13,4 @@ export {
   accessTokenClaims,
   idTokenClaims,
 } from './access-token.ts';
-export { isAccessTokenBacked, revokeAccessToken } from './revocation.ts';
+export { type Backing, findBacking, revokeAccessToken } from './revocation.ts';

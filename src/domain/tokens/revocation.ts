@@ -8,27 +8,34 @@ import type { TrustLevel } from '../authority/index.ts';
 import { livingGrant } from '../grants/index.ts';
 
 const ALIVE = `
-  SELECT c.registration, ${standingOf('c', 'g.tenant_id')} AS standing ${livingGrant(1)}
+  SELECT r.id AS resource, c.registration, ${standingOf('c', 'g.tenant_id')} AS standing ${livingGrant(1)}
     AND to_timestamp($3) > now() AND NOT EXISTS (SELECT 1 FROM revoked_access_tokens x WHERE x.jti = $2)`;
+
+/** What an access token that still counts rests on. */
+export interface Backing {
+  /** `res_…`, of the resource that its grant is for. */
+  readonly resourceId: string;
+}
 
 /**
  * Whether an access token, whose signature was checked, is still backed: it has not expired by the store's
- * clock, its grant, user, client and resource live, and it was not revoked by itself.
+ * clock, its grant, user, client and resource live, and it was not revoked by itself. `undefined` when it is not.
  */
-export async function isAccessTokenBacked(
+export async function findBacking(
   pool: Pool,
   token: { readonly grantId: string; readonly jti: string; readonly exp: number },
   documents: DocumentMode,
-): Promise<boolean> {
-  const { rows } = await pool.query<{ registration: string; standing: TrustLevel | null }>({
-    name: 'access-token-backed',
+): Promise<Backing | undefined> {
+  const { rows } = await pool.query<{ resource: string; registration: string; standing: TrustLevel | null }>({
+    name: 'access-token-backing',
     text: ALIVE,
     values: [token.grantId, token.jti, token.exp],
   });
-  const [client] = rows;
-  if (!client) return false;
-  const { registration, standing } = client;
-  return trustOf(documents, { registration, standing: standing ?? undefined }) !== 'blocked';
+  const [found] = rows;
+  if (!found) return undefined;
+  const { resource, registration, standing } = found;
+  const trust = trustOf(documents, { registration, standing: standing ?? undefined });
+  return trust === 'blocked' ? undefined : { resourceId: resource };
 }
 
 const REVOKE_ACCESS_TOKEN = `

@@ -6,6 +6,7 @@ import { revokeGrant, revokeGrantsOf } from '../../../src/domain/grants/index.ts
 import { addResource, removeResource } from '../../../src/domain/resources/index.ts';
 import { basic, claimsOf, obtainCode, pkce, post, type TokenResponse } from '../../support/flow.ts';
 import { addTestClient, cause, FILES, startTestServer, type TestServer } from '../../support/server.ts';
+import { statementsDuring } from '../../support/statements.ts';
 import {
   type Connected,
   connected,
@@ -104,6 +105,17 @@ describe('whoever is entitled', () => {
       createHash('sha256').update(next).digest(),
     ]);
     expect((await askAsClient(next)).body).toEqual({ active: false });
+  });
+});
+
+describe('what a question costs', () => {
+  it('is two round trips, for the resource and for the client', async () => {
+    const { accessToken } = await freshTokens(server, ada, { resource: NOTES });
+    for (const question of [() => ask(accessToken, notes), () => askAsClient(accessToken)]) {
+      const { value, statements } = await statementsDuring(question);
+      expect(value.body).toMatchObject({ active: true });
+      expect(statements.map(({ name }) => name)).toEqual(['find-oauth-client', 'access-token-backing']);
+    }
   });
 });
 

@@ -9,6 +9,9 @@ export function describeEntry(entry: CatalogueEntry) {
     maker,
     by: by.replace(' ', '_'),
     ...(entry.by === 'document' ? { documents: entry.documents } : {}),
-    ...(entry.by === 'preregistration' ? { redirect_uris: entry.redirectUris } : {}),
+    // Of a client with a document those that it does not have.
+    ...(entry.by !== 'dynamic registration' && entry.redirectUris
+      ? { redirect_uris: entry.redirectUris }
+      : {}),
   };
 }

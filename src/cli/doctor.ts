@@ -1,10 +1,11 @@
 import type { Config } from '../config/config.ts';
 import { ConfigError } from '../config/load.ts';
-import { SHAPES } from '../doctor/shapes.ts';
+import { SHAPES } from '../doctor/shapes/index.ts';
 
 import type { Cli, Register } from './cli.ts';
 import { reportText } from './doctor-report.ts';
 import { NotAvailable, UsageError } from './failure.ts';
+import { createProgress } from './progress.ts';
 
 interface Options {
   readonly issuer?: string;
@@ -59,6 +60,7 @@ Examples:
         import('../doctor/index.ts'),
         import('./doctor-store.ts'),
       ]);
+      const progress = createProgress();
       const report = await withStoreFacts(config, issuer, async (store, without) => {
         try {
           const found = await examine({
@@ -68,10 +70,13 @@ Examples:
             document,
             register: register === true,
             store,
+            progress: (as) => progress.show(`Looking at ${issuer} as ${as} …`),
           });
           return { ...found, without };
         } catch (error) {
           throw error instanceof Unreachable ? new NotAvailable(error.message, { cause: error }) : error;
+        } finally {
+          progress.end();
         }
       });
       cli.print({ json: report, text: reportText(report), exitCode: report.healthy ? 0 : 1 });

@@ -36,7 +36,7 @@ export const grantList: Register = (grants, cli) => {
               ['client', (grant) => grant.client.name],
               ['resource', (grant) => grant.resource.identifier],
               ['scopes', (grant) => grant.scopes.map(({ scope }) => scope).join(' ')],
-              ['last used', (grant) => minute(grant.lastUsedAt ?? grant.since)],
+              ['last used', (grant) => minute(grant.lastUsedAt)],
               ['ends', (grant) => minute(grant.expiresAt)],
             ],
             'There is no living grant.',

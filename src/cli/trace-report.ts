@@ -1,3 +1,4 @@
+import { documentFault } from '../doctor/document-fault.ts';
 import type { Attempt, StageOutcome, StageState, TraceStage } from '../domain/audit/index.ts';
 
 import { printable, table } from './output.ts';
@@ -29,7 +30,7 @@ const REASONS: Readonly<Record<string, string>> = {
   never_came:
     'the client never came for its token: nothing listened at the redirect, or it threw the answer away (see: gatehouse doctor)',
   unknown_client: 'the client_id is not known here; the client has to forget its connection and begin again',
-  client_document: 'the metadata document of the client could not be read, or is not valid',
+  client_document: 'the metadata document of the client cannot be used',
   client_not_allowed: 'no rule lets this client in (see: gatehouse client allow)',
   client_awaits_review: 'the client waits for an administrator (see: gatehouse client requests)',
   client_documents_off: 'clients with a metadata document are not let in here (GATEHOUSE_METADATA_DOCUMENTS)',
@@ -102,20 +103,23 @@ function describe(attempt: Attempt): readonly string[] {
 
 function verdict({ stages, stopped, ended }: Attempt): string {
   if (ended) return `It was connected, and has ended: ${words(ended.reason ?? ended.event)} (${ended.at}).`;
-  if (stopped) return `It stopped at ${STAGES[stopped.stage]}: ${words(stopped.reason)}.`;
+  if (stopped) return `It stopped at ${STAGES[stopped.stage]}: ${words(stopped.reason, stopped.why)}.`;
   const waiting = stages.find(({ state }) => state === 'waiting');
-  return waiting ? `It waits at ${STAGES[waiting.stage]}.` : 'Nothing stopped it.';
+  if (waiting) return `It waits at ${STAGES[waiting.stage]}.`;
+  const connected = stages.some(({ stage, state }) => stage === 'token' && state === 'passed');
+  return connected ? 'It is connected.' : 'Nothing stopped it.';
 }
 
-function stageLine({ stage, state, at, reason }: StageOutcome): string {
+function stageLine({ stage, state, at, reason, why }: StageOutcome): string {
   const more =
-    reason === undefined ? (state === 'not_recorded' ? NOT_RECORDED[stage] : undefined) : words(reason);
+    reason === undefined ? (state === 'not_recorded' ? NOT_RECORDED[stage] : undefined) : words(reason, why);
   const cells = [STATES[state].padEnd(12), STAGES[stage].padEnd(12), (at ?? '').padEnd(24), more ?? ''];
   return cells.join('  ').trimEnd();
 }
 
-function words(reason: string | undefined): string {
-  return printable(
-    (reason === undefined ? undefined : REASONS[reason]) ?? reason ?? 'no reason was recorded',
-  );
+function words(reason: string | undefined, why?: string): string {
+  const said = (reason === undefined ? undefined : REASONS[reason]) ?? reason ?? 'no reason was recorded';
+  if (why === undefined) return printable(said);
+  const exactly = reason === 'client_document' ? `because ${documentFault(why).says}` : `(${why})`;
+  return printable(`${said} ${exactly}`);
 }

@@ -1,4 +1,5 @@
 import type { LookupFunction } from 'node:net';
+import { isDeepStrictEqual } from 'node:util';
 
 import { addressesOf } from './addresses.ts';
 import { describe } from './answers.ts';
@@ -7,7 +8,7 @@ import { beginExamination } from './examination.ts';
 import type { Finding } from './finding.ts';
 import { createProbe, isReply } from './probe.ts';
 import { type Diagnosis, replay } from './replay/index.ts';
-import { SHAPES } from './shapes.ts';
+import { SHAPES } from './shapes/index.ts';
 import type { StoreFacts } from './store.ts';
 
 export interface ExaminationRequest {
@@ -22,6 +23,8 @@ export interface ExaminationRequest {
   /** Registers clients that register themselves, and removes them again. */
   readonly register?: boolean;
   readonly store?: StoreFacts | undefined;
+  /** Is told as whom the server is looked at now, for a person who waits. */
+  readonly progress?: (as: string) => void;
   /** Resolves names otherwise than the system does. */
   readonly lookup?: LookupFunction;
 }
@@ -48,7 +51,8 @@ export class Unreachable extends Error {
  * @throws Unreachable when nobody answers at all.
  */
 export async function examine(request: ExaminationRequest): Promise<Report> {
-  const { issuer, resource, store, lookup } = request;
+  const { issuer, resource, store, lookup, progress } = request;
+  progress?.('whoever comes');
   const probe = createProbe(lookup ? { lookup } : {});
   try {
     const examination = await beginExamination(probe, {
@@ -63,10 +67,16 @@ export async function examine(request: ExaminationRequest): Promise<Report> {
       throw new Unreachable(`Nobody answers at ${issuer}: ${describe(first.answer)}.`);
 
     const checks: Finding[] = [];
-    for (const check of CHECKS) checks.push(...(await check(examination)));
+    for (const check of CHECKS) {
+      // What is wrong at two addresses in the same way is said once.
+      for (const finding of await check(examination)) {
+        if (!checks.some((known) => isDeepStrictEqual(known, finding))) checks.push(finding);
+      }
+    }
     const clients: Diagnosis[] = [];
     for (const shape of SHAPES) {
       if (request.clients && !request.clients.includes(shape.id)) continue;
+      progress?.(shape.name);
       clients.push(await replay(examination, shape, request));
     }
     const healthy =

@@ -1,7 +1,7 @@
 /**
  * Doctor: what MCP clients see when they come to a running server, and where they would stop.
  *
- *     shapes.ts  what each client does, as a table
+ *     shapes/    what each client does, as a table
  *     checks/    the server by itself: issuer, TLS, proxy, CORS, clocks, keys …
  *     replay/    the requests of one client after the other, judged as it judges them
  *
@@ -12,5 +12,5 @@
 export { type ExaminationRequest, examine, type Report, Unreachable } from './examine.ts';
 export type { Finding, Level } from './finding.ts';
 export type { Diagnosis, Step } from './replay/index.ts';
-export { SHAPES } from './shapes.ts';
+export { SHAPES } from './shapes/index.ts';
 export type { Refusal, StoreFacts } from './store.ts';

@@ -1,6 +1,6 @@
 /**
  * How one MCP client behaves towards an authorization server, as far as a server can tell or be told.
- * Nothing here is code: what a client does is written down once, in `shapes.ts`, and read by `replay/`.
+ * Nothing here is code: what a client does is written down once, in `shapes/`, and read by `replay/`.
  */
 export interface ClientShape {
   /** As `--client` takes it. */
@@ -69,8 +69,12 @@ export type Registration =
       readonly kind: 'document';
       /** The client_id. `*` stands for what differs from one connection to the next. */
       readonly url: string;
+      /** What it sends as `redirect_uri` when it comes by this document, where that is not what it sends else. */
+      readonly redirectUri?: string;
       /** Only where the server takes `none`, which is what the document says. */
       readonly needsNone?: true;
+      /** Only where the server announces that it names itself in its answers (RFC 9207). */
+      readonly needsIss?: true;
       /** How it proves itself at the token endpoint, where the doctor has no key of it. */
       readonly authenticates?: 'private_key_jwt';
     }

@@ -3,6 +3,7 @@ import { isLoopbackHost } from '../../kernel/loopback.ts';
 import { jsonOf, plain, told } from '../answers.ts';
 import type { Check } from '../examination.ts';
 import { type Finding, findingsOf } from '../finding.ts';
+import { isReply } from '../probe.ts';
 
 const { ok, problem } = findingsOf('issuer');
 
@@ -27,7 +28,8 @@ export const checkIssuer: Check = async ({ issuer, base, documents, metadata }) 
     );
   }
   for (const { url: at, answer } of documents) {
-    const document = jsonOf(answer);
+    // What is no document has a finding of its own.
+    const document = isReply(answer) && answer.status === 200 ? jsonOf(answer) : undefined;
     const stated = told(document, 'issuer');
     if (!document || stated === base) continue;
     found.push(differs(base, at, stated === undefined ? undefined : plain(stated)));

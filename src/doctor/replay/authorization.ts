@@ -1,11 +1,12 @@
 import { createHash, randomBytes } from 'node:crypto';
 
 import { describe, header, isOurs, listed, locationOf, plain, textOf, told } from '../answers.ts';
+import { documentFault } from '../document-fault.ts';
 import { endpointOf } from '../examination.ts';
 import { type Answer, isReply, type Reply } from '../probe.ts';
 
 import { byWhom } from './discovery.ts';
-import { refusalRemedy } from './remedies.ts';
+import { documentRemedy, refusalRemedy } from './remedies.ts';
 import { type Play, type Replay, type Step, stepsOf } from './step.ts';
 
 const { ok, problem, not_checked, warning } = stepsOf('authorization');
@@ -131,6 +132,13 @@ async function refusedOnPage(replay: Replay, answer: Reply): Promise<Step> {
   const onPage = /\b(?:invalid_[a-z_]+|unauthorized_client|access_denied)\b/.exec(textOf(answer))?.[0];
   const code = refusal?.reason ?? onPage ?? 'no reason';
   const more = refusal?.why;
+  if (code === 'client_document' && more !== undefined) {
+    const fault = documentFault(more);
+    return problem(
+      `is refused on a page, because ${plain(fault.says)}: its metadata document cannot be used (${code})`,
+      documentRemedy(replay, fault),
+    );
+  }
   const says = `is refused on a page: ${plain(code)}${more ? ` (${plain(more)})` : ''}`;
   return problem(says, refusalRemedy(replay, code));
 }

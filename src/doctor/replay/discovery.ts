@@ -41,7 +41,8 @@ export const playDiscovery: Play = async (replay) => {
   return [problem(`finds no metadata (${tried.join('; ')})`, PASS), replay];
 };
 
-const PASS = 'Route /.well-known/ of this host to Gatehouse, and let its answers through.';
+const PASS =
+  'Route /.well-known/ of this host to Gatehouse, hand on the Host as it came, and let its answers through.';
 
 async function lookAt({ shape, examination }: Replay, url: string): Promise<Look> {
   const { discovery } = shape;
@@ -101,7 +102,7 @@ function judge(
   if (!sameIssuer(shape, stated, issuer)) {
     return [
       `stops, because the metadata of ${issuer} state another issuer, ${plain(stated) || 'none'}`,
-      `Name the issuer as ${plain(stated) || issuer} in the MCP server and in GATEHOUSE_ISSUER, byte for byte.`,
+      issuerRemedy(plain(stated), issuer),
     ];
   }
   for (const name of ['authorization_endpoint', 'token_endpoint']) {
@@ -118,6 +119,13 @@ function judge(
   if (shape.endpoints === 'at_issuer_unless_iss' && !announced && origin !== URL.parse(stated)?.origin)
     return ['stops, because the authorization endpoint is at another origin than the issuer', UNCHANGED];
   return undefined;
+}
+
+/** An issuer of ours has no slash at its end, so that it is the slash that has to go, wherever it is. */
+function issuerRemedy(stated: string, asked: string): string {
+  if (stated === `${asked}/`) return 'Let no proxy rewrite the document: the issuer has no slash at its end.';
+  if (asked === `${stated}/`) return `Name the issuer as ${stated} in the MCP server, without the slash.`;
+  return `Name the issuer as ${stated || asked} in the MCP server and in GATEHOUSE_ISSUER, byte for byte.`;
 }
 
 const UNCHANGED = 'Let the proxy pass the metadata of Gatehouse unchanged.';

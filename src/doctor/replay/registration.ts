@@ -12,7 +12,8 @@ export const playRegistration: Play = async (replay) => {
   const { shape, metadata, options, examination } = replay;
   const known = examination.store?.registered.get(shape.id);
   if (known !== undefined) return [ok(`is registered here as ${known}`), { ...replay, clientId: known }];
-  const way = shape.registration.find((candidate) => isOpen(candidate, replay));
+  const open = shape.registration.filter((candidate) => isOpen(candidate, replay));
+  const way = open.find((candidate) => partOf(options.document, candidate) !== undefined) ?? open[0];
   if (!way) {
     const documents = shape.registration.some(({ kind }) => kind === 'document');
     const off = metadata?.['client_id_metadata_document_supported'] !== true;
@@ -32,15 +33,15 @@ export const playRegistration: Play = async (replay) => {
 function isOpen(way: Registration, { metadata }: Replay): boolean {
   if (way.kind === 'dynamic') return told(metadata, 'registration_endpoint') !== undefined;
   if (metadata?.['client_id_metadata_document_supported'] !== true) return false;
+  if (way.needsIss && metadata['authorization_response_iss_parameter_supported'] !== true) return false;
   return !way.needsNone || listed(metadata, 'token_endpoint_auth_methods_supported').includes('none');
 }
 
-async function byDocument(
-  replay: Replay,
-  way: Extract<Registration, { kind: 'document' }>,
-): ReturnType<Play> {
+type ByDocument = Extract<Registration, { kind: 'document' }>;
+
+async function byDocument(replay: Replay, way: ByDocument): ReturnType<Play> {
   const { examination } = replay;
-  const named = identify(replay, way.url);
+  const named = identify(replay, way);
   const after = { ...replay, registration: way, ...named };
   const url = named.clientId ?? way.url.replace('*', 'gatehouse-doctor');
   const admitted = await examination.store?.admits(url);
@@ -53,14 +54,21 @@ async function byDocument(
 
 /** The client_id and the redirect; of a client with a document for each connection, those of the given one. */
 function identify(
-  { options, redirectUri }: Replay,
-  url: string,
+  { options, redirectUri: usual }: Replay,
+  way: ByDocument,
 ): Pick<Replay, 'redirectUri'> & { readonly clientId?: string } {
-  if (!url.includes('*')) return { clientId: url, redirectUri };
-  const [before = '', after = ''] = url.split('*');
-  const given = options.document ?? '';
-  if (!given.startsWith(before) || !given.endsWith(after) || given.length < url.length)
-    return { redirectUri };
+  const redirectUri = way.redirectUri ?? usual;
+  if (!way.url.includes('*')) return { clientId: way.url, redirectUri };
+  const part = partOf(options.document, way);
+  if (part === undefined) return { redirectUri };
+  return { clientId: way.url.replace('*', part), redirectUri: redirectUri.replace('*', part) };
+}
+
+/** What the `*` of a client's document stands for in the given one; `undefined` when it is none of these. */
+function partOf(given: string | undefined, way: Registration): string | undefined {
+  if (given === undefined || way.kind !== 'document' || !way.url.includes('*')) return undefined;
+  const [before = '', after = ''] = way.url.split('*');
+  if (!given.startsWith(before) || !given.endsWith(after)) return undefined;
   const part = given.slice(before.length, given.length - after.length);
-  return { clientId: given, redirectUri: redirectUri.replace('*', part) };
+  return /^[^/?#]+$/.test(part) ? part : undefined;
 }

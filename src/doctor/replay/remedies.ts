@@ -1,4 +1,5 @@
 import { listed } from '../answers.ts';
+import type { DocumentFault } from '../document-fault.ts';
 import type { ClientShape } from '../shape.ts';
 
 import type { Replay } from './step.ts';
@@ -14,10 +15,26 @@ function comesByDocument({ registration }: ClientShape): boolean {
   return registration.some(({ kind }) => kind === 'document');
 }
 
-function addCommand({ registration, redirectUri }: ClientShape): string {
+function addCommand({ name, catalogued, registration, redirectUri }: ClientShape): string {
   const dynamic = registration.find((way) => way.kind === 'dynamic');
   const redirects = dynamic ? listed(dynamic.body, 'redirect_uris') : [redirectUri];
-  return `gatehouse client add --name 'My client' ${redirects.map((uri) => `--redirect-uri ${uri}`).join(' ')}`;
+  return `gatehouse client add --name '${catalogued ? name : 'My client'}' ${redirects.map((uri) => `--redirect-uri ${uri}`).join(' ')}`;
+}
+
+/** What helps where a client's metadata document cannot be used. */
+export function documentRemedy({ clientId, shape }: Replay, { with: whom }: DocumentFault): string {
+  const origin = URL.parse(clientId ?? '')?.origin ?? 'its host';
+  const instead = `register it, and type the ID into it: ${addCommand(shape)}`;
+  switch (whom) {
+    case 'way':
+      return `Let the server reach ${origin} (DNS, firewall): it fetches the document itself, by no proxy.`;
+    case 'host':
+      return `Where ${origin} turns servers away, ${instead}`;
+    case 'later':
+      return 'Try again in a minute.';
+    case 'maker':
+      return `Its maker has to mend the document. Until then, ${instead}`;
+  }
 }
 
 /** By the reason in the audit trail, or else the error: what helps. */
@@ -33,12 +50,9 @@ export function refusalRemedy(replay: Replay, reason: string): string {
     case 'invalid_redirect_uri':
       return letInCommand(replay);
     case 'client_awaits_review':
-      return `gatehouse client approve ${clientId ?? ''}, or for everybody: ${letInCommand(replay)}`;
+      return `${letInCommand(replay)}; or, when somebody has asked for it: gatehouse client approve ${clientId ?? '<url>'}`;
     case 'client_blocked':
       return 'Somebody blocked it on purpose; see: gatehouse client rules';
-    case 'client_document':
-    case 'client_document_url':
-      return `Let the server reach ${clientId === undefined ? 'it' : new URL(clientId).origin}: it fetches the document itself.`;
     case 'resource_unknown':
       return `gatehouse resource add --identifier ${resource ?? 'https://mcp.example.com/mcp'} --name 'My server' --scope 'files:read=Read your files' --default-scope files:read`;
     case 'resource_missing':

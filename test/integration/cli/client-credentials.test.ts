@@ -19,7 +19,7 @@ let cli: (...args: readonly string[]) => Promise<CliRun>;
 
 beforeAll(async () => {
   test = await createTestDatabase();
-  await seedDefaultTenant(test.database.prisma);
+  await seedDefaultTenant(test.database.pool);
   cwd = mkdtempSync(join(tmpdir(), 'gatehouse-cli-'));
   chmodSync(cwd, 0o755);
   const env = { DATABASE_URL: test.url, GATEHOUSE_MASTER_KEY: randomBytes(32).toString('base64url') };

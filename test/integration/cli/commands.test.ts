@@ -28,7 +28,7 @@ describe('gatehouse', () => {
 
   beforeAll(async () => {
     test = await createTestDatabase();
-    await seedDefaultTenant(test.database.prisma);
+    await seedDefaultTenant(test.database.pool);
     cwd = mkdtempSync(join(tmpdir(), 'gatehouse-cli-'));
     chmodSync(cwd, 0o755);
     env = { DATABASE_URL: test.url, GATEHOUSE_MASTER_KEY: randomBytes(32).toString('base64url') };

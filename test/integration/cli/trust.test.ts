@@ -27,7 +27,7 @@ describe('gatehouse', { timeout: 120_000 }, () => {
 
   beforeAll(async () => {
     test = await createTestDatabase();
-    await seedDefaultTenant(test.database.prisma);
+    await seedDefaultTenant(test.database.pool);
     cwd = mkdtempSync(join(tmpdir(), 'gatehouse-cli-'));
     chmodSync(cwd, 0o755);
     env = {
@@ -161,10 +161,10 @@ describe('gatehouse', { timeout: 120_000 }, () => {
         'https://insiders.vscode.dev/oauth/client-metadata.json',
       ],
     });
-    const cursor = await json<Record<string, string>>('client', 'catalogue', 'enable', 'cursor');
-    expect(cursor['client_id']).toMatch(/^cli_/);
-    expect(cursor['advice']).toContain(cursor['client_id']);
-    expect(cursor).not.toHaveProperty('client_secret');
+    const gemini = await json<Record<string, string>>('client', 'catalogue', 'enable', 'gemini-cli');
+    expect(gemini['client_id']).toMatch(/^cli_/);
+    expect(gemini['advice']).toContain(gemini['client_id']);
+    expect(gemini).not.toHaveProperty('client_secret');
     const n8n = await json<Record<string, string>>('client', 'catalogue', 'enable', 'n8n-cloud');
     const kept = await findClientCredentials(test.database.pool, n8n['client_id'] ?? '');
     expect(kept?.client.authMethod).toBe('client_secret_basic');
@@ -175,11 +175,11 @@ describe('gatehouse', { timeout: 120_000 }, () => {
     const on = await json<{ name: string; enabled: boolean }[]>('client', 'catalogue', 'list');
     expect(on.filter(({ enabled }) => enabled).map(({ name }) => name)).toEqual([
       'vscode',
-      'cursor',
+      'gemini-cli',
       'n8n-cloud',
     ]);
-    expect(await json('client', 'catalogue', 'disable', 'cursor')).toEqual({
-      name: 'cursor',
+    expect(await json('client', 'catalogue', 'disable', 'gemini-cli')).toEqual({
+      name: 'gemini-cli',
       enabled: false,
       grants_revoked: 0,
     });

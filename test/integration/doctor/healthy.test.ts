@@ -5,7 +5,7 @@ import { addressesOf, isPrivateAddress } from '../../../src/doctor/addresses.ts'
 import { SHAPES } from '../../../src/doctor/index.ts';
 import { enableCatalogued } from '../../../src/domain/admission/index.ts';
 import { runCli } from '../../support/cli.ts';
-import { clientsWeb } from '../../support/clients-web.ts';
+import { clientsWeb, clientsWebWith, OPENCODE_AT_FIRST } from '../../support/clients-web.ts';
 import { complaints, examineBeside, examineFromOutside, stopOf } from '../../support/doctor.ts';
 import { cause, startTestServer, type TestServer } from '../../support/server.ts';
 import { type Stack, startStack } from '../../support/stack.ts';
@@ -37,9 +37,7 @@ describe('a default installation', () => {
   it('is well, from outside and beside its store, and nothing remains of the examination', async () => {
     const outside = await examineFromOutside(server.issuer);
     expect(complaints(outside)).toEqual([]);
-    const stops = ON_THIS_MACHINE.filter((id) => stopOf(outside, id) !== undefined);
-    // By a fault of its own, which is told below.
-    expect(stops).toEqual(['opencode']);
+    expect(ON_THIS_MACHINE.filter((id) => stopOf(outside, id) !== undefined)).toEqual([]);
     expect(outside.healthy).toBe(true);
 
     const beside = await examineBeside(server);
@@ -89,16 +87,26 @@ describe('a default installation', () => {
   });
 
   it('is told what a client gets wrong itself, and how that one is let in all the same', async () => {
-    const before = await examineBeside(server, { clients: ['opencode'] });
-    expect(before.clients[0]).toMatchObject({ outcome: 'stops_by_itself', stoppedAt: 'authorization' });
-    expect(before.healthy).toBe(true);
-    expect(stopOf(before, 'opencode')).toContain('gatehouse client catalogue enable opencode');
+    const other = await startTestServer({}, { fetch: clientsWebWith([OPENCODE_AT_FIRST]) });
+    try {
+      const before = await examineBeside(other, { clients: ['opencode'] });
+      expect(before.clients[0]).toMatchObject({ outcome: 'stops_by_itself', stoppedAt: 'authorization' });
+      expect(before.healthy).toBe(true);
+      expect(stopOf(before, 'opencode')).toContain('gatehouse client catalogue enable opencode');
+      await enableCatalogued(other.database.prisma, 'opencode', {}, cause);
+      const after = await examineBeside(other, { clients: ['opencode'] });
+      expect(after.clients[0]).toMatchObject({ outcome: 'connects' });
+    } finally {
+      await other.stop();
+    }
   });
 });
 
 describe('registration', () => {
   it('is tried with what has to be refused, and registers nobody', async () => {
-    const report = await examineFromOutside(server.issuer, { clients: ['cursor', 'inspector', 'sdk-v1'] });
+    const report = await examineFromOutside(server.issuer, {
+      clients: ['mcp-remote', 'inspector', 'lm-studio', 'sdk-v1'],
+    });
     for (const { outcome, steps } of report.clients) {
       expect(outcome).toBe('connects');
       expect(steps.map(({ stage, level }) => `${stage} ${level}`)).toEqual([
@@ -113,7 +121,7 @@ describe('registration', () => {
   it('with --register is done, tried to the end and undone', async () => {
     const report = await examineBeside(server, {
       register: true,
-      clients: ['cursor', 'inspector', 'mcp-remote', 'gemini-cli', 'sdk-v1', 'sdk-v2'],
+      clients: ['inspector', 'mcp-remote', 'gemini-cli', 'lm-studio', 'sdk-v1', 'sdk-v2'],
     });
     for (const { name, outcome, steps } of report.clients) {
       expect(outcome, name).toBe('connects');
@@ -132,12 +140,12 @@ describe('beside the store', () => {
   it('a client that was switched on by name is replayed as it is registered', async () => {
     const other = await startTestServer({ GATEHOUSE_DYNAMIC_REGISTRATION: 'off' }, { fetch: clientsWeb });
     try {
-      const before = await examineBeside(other, { clients: ['cursor'] });
-      expect(stopOf(before, 'cursor')).toBe(
-        'registration: cannot become known: the server offers no way for it gatehouse client catalogue enable cursor',
+      const before = await examineBeside(other, { clients: ['gemini-cli'] });
+      expect(stopOf(before, 'gemini-cli')).toBe(
+        'registration: cannot become known: the server offers no way for it gatehouse client catalogue enable gemini-cli',
       );
-      await enableCatalogued(other.database.prisma, 'cursor', {}, cause);
-      const after = await examineBeside(other, { clients: ['cursor'] });
+      await enableCatalogued(other.database.prisma, 'gemini-cli', {}, cause);
+      const after = await examineBeside(other, { clients: ['gemini-cli'] });
       expect(after.clients[0]?.outcome).toBe('connects');
       expect(after.clients[0]?.steps.map(({ stage }) => stage)).toEqual([
         'discovery',
@@ -162,7 +170,7 @@ describe('an MCP server behind it', () => {
   it('is judged as each client judges it', async () => {
     const report = await examineBeside(stack.server, {
       resource: stack.resource,
-      clients: ['cursor', 'inspector', 'gemini-cli', 'sdk-v1', 'sdk-v2'],
+      clients: ['mcp-remote', 'inspector', 'gemini-cli', 'sdk-v1', 'sdk-v2'],
     });
     expect(complaints(report)).toEqual([]);
     for (const { steps } of report.clients) {

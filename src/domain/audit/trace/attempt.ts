@@ -30,6 +30,8 @@ export interface StageOutcome {
   readonly at?: string;
   /** Of the record, where it was refused; else one of `left`, `never_came`, `signed_in_already`, `not_asked`. */
   readonly reason?: string;
+  /** What exactly, where the reason is a kind of fault. */
+  readonly why?: string;
 }
 
 /** One attempt of a client to connect, put together from the records of its requests. Never a secret. */

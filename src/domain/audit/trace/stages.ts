@@ -149,8 +149,14 @@ function passedBy({ time }: AuditRecord): Told {
   return { state: 'passed', at: time };
 }
 
-function stoppedBy({ time, reason, event }: AuditRecord): Told {
-  return { state: 'stopped', at: time, reason: reason ?? event };
+function stoppedBy(record: AuditRecord): Told {
+  const { time, reason, event } = record;
+  return {
+    state: 'stopped',
+    at: time,
+    reason: reason ?? event,
+    ...defined({ why: detailOf(record, 'why') }),
+  };
 }
 
 /** Without the members that are not there. */

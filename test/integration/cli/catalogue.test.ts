@@ -1,0 +1,180 @@
+import { randomUUID } from 'node:crypto';
+import { exportJWK, generateKeyPair, SignJWT } from 'jose';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+import { METADATA_DOCUMENTS } from '../../fixtures/clients/index.ts';
+import { createAgent } from '../../support/agent.ts';
+import { askFor, expectRefusedOnPage } from '../../support/authorization.ts';
+import { runCli } from '../../support/cli.ts';
+import { clientsWebWith, OPENCODE_AT_FIRST } from '../../support/clients-web.ts';
+import { addPerson, claimsOf, obtainCode, post, signedIn } from '../../support/flow.ts';
+import { startTestServer, type TestServer } from '../../support/server.ts';
+
+/** As in production: nobody gets in whom nobody let in. */
+let server: TestServer;
+let key: Awaited<ReturnType<typeof generateKeyPair>>['privateKey'];
+
+beforeAll(async () => {
+  const { publicKey, privateKey } = await generateKeyPair('RS256');
+  key = privateKey;
+  const jwks = { keys: [{ ...(await exportJWK(publicKey)), kid: 'field', alg: 'RS256', use: 'sig' }] };
+  const documents = clientsWebWith([OPENCODE_AT_FIRST]);
+  server = await startTestServer(
+    { GATEHOUSE_METADATA_DOCUMENTS: 'allowlist', GATEHOUSE_DYNAMIC_REGISTRATION: 'off' },
+    {
+      fetch: async (input, init) =>
+        String(input) === METADATA_DOCUMENTS.ChatGPT.jwks_uri ? Response.json(jwks) : documents(input, init),
+    },
+  );
+});
+afterAll(() => server.stop());
+
+const cli = async (...args: readonly string[]) => {
+  const run = await runCli([...args, '--json'], { cwd: '/', env: server.environment });
+  expect(run).toMatchObject({ code: 0, stderr: '' });
+  return run.json();
+};
+
+async function assertion(clientId: string): Promise<Readonly<Record<string, string>>> {
+  return {
+    client_assertion_type: 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer',
+    client_assertion: await new SignJWT({ jti: randomUUID() })
+      .setProtectedHeader({ alg: 'RS256', kid: 'field' })
+      .setIssuer(clientId)
+      .setSubject(clientId)
+      .setAudience(server.issuer)
+      .setIssuedAt()
+      .setExpirationTime('60s')
+      .sign(key),
+  };
+}
+
+interface Named {
+  /** As it is typed. */
+  readonly name: string;
+  /** What it presents, if it has one. */
+  readonly document?: string;
+  readonly redirects: readonly string[];
+}
+
+const CLIENTS: readonly Named[] = [
+  {
+    name: 'claude',
+    document: 'https://claude.ai/oauth/mcp-oauth-client-metadata',
+    redirects: ['https://claude.ai/api/mcp/auth_callback'],
+  },
+  {
+    name: 'claude-code',
+    document: 'https://claude.ai/oauth/claude-code-client-metadata',
+    redirects: ['http://localhost:3118/callback', 'http://127.0.0.1:58135/callback'],
+  },
+  {
+    name: 'chatgpt',
+    document: 'https://chatgpt.com/oauth/client.json',
+    redirects: ['https://chatgpt.com/connector_platform_oauth_redirect'],
+  },
+  {
+    name: 'chatgpt',
+    document: 'https://chatgpt.com/oauth/c0ffee1234/client.json',
+    redirects: ['https://chatgpt.com/connector/oauth/c0ffee1234'],
+  },
+  {
+    name: 'codex',
+    document: 'https://chatgpt.com/oauth/codex/client.json',
+    redirects: ['http://127.0.0.1:43123/callback'],
+  },
+  {
+    name: 'codex',
+    document: 'https://chatgpt.com/oauth/codex/k3J_9dQxAbCd/client.json',
+    redirects: ['http://127.0.0.1:43123/callback/k3J_9dQxAbCd'],
+  },
+  {
+    name: 'vscode',
+    document: 'https://vscode.dev/oauth/client-metadata.json',
+    redirects: ['http://127.0.0.1:33418/', 'https://vscode.dev/redirect'],
+  },
+  {
+    name: 'cursor',
+    document: 'https://cursor.com/oauth/mcp-client.json',
+    redirects: ['http://localhost:8787/callback', 'cursor://anysphere.cursor-mcp/oauth/callback'],
+  },
+  {
+    name: 'zed',
+    document: 'https://zed.dev/oauth/client-metadata.json',
+    redirects: ['http://127.0.0.1:49321/callback'],
+  },
+  // Its document, as it was at first, lacks what it sends.
+  {
+    name: 'opencode',
+    document: 'https://opencode.ai/oauth/opencode/client.json',
+    redirects: ['http://127.0.0.1:19876/mcp/oauth/callback'],
+  },
+  {
+    name: 'inspector',
+    redirects: [
+      'http://localhost:6274/oauth/callback',
+      'http://localhost:6274/oauth/callback/debug',
+      'http://127.0.0.1:6274/oauth/callback',
+      'http://127.0.0.1:6276/oauth/callback',
+    ],
+  },
+  {
+    name: 'gemini-cli',
+    redirects: ['http://localhost:7777/oauth/callback', 'http://localhost:51234/oauth/callback'],
+  },
+  {
+    name: 'mcp-remote',
+    redirects: ['http://localhost:3334/oauth/callback', 'http://127.0.0.1:21745/oauth/callback'],
+  },
+];
+
+describe('gatehouse client catalogue enable', { timeout: 120_000 }, () => {
+  it.each(CLIENTS)(
+    'MCP 55: lets $name in at its redirects, and disable keeps it out again',
+    async ({ name, document, redirects }) => {
+      const stranger = createAgent({ follow: false });
+      if (document !== undefined) {
+        const before = await askFor(server, stranger, document, { redirect_uri: redirects[0] });
+        expectRefusedOnPage(before, { reason: 'client_not_allowed' });
+      }
+      const enabled = await cli('client', 'catalogue', 'enable', name);
+      expect(enabled).toMatchObject({ name, enabled: true });
+      const clientId = document ?? String(enabled['client_id']);
+
+      const agent = createAgent();
+      await signedIn(server, agent, await addPerson(server));
+      const proof = async () => ({
+        client_id: clientId,
+        ...(name === 'chatgpt' ? await assertion(clientId) : {}),
+      });
+      for (const redirectUri of redirects) {
+        const { code, verifier } = await obtainCode(server, agent, clientId, { redirect_uri: redirectUri });
+        const tokens = await post(server, '/token', {
+          grant_type: 'authorization_code',
+          code,
+          code_verifier: verifier,
+          redirect_uri: redirectUri,
+          ...(await proof()),
+        });
+        expect({ redirectUri, status: tokens.status, error: tokens.body.error }).toEqual({
+          redirectUri,
+          status: 200,
+          error: undefined,
+        });
+        expect(claimsOf(tokens.body.access_token)).toMatchObject({ client_trust: 'known' });
+        const refreshed = await post(server, '/token', {
+          grant_type: 'refresh_token',
+          refresh_token: tokens.body.refresh_token ?? '',
+          ...(await proof()),
+        });
+        expect(refreshed.status).toBe(200);
+      }
+      const evil = await askFor(server, stranger, clientId, { redirect_uri: 'http://127.0.0.1:1/evil' });
+      expectRefusedOnPage(evil, { reason: 'redirect_uri' });
+
+      expect(await cli('client', 'catalogue', 'disable', name)).toMatchObject({ name, enabled: false });
+      const after = await askFor(server, stranger, clientId, { redirect_uri: redirects[0] });
+      expect(after.value.status).toBe(400);
+    },
+  );
+});

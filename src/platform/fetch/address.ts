@@ -4,13 +4,14 @@ import type { ResolvedAddress } from './fetch.ts';
 
 /**
  * What is not an address of one host on the open internet, although it lies in the space that is given
- * out: the IANA special-purpose address registries (RFC 6890 and their state of 2026), IPv4.
+ * out: the IANA special-purpose address registries (RFC 6890 and their state of 2026), IPv4, and one of a cloud.
  */
 const SPECIAL_IPV4 = [
   '0.0.0.0/8', // this network
   '10.0.0.0/8', // private
   '100.64.0.0/10', // shared by carriers (RFC 6598)
   '127.0.0.0/8', // loopback
+  '168.63.129.16/32', // where Azure answers its own machines, and nobody else
   '169.254.0.0/16', // link-local, and where clouds keep their metadata
   '172.16.0.0/12', // private
   '192.0.0.0/24', // protocol assignments

@@ -31,7 +31,8 @@ export type Connect = (target: Target, signal: AbortSignal) => Promise<TLSSocket
  * @throws FetchRefused
  */
 export function createConnect({ resolve, dial, ca }: Outbound): Connect {
-  const secureContext = ca && createSecureContext({ ca: [...getCACertificates('default'), ...ca] });
+  // One for all connections, made for the first: to read every root takes longer than a handshake.
+  let secureContext: SecureContext | undefined;
 
   return async (target, signal) => {
     const addresses = await resolve(target.hostname, signal).catch((cause: unknown) => {
@@ -42,6 +43,7 @@ export function createConnect({ resolve, dial, ca }: Outbound): Connect {
     const socket = await firstOf(addresses, signal, (address, attempt) =>
       dial({ ...address, port: target.port, signal: attempt }),
     );
+    secureContext ??= createSecureContext(ca ? { ca: [...getCACertificates('default'), ...ca] } : {});
     return secure(socket, target, { secureContext, signal });
   };
 }
@@ -100,10 +102,7 @@ function inTurns(addresses: readonly ResolvedAddress[]): readonly ResolvedAddres
 function secure(
   socket: Socket,
   { hostname }: Target,
-  {
-    secureContext,
-    signal,
-  }: { readonly secureContext: SecureContext | undefined; readonly signal: AbortSignal },
+  { secureContext, signal }: { readonly secureContext: SecureContext; readonly signal: AbortSignal },
 ): Promise<TLSSocket> {
   return new Promise((resolve, reject) => {
     const secured = connect({
@@ -112,7 +111,7 @@ function secure(
       ALPNProtocols: ['http/1.1'],
       // Said, because an environment variable could say otherwise.
       rejectUnauthorized: true,
-      ...(secureContext ? { secureContext } : {}),
+      secureContext,
     });
     const end = () => secured.destroy(new Error('the time is over'));
     signal.addEventListener('abort', end, { once: true });

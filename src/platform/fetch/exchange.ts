@@ -20,7 +20,7 @@ const MAX_INTERIM = 4;
 export function exchange(
   socket: TLSSocket,
   target: Target,
-  { accept, maxBytes, headers }: Pick<GuardedRequest, 'accept' | 'maxBytes' | 'headers'>,
+  { accept, maxBytes }: Pick<GuardedRequest, 'accept' | 'maxBytes'>,
 ): Promise<Omit<Fetched, 'url'>> {
   const request = httpRequest({
     createConnection: () => socket,
@@ -30,7 +30,6 @@ export function exchange(
     maxHeaderSize: MAX_HEADER,
     insecureHTTPParser: false,
     headers: {
-      ...headers,
       host: target.host,
       accept: accept.join(', '),
       'accept-encoding': 'identity',
@@ -67,15 +66,15 @@ async function read(
   const headers = plain(response.headers);
   // Whoever hangs up in the middle is heard of here and nowhere else.
   response.on('error', () => {});
-  if (status === 304) return { status, headers, body: Buffer.alloc(0) };
-  if (status < 200 || status > 299) throw new FetchRefused(`status_${status}`);
+  // Neither a part of something (206) nor what we are said to have (304): nobody asked for that.
+  if (status !== 200) throw new FetchRefused(`status_${status}`);
   if (!isAccepted(headers['content-type'], accept)) throw new FetchRefused('content_type');
   if (!['', 'identity'].includes(headers['content-encoding']?.trim().toLowerCase() ?? ''))
     throw new FetchRefused('content_encoding');
   if (!['', 'chunked'].includes(headers['transfer-encoding']?.trim().toLowerCase() ?? ''))
     throw new FetchRefused('transfer_encoding');
   if (Number(headers['content-length'] ?? 0) > maxBytes) throw new FetchRefused('too_large');
-  return { status, headers, body: await readLimited(response, maxBytes) };
+  return { headers, body: await readLimited(response, maxBytes) };
 }
 
 async function readLimited(response: IncomingMessage, maxBytes: number): Promise<Buffer> {

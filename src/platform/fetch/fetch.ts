@@ -8,13 +8,10 @@ export interface GuardedRequest {
   readonly maxBytes: number;
   /** Milliseconds for everything together, name resolution included; 5,000 by default and at the most. */
   readonly timeoutMs?: number | undefined;
-  /** Further request headers, for example `if-none-match`. None that authenticates us: nobody here is owed a credential. */
-  readonly headers?: Readonly<Record<string, string>> | undefined;
 }
 
-/** An answer with status 2xx, or 304 without a body. Everything else is refused. */
+/** An answer with status 200. Everything else is refused. */
 export interface Fetched {
-  readonly status: number;
   /** Lower-case names. */
   readonly headers: Readonly<Record<string, string>>;
   readonly body: Buffer;

@@ -1,3 +1,5 @@
+import type { ErrorWords } from './pages.ts';
+
 /**
  * A request that the HTTP layer itself refuses. Unlike a DomainError, `description` is written for
  * the wire: a constant sentence that never repeats what was sent.
@@ -8,12 +10,15 @@ export class HttpError extends Error {
   readonly code: string;
   readonly description: string;
   readonly headers: Readonly<Record<string, string>>;
+  /** What a person reads, where more is known than the status says. */
+  readonly words: ErrorWords | undefined;
 
   constructor(
     status: number,
     code: string,
     description: string,
     headers: Readonly<Record<string, string>> = {},
+    words?: ErrorWords,
   ) {
     super(`${status} ${code}: ${description}`);
     this.name = new.target.name;
@@ -21,6 +26,7 @@ export class HttpError extends Error {
     this.code = code;
     this.description = description;
     this.headers = headers;
+    this.words = words;
   }
 }
 

@@ -1,9 +1,7 @@
 import type { Fault } from './fault.ts';
-import type { ErrorPage } from './pages.ts';
+import type { ErrorWords } from './pages.ts';
 
-type Words = Pick<ErrorPage, 'title' | 'explanation' | 'advice'>;
-
-const BY_STATUS: Readonly<Record<number, Words>> = {
+const BY_STATUS: Readonly<Record<number, ErrorWords>> = {
   401: {
     title: 'Sign in first',
     explanation: 'This page is only for people who are signed in.',
@@ -55,14 +53,14 @@ const BY_STATUS: Readonly<Record<number, Words>> = {
   },
 };
 
-const REFUSED: Words = {
+const REFUSED: ErrorWords = {
   title: 'This request cannot be accepted',
   explanation:
     'Something in it is missing, wrong or too large. The program that sent you here is probably at fault.',
   advice: 'Go back and start again from there.',
 };
 
-/** The sentences of the error page: what happened, whose fault it probably is, what to do next. */
-export function wordsFor({ status }: Pick<Fault, 'status'>): Words {
-  return BY_STATUS[status] ?? REFUSED;
+/** The sentences of the error page: those that came with the fault, else what its status says. */
+export function wordsFor({ status, words }: Pick<Fault, 'status' | 'words'>): ErrorWords {
+  return words ?? BY_STATUS[status] ?? REFUSED;
 }

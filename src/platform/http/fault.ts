@@ -5,6 +5,7 @@ import { DomainError, type ErrorCode } from '../../kernel/errors.ts';
 import { isStoreUnavailable } from '../database/errors.ts';
 
 import { HttpError } from './errors.ts';
+import type { ErrorWords } from './pages.ts';
 
 /** What may be said about an error outside. */
 export interface Fault {
@@ -12,6 +13,8 @@ export interface Fault {
   readonly code: string;
   readonly description: string;
   readonly headers: Readonly<Record<string, string>>;
+  /** What a person reads, where more is known than the status says. */
+  readonly words?: ErrorWords | undefined;
 }
 
 /** Seconds after which a client may try again when the store is away. */

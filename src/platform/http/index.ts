@@ -32,6 +32,6 @@ export { requestContext } from './request-context.ts';
 export { createRouteNames, type RouteOf } from './route-names.ts';
 export { securityHeaders } from './security-headers.ts';
 export { createHttpServer, serverOptions } from './server.ts';
-export { type Document, shortcut } from './shortcut.ts';
+export { type Document, type PreparedText, shortcut } from './shortcut.ts';
 export { createViews, type Views } from './views.ts';
 export { describeWhen } from './when.ts';

@@ -7,7 +7,7 @@ import type {
 } from './pages/account.ts';
 import type { ClientRequestPage } from './pages/client-request.ts';
 import type { ErrorPage } from './pages/error.ts';
-import type { ConsentPage, ContinuePage } from './pages/interaction.ts';
+import type { ConsentPage, ContinuePage, DonePage } from './pages/interaction.ts';
 import type {
   IdentifyPage,
   PasswordPage,
@@ -25,6 +25,7 @@ export interface Pages {
   readonly 'client-request': ClientRequestPage;
   readonly 'interaction/consent': ConsentPage;
   readonly 'interaction/continue': ContinuePage;
+  readonly 'interaction/done': DonePage;
   readonly 'sign-in/identify': IdentifyPage;
   readonly 'sign-in/password': PasswordPage;
   readonly 'sign-in/totp': TotpPage;
@@ -45,6 +46,7 @@ export const PAGES: Readonly<Record<keyof Pages, true>> = {
   'client-request': true,
   'interaction/consent': true,
   'interaction/continue': true,
+  'interaction/done': true,
   'sign-in/identify': true,
   'sign-in/password': true,
   'sign-in/totp': true,

@@ -6,10 +6,11 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { createLogger } from '../observability/index.ts';
 
 import type { EndedRequest } from './observe-requests.ts';
-import { type Prepared, prepare } from './prepared.ts';
-import { type Document, shortcut } from './shortcut.ts';
+import { prepare } from './prepared.ts';
+import { type Document, type PreparedText, shortcut } from './shortcut.ts';
 
-const document = prepare('{"keys":[]}', { type: 'application/json; charset=utf-8', maxAge: 300 });
+const text = '{"keys":[]}';
+const document = { ...prepare(text, { type: 'application/json; charset=utf-8', maxAge: 300 }), text };
 
 let server: Server;
 afterEach(() => {
@@ -100,7 +101,7 @@ describe('shortcut', () => {
 
   it.each([
     ['is not ready', async () => undefined],
-    ['cannot be had', () => Promise.reject<Prepared>(new Error('the store is away'))],
+    ['cannot be had', () => Promise.reject<PreparedText>(new Error('the store is away'))],
   ])('leaves a document that %s to the application', async (_what, make) => {
     const { ask, ended } = await listen(make);
 

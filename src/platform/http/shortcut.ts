@@ -9,8 +9,13 @@ import { createRequestLog } from './request-log.ts';
 import { headersFor } from './security-headers.ts';
 import { createClientAddress } from './trusted-proxies.ts';
 
+/** Prepared, and as text too: headers and text leave in one write, headers and bytes in two. */
+export interface PreparedText extends Prepared {
+  readonly text: string;
+}
+
 /** A document that everybody may have, in its present state; `undefined` when it takes more to answer. */
-export type Document = () => Promise<Prepared | undefined>;
+export type Document = () => Promise<PreparedText | undefined>;
 
 interface Deps {
   readonly issuer: string;
@@ -63,7 +68,7 @@ export function shortcut(
     if (!document || !isPlain(req, host)) return application(req, res);
     const started = performance.now();
 
-    const answer = (prepared: Prepared | undefined) => {
+    const answer = (prepared: PreparedText | undefined) => {
       if (!prepared) return application(req, res);
       const requestId = newId('req');
       observer.started();
@@ -83,7 +88,7 @@ export function shortcut(
         ...prepared.headers,
         'Content-Length': prepared.bytes.length,
       });
-      res.end(prepared.bytes);
+      res.end(prepared.text);
     };
     // What went wrong goes wrong once more on the long way, which knows how to say so.
     document().then(answer, () => answer(undefined));

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 
 import { createLogger } from './log.ts';
 
@@ -8,7 +8,26 @@ function logged(write: (log: ReturnType<typeof createLogger>) => void): string {
   return lines.join('');
 }
 
+afterEach(() => void vi.useRealTimers());
+
 describe('createLogger', () => {
+  it('gives each line its time, also where many are of one second', () => {
+    const times = ['2026-12-31T23:59:59.007Z', '2026-12-31T23:59:59.999Z', '2027-01-01T00:00:00.000Z'];
+    vi.useFakeTimers({ toFake: ['Date'] });
+    const lines = logged((log) => {
+      for (const time of times) {
+        vi.setSystemTime(time);
+        log.info('now');
+      }
+    });
+    expect(
+      lines
+        .trimEnd()
+        .split('\n')
+        .map((line) => JSON.parse(line).time),
+    ).toEqual(times);
+  });
+
   it('G13: writes no secret, at the top of a line or within it', () => {
     const secret = 'sekret-value';
     const line = logged((log) =>

@@ -51,12 +51,27 @@ export function createLogger({ level, stream = destination(STANDARD_ERROR) }: Se
   const options: LoggerOptions = {
     level,
     base: null,
-    timestamp: () => `,"time":"${new Date().toISOString()}"`,
+    timestamp: createTimestamp(),
     formatters: { level: (label) => ({ level: label }) },
     serializers: { err: (error: unknown) => describeError(error, MAX_CAUSES) },
     redact: { paths: SECRETS.flatMap(pathsOf), censor: '[redacted]' },
   };
   return pino(options, stream);
+}
+
+/** RFC 3339 in milliseconds. Spelled once for each second, since there is a line for each request. */
+function createTimestamp(): () => string {
+  let second = Number.NaN;
+  let spelled = '';
+  return () => {
+    const now = Date.now();
+    const millisecond = now % 1000;
+    if (now - millisecond !== second) {
+      second = now - millisecond;
+      spelled = new Date(second).toISOString().slice(0, -4);
+    }
+    return `,"time":"${spelled}${String(millisecond).padStart(3, '0')}Z"`;
+  };
 }
 
 function pathsOf(key: string): readonly string[] {

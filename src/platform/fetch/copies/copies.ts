@@ -65,6 +65,8 @@ export function createCopies({ pool, fetch, kind, request, fresh, read, asked = 
     claim: Math.ceil(timeout / 1000) + 1,
   });
   const underWay = new Map<string, Promise<Buffer>>();
+  /** Somebody asks for leave to fetch; ends when that is answered, either way. */
+  const asking = new Map<string, Promise<void>>();
 
   return {
     async get(url, { admit = async () => {} } = {}) {
@@ -73,8 +75,7 @@ export function createCopies({ pool, fetch, kind, request, fresh, read, asked = 
       const old = known?.usable ? known.content : undefined;
       try {
         if (known?.cooling !== undefined) throw new FetchRefused(known.cooling);
-        if (!old && !underWay.has(url)) await admit();
-        return await (old ? inTime(renew(url)) : renew(url));
+        return await (old ? inTime(renew(url)) : renewWithLeave(url, admit));
       } catch (error) {
         asked(old ? 'stale' : 'failed');
         if (!old) throw error;
@@ -95,6 +96,29 @@ export function createCopies({ pool, fetch, kind, request, fresh, read, asked = 
 
     findByHash: (hash) => store.findByHash(kind, hash),
   };
+
+  /**
+   * The same where leave is needed, which only whoever begins it asks for: to wait costs nothing. Who is refused
+   * leaves it to the next, because they may come from somewhere else.
+   */
+  async function renewWithLeave(url: string, admit: () => Promise<void>): Promise<Buffer> {
+    for (;;) {
+      const already = underWay.get(url);
+      if (already !== undefined) return already;
+      const other = asking.get(url);
+      if (other === undefined) break;
+      await other;
+    }
+    const { promise, resolve } = Promise.withResolvers<void>();
+    asking.set(url, promise);
+    try {
+      await admit();
+      return renew(url);
+    } finally {
+      asking.delete(url);
+      resolve();
+    }
+  }
 
   /** One for all of this process who wait. */
   function renew(url: string, { anew = false } = {}): Promise<Buffer> {

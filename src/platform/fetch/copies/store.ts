@@ -1,6 +1,6 @@
 import type { Pool } from 'pg';
 
-/** How many copies and failures are remembered in all; with more, those that were tried longest ago go. */
+/** How many copies and failures are remembered in all; with more, failures go before copies, and those that were tried longest ago first. */
 const MAX_COPIES = 5_000;
 /** How many go at once. */
 const EVICTED = 100;
@@ -54,7 +54,7 @@ const RELEASE = 'UPDATE web_copies SET claimed_until = NULL WHERE kind = $1 AND 
 const COUNT = 'SELECT count(*)::int AS count FROM (SELECT 1 FROM web_copies LIMIT $1) AS known';
 const EVICT = `
   DELETE FROM web_copies WHERE (kind, url) IN (
-    SELECT kind, url FROM web_copies ORDER BY tried_at LIMIT ${EVICTED} FOR UPDATE SKIP LOCKED)`;
+    SELECT kind, url FROM web_copies ORDER BY content IS NOT NULL, tried_at LIMIT ${EVICTED} FOR UPDATE SKIP LOCKED)`;
 
 const BY_HASH = 'SELECT content FROM web_copies WHERE kind = $1 AND hash = $2 LIMIT 1';
 

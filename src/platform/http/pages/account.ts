@@ -18,7 +18,7 @@ export interface ConnectionRow {
   readonly resource: { readonly name: string; readonly identifier: string };
   readonly scopes: readonly ScopeLine[];
   readonly since: When;
-  readonly lastUsed: When | undefined;
+  readonly lastUsed: When;
   readonly expires: When;
   readonly network: string | undefined;
   readonly endUrl: string;

@@ -1,10 +1,14 @@
-/** `error`: what happened, whose fault it probably is, what to do next. */
-export interface ErrorPage {
+/** What happened, whose fault it probably is, what to do next. */
+export interface ErrorWords {
   readonly title: string;
   readonly explanation: string;
   /** What to do now. */
   readonly advice: string;
-  /** The address of what it is about. */
+}
+
+/** `error` */
+export interface ErrorPage extends ErrorWords {
+  /** The address of the program that it is about. */
   readonly subject?: string | undefined;
   /** The next step, where there is one. */
   readonly action?: { readonly href: string; readonly label: string } | undefined;

@@ -69,3 +69,18 @@ export interface ContinuePage extends FormPage {
   readonly scopes: readonly ScopeLine[];
   readonly notYouUrl: string;
 }
+
+/**
+ * `interaction/done`: the answer goes to a program by a private-use scheme, and the browser stays where it is. The
+ * answer itself is not on this page, but behind `continueUrl`, which gives it once.
+ */
+export interface DonePage {
+  /** Its name, as it says itself. */
+  readonly client: string;
+  /** `cursor:` */
+  readonly scheme: string;
+  readonly allowed: boolean;
+  readonly continueUrl: string;
+  /** The browser goes on without a click. */
+  readonly byItself: boolean;
+}

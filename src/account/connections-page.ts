@@ -8,7 +8,7 @@ export function connectedClients(
 ): Pick<ConnectionsPage, 'clients' | 'endAllUrl'> {
   const byClient = Map.groupBy(connections, ({ client }) => client.id);
   const lastUse = (group: readonly Connection[]) =>
-    Math.max(...group.map(({ lastUsedAt, since }) => (lastUsedAt ?? since).getTime()));
+    Math.max(...group.map(({ lastUsedAt }) => lastUsedAt.getTime()));
   const groups = [...byClient.values()].sort((a, b) => lastUse(b) - lastUse(a));
 
   return {
@@ -31,7 +31,7 @@ function toClient(group: readonly Connection[], path: string, now: Date): Connec
         destructive,
       })),
       since: describeWhen(connection.since, now),
-      lastUsed: connection.lastUsedAt && describeWhen(connection.lastUsedAt, now),
+      lastUsed: describeWhen(connection.lastUsedAt, now),
       expires: describeWhen(connection.expiresAt, now),
       network: connection.network,
       endUrl: `${path}/connections/${connection.id}/end`,

@@ -7,6 +7,7 @@ import { HttpError } from '../platform/http/index.ts';
 import { normalizeAuthorizationRequest } from './authorization-request.ts';
 import { recordStarted } from './flow.ts';
 import { noteGraverRefusal } from './refusal.ts';
+import { wordsOf } from './words.ts';
 
 const REQUEST = '/authorize';
 /** Where the interaction sends the browser back to. */
@@ -82,5 +83,6 @@ function refused(
     reason,
     client: named.length === 1 ? named[0] : undefined,
   });
-  return new HttpError(status, 'invalid_request', description, headers);
+  const words = reason === 'redirect_uri' ? wordsOf(reason) : undefined;
+  return new HttpError(status, 'invalid_request', description, headers, words);
 }

@@ -10,7 +10,7 @@ import { resourceOf } from './configuration/resources.ts';
 import { describeRedirect } from './interaction/offer.ts';
 
 /** Of the interaction, where it answers and where it is resumed. */
-const OWN = /^\/(?:interaction|authorize)\/([\w-]{20,64})$/;
+const OWN = /^\/(?:interaction|authorize)\/([\w-]{20,64})(?:\/done)?$/;
 /** At the end of where a sign-in leads back to, or of where a browser is sent to. */
 const INTERACTION = /\/interaction\/([\w-]{20,64})$/;
 

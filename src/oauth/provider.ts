@@ -45,8 +45,10 @@ export interface ProviderDeps {
   readonly views: Views;
   readonly currentSession: CurrentSession;
   readonly grants: GrantDeps;
-  /** For what clients publish about themselves: metadata documents, keys. */
+  /** For what anybody can have us look for: metadata documents, logos. */
   readonly guardedFetch: GuardedFetch;
+  /** For the keys of clients, with places of its own: who keeps those of the other busy keeps no client out. */
+  readonly keyFetch: GuardedFetch;
   /** Is told how each of them was had. */
   readonly documentAsked: (outcome: CopyOutcome) => void;
   /** Metadata documents that nobody has a copy of: for one network, and at one host. */
@@ -98,7 +100,7 @@ export function createProvider(deps: ProviderDeps): Provider {
     provider,
     createKeySets({
       pool: deps.database.pool,
-      fetch: deps.guardedFetch,
+      fetch: deps.keyFetch,
       timeout: config.fetchTimeout * 1000,
       asked: deps.documentAsked,
     }),

@@ -25,7 +25,7 @@ const PROGRAMS: readonly KnownProgram[] = [
     name: /^Claude Code\b/,
     redirect: /^http:\/\/localhost:\d+\/callback$/,
     steps:
-      'Type /mcp, choose the server, then “Clear authentication”, and authenticate again. Where that is not offered, remove the server and add it again.',
+      'Type /mcp, choose the server, then “Clear authentication”, and authenticate again. Where that is not offered, remove the server, where NAME is what it is called there, and add it again.',
     command: 'claude mcp remove NAME',
   },
   {
@@ -67,7 +67,7 @@ const PROGRAMS: readonly KnownProgram[] = [
     program: 'Codex',
     name: /^Codex\b/,
     redirect: /^http:\/\/127\.0\.0\.1:\d+\/callback\/[\w-]+$/,
-    steps: 'Log the server out, and in again.',
+    steps: 'Log the server out, and in again. NAME is what it is called there.',
     command: 'codex mcp logout NAME && codex mcp login NAME',
   },
   {
@@ -75,14 +75,14 @@ const PROGRAMS: readonly KnownProgram[] = [
     name: /^Gemini CLI\b/,
     redirect: /^http:\/\/localhost:\d+\/oauth\/callback$/,
     steps:
-      'Remove what it has saved for the server from ~/.gemini/mcp-oauth-tokens.json, and authenticate again.',
+      'Remove what it has saved for the server from ~/.gemini/mcp-oauth-tokens.json, and authenticate again. NAME is what it is called there.',
     command: '/mcp auth NAME',
   },
   {
     program: 'opencode',
     name: /^opencode$/i,
     redirect: /^http:\/\/127\.0\.0\.1:\d+\/mcp\/oauth\/callback$/,
-    steps: 'Log the server out, and authenticate again.',
+    steps: 'Log the server out, and authenticate again. NAME is what it is called there.',
     command: 'opencode mcp logout NAME && opencode mcp auth NAME',
   },
   {

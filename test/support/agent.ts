@@ -1,6 +1,6 @@
 /**
- * A person's browser without scripts: keeps cookies by path, follows redirects within one origin, and
- * sends forms back as they came.
+ * A person's browser without scripts: keeps cookies by path, follows redirects within one origin, those
+ * that a page itself orders too, and sends forms back as they came.
  */
 
 export interface Page {
@@ -70,7 +70,7 @@ export function createAgent({ follow = true }: { readonly follow?: boolean } = {
       });
       keep(response.headers.getSetCookie());
       const html = await response.text();
-      const target = response.headers.get('location');
+      const target = response.headers.get('location') ?? refreshOf(html);
       const next = target === null ? undefined : new URL(target, current).href;
       const inside = next !== undefined && new URL(next).origin === new URL(url).origin;
       if (!next || !inside || !follow) {
@@ -139,6 +139,12 @@ const decodeEntities = (text: string) =>
     .replaceAll('&gt;', '>')
     .replaceAll('&quot;', '"')
     .replaceAll('&amp;', '&');
+
+/** Where a page sends the browser on at once (HTML, "shared declarative refresh steps"). */
+function refreshOf(html: string): string | null {
+  const url = /<meta http-equiv="refresh" content="0; url=([^"]*)">/.exec(html)?.[1];
+  return url === undefined ? null : decodeEntities(url);
+}
 
 function attribute(tag: string, name: string): string | undefined {
   const match = new RegExp(`\\s${name}(?:="([^"]*)")?(?=[\\s>/])`).exec(tag);

@@ -121,6 +121,13 @@ export const samplePages: Pages = {
     scopes,
     notYouUrl: '/sign-out',
   },
+  'interaction/done': {
+    client: 'Cursor',
+    scheme: 'cursor:',
+    allowed: true,
+    continueUrl: '/authorize/somewhere',
+    byItself: false,
+  },
   'sign-in/identify': { ...form, email: user.email, purpose, passkey },
   'sign-in/password': {
     ...form,
@@ -161,7 +168,7 @@ export const samplePages: Pages = {
             resource,
             scopes,
             since: when('yesterday'),
-            lastUsed: undefined,
+            lastUsed: when('yesterday'),
             expires: when('in 89 days'),
             network: undefined,
             endUrl: '/account/connections/grt_2/end',

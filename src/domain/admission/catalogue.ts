@@ -59,8 +59,9 @@ export const CATALOGUE: readonly CatalogueEntry[] = [
     title: 'ChatGPT',
     maker: 'OpenAI',
     by: 'document',
-    // One document for each connector that somebody makes there.
-    documents: ['https://chatgpt.com/oauth/*/client.json'],
+    // One for all connectors where the server names itself in its answers (RFC 9207), as this one does; and the
+    // ones of single connectors, which were made before that or behind something that takes the name away.
+    documents: ['https://chatgpt.com/oauth/client.json', 'https://chatgpt.com/oauth/*/client.json'],
     advice: 'It authenticates with a key of its own (private_key_jwt), which is fetched from chatgpt.com.',
   },
   {
@@ -68,7 +69,11 @@ export const CATALOGUE: readonly CatalogueEntry[] = [
     title: 'Codex',
     maker: 'OpenAI',
     by: 'document',
-    documents: ['https://chatgpt.com/oauth/codex/client.json'],
+    // The same: one for all MCP servers, and one for each.
+    documents: [
+      'https://chatgpt.com/oauth/codex/client.json',
+      'https://chatgpt.com/oauth/codex/*/client.json',
+    ],
   },
   {
     name: 'vscode',
@@ -93,6 +98,7 @@ export const CATALOGUE: readonly CatalogueEntry[] = [
     maker: 'Anomaly',
     by: 'document',
     documents: ['https://opencode.ai/oauth/opencode/client.json'],
+    // Its document of September 2026 did not have it.
     redirectUris: ['http://127.0.0.1/mcp/oauth/callback'],
   },
   {
@@ -113,14 +119,16 @@ export const CATALOGUE: readonly CatalogueEntry[] = [
     name: 'cursor',
     title: 'Cursor',
     maker: 'Anysphere',
-    by: 'preregistration',
-    authMethod: 'none',
+    by: 'document',
+    documents: ['https://cursor.com/oauth/mcp-client.json'],
+    // Versions that register themselves send these, also when they are told who they are.
     redirectUris: [
       'cursor://anysphere.cursor-mcp/oauth/callback',
       'https://www.cursor.com/agents/mcp/oauth/callback',
       'http://localhost:8787/callback',
     ],
-    advice: 'In mcp.json, beside the url of the server: "auth": {"CLIENT_ID": "{client_id}"}',
+    advice:
+      'A version that registers itself instead is told who it is in mcp.json, beside the url of the server: "auth": {"CLIENT_ID": "https://cursor.com/oauth/mcp-client.json"}',
   },
   {
     name: 'inspector',
@@ -128,8 +136,14 @@ export const CATALOGUE: readonly CatalogueEntry[] = [
     maker: 'Model Context Protocol',
     by: 'preregistration',
     authMethod: 'none',
-    redirectUris: ['http://localhost:6274/oauth/callback', 'http://localhost:6274/oauth/callback/debug'],
-    advice: 'In its OAuth settings, as the client ID: {client_id}',
+    // Version 2 comes back to the address that its page is open at; its command line to another port of it.
+    redirectUris: [
+      'http://localhost:6274/oauth/callback',
+      'http://127.0.0.1:6274/oauth/callback',
+      'http://localhost:6274/oauth/callback/debug',
+    ],
+    advice:
+      'In its server settings, under OAuth, as the client ID; on the command line --client-id: {client_id}',
   },
   {
     name: 'gemini-cli',

@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest';
 
 import { InvalidInput } from '../../kernel/errors.ts';
 
-import { highestTrust, parsePattern } from './pattern.ts';
+import { isDocumentUrl } from '../clients/index.ts';
+import { highestTrust, nameOfClient, parsePattern } from './pattern.ts';
 
 const speaksOf = (pattern: string, url: string) => new RegExp(parsePattern(pattern).expression).test(url);
 
@@ -71,6 +72,8 @@ describe('parsePattern', () => {
     'https://app.example/client.json?v=*',
     'https://user@app.example/client.json',
     'https://app.example/client.json#x',
+    'https://app.example/client.json?',
+    'https://app.example/?',
     'https://App.example/client.json',
     'https://app.example:443/client.json',
     'https://app.example/a/../client.json',
@@ -82,6 +85,39 @@ describe('parsePattern', () => {
   ])('K3: refuses %j, and says how to write it', (written) => {
     expect(() => parsePattern(written)).toThrow(InvalidInput);
     expect(() => parsePattern(written)).toThrow(/write the whole URL/);
+  });
+
+  it('K3, MCP 55: names every address that may be a client, and that one alone', () => {
+    const clients = [
+      'https://app.example/client.json',
+      'https://app.example:8443/client.json',
+      'https://app.example/client.json?v=1',
+      'https://app.example//',
+      'https://app.example/a//b;c=d/@e',
+      'https://app.example/a|b',
+      "https://app.example/!$&'()+,;=:@/-._~",
+      'https://app.example/a%252fb',
+      'https://app.example./client.json',
+      'https://xn--e1awd7f.example/client.json',
+    ];
+    for (const url of clients) {
+      expect(isDocumentUrl(url), url).toBe(true);
+      expect(nameOfClient(url)).toBe(url);
+      for (const same of [url, `${url}?`, `${url}x`, url.slice(0, -1)])
+        expect(speaksOf(url, same), same).toBe(same === url);
+    }
+    // What a rule could not say, or would say of others too, is no client.
+    for (const url of [
+      'https://app.example/client.json?',
+      'https://app.example/client.json?v=1?',
+      'https://app.example/*/client.json',
+      'https://app.example/a*b/client.json',
+      'https://app.example/client.json?v=*',
+      'https://*.example/client.json',
+    ]) {
+      expect(nameOfClient(url), url).toBeUndefined();
+      expect(isDocumentUrl(url), url).toBe(false);
+    }
   });
 
   it('what names a host and no path of it vouches for nobody', () => {

@@ -42,6 +42,8 @@ export function parsePattern(written: string): Pattern {
     throw refused(written, `it would be read as ${url.href}`);
   if (/%2e|%2f|%5c|%00/i.test(url.pathname)) throw refused(written, 'its path could be read in two ways');
 
+  if (written.endsWith('?')) throw refused(written, 'its query is empty');
+
   const { host, origin, pathname, search } = url;
   if (pathname === '/' && search === '') {
     return { kind: 'host', text: origin, host, expression: `^${literal(origin)}/.+$`, specificity: 0 };

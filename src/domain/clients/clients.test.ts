@@ -27,7 +27,7 @@ describe('clients', () => {
   let test: TestDatabase;
   beforeAll(async () => {
     test = await createTestDatabase();
-    await seedDefaultTenant(test.database.prisma);
+    await seedDefaultTenant(test.database.pool);
   });
   afterAll(() => test.drop());
 

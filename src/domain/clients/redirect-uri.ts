@@ -150,8 +150,8 @@ function asBrowserReads(value: string): string {
 function isThisMachine(hostname: string): boolean {
   return (
     /(?:^|\.)localhost$/.test(hostname) ||
-    /^127\./.test(hostname) ||
-    /^\[::(?:1|ffff:7f[0-9a-f]{2}:[0-9a-f]{1,4})\]$/.test(hostname)
+    /^(?:127\.|0\.0\.0\.0$)/.test(hostname) ||
+    /^\[::(?:1|ffff:7f[0-9a-f]{2}:[0-9a-f]{1,4}|ffff:0:0)?\]$/.test(hostname)
   );
 }
 

@@ -28,7 +28,7 @@ describe('resources', () => {
   let test: TestDatabase;
   beforeAll(async () => {
     test = await createTestDatabase();
-    await seedDefaultTenant(test.database.prisma);
+    await seedDefaultTenant(test.database.pool);
   });
   afterAll(() => test.drop());
 

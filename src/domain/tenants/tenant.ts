@@ -1,7 +1,20 @@
+import type { Pool } from 'pg';
+
 import { NotFound } from '../../kernel/errors.ts';
 import { DEFAULT_TENANT } from '../../kernel/ids.ts';
 
 import type { Db } from './store.ts';
+
+const SEED = `
+  WITH tenant AS (
+    INSERT INTO tenants (id, name) VALUES ($1, 'default') ON CONFLICT DO NOTHING RETURNING id
+  ), role AS (
+    INSERT INTO roles (id, tenant_id, name)
+    SELECT 'rol_default_' || name, tenant.id, name FROM tenant, unnest(ARRAY['member', 'admin']) AS name
+    RETURNING id, name
+  )
+  INSERT INTO role_permits (id, role_id, resource_id, scope)
+  SELECT 'prm_default_' || name, id, NULL, NULL FROM role WHERE name = 'member'`;
 
 /**
  * Makes the tenant `default` with its roles `member` and `admin`, if this database has none yet.
@@ -9,17 +22,8 @@ import type { Db } from './store.ts';
  * Any number of processes may call it at once. What an administrator changed afterwards stays:
  * only the process whose insert made the tenant makes its roles.
  */
-export async function seedDefaultTenant(db: Db): Promise<void> {
-  await db.$executeRaw`
-    WITH tenant AS (
-      INSERT INTO tenants (id, name) VALUES (${DEFAULT_TENANT}, 'default') ON CONFLICT DO NOTHING RETURNING id
-    ), role AS (
-      INSERT INTO roles (id, tenant_id, name)
-      SELECT 'rol_default_' || name, tenant.id, name FROM tenant, unnest(ARRAY['member', 'admin']) AS name
-      RETURNING id, name
-    )
-    INSERT INTO role_permits (id, role_id, resource_id, scope)
-    SELECT 'prm_default_' || name, id, NULL, NULL FROM role WHERE name = 'member'`;
+export async function seedDefaultTenant(pool: Pool): Promise<void> {
+  await pool.query(SEED, [DEFAULT_TENANT]);
 }
 
 /**

@@ -38,8 +38,8 @@ afterAll(() => test.drop());
 
 describe('the default tenant', () => {
   it('is made once, by any number of processes, and keeps what was changed', async () => {
-    const { prisma } = test.database;
-    await Promise.all(Array.from({ length: 8 }, () => seedDefaultTenant(prisma)));
+    const { prisma, pool } = test.database;
+    await Promise.all(Array.from({ length: 8 }, () => seedDefaultTenant(pool)));
     const roles = await prisma.role.findMany({ orderBy: { name: 'asc' }, include: { permits: true } });
     expect(roles).toMatchObject([
       { name: 'admin', tenantId: DEFAULT_TENANT, permits: [] },
@@ -47,7 +47,7 @@ describe('the default tenant', () => {
     ]);
 
     await prisma.rolePermit.deleteMany();
-    await seedDefaultTenant(prisma);
+    await seedDefaultTenant(pool);
     expect(await prisma.rolePermit.count()).toBe(0);
   });
 });

@@ -12,9 +12,9 @@ import type { KeySets, WantedKey } from './key-sets.ts';
 /**
  * Has a client that publishes its keys come with them when it presents an assertion.
  *
- * The library would fetch them itself, for each client that it makes, and it makes one for each
- * request; with no bound, and of an unknown key once for every request that names one. So it is
- * given keys for good, and asks for none.
+ * The library would fetch them itself, for each client that it makes, with no bound, and of an unknown key
+ * once for every request that names one. So it is given keys for good, and asks for none. Requests share
+ * what it makes: what one of them sets is what the client publishes, which is the same for all.
  */
 export function provideKeys(provider: Provider, keySets: KeySets): void {
   const { Client } = provider;
@@ -28,8 +28,8 @@ export function provideKeys(provider: Provider, keySets: KeySets): void {
     const assertion = assertionOf(ctx);
     if (assertion === undefined) return client;
     const wanted = wantedBy(assertion);
-    // What no key of ours could verify is not worth a fetch; the library says what is wrong with it.
-    setClientKeys(client, wanted ? await keysOf(ctx, client.clientId, () => keySets(jwksUri, wanted)) : []);
+    // What no key could verify is not worth a fetch; the library refuses it before it looks for one.
+    if (wanted) setClientKeys(client, await keysOf(ctx, client.clientId, () => keySets(jwksUri, wanted)));
     return client;
   };
 }

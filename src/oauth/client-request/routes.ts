@@ -26,6 +26,7 @@ import {
   type Views,
 } from '../../platform/http/index.ts';
 import { noteRefusal } from '../refusal.ts';
+import { wordsOf } from '../words.ts';
 
 /** Where a person asks for a client, under the issuer's path. */
 const PATH = '/client-request';
@@ -184,6 +185,8 @@ export function clientRequestRoutes(deps: Deps): Router {
       status,
       status === 403 ? 'access_denied' : 'invalid_request',
       'this program cannot be asked for',
+      {},
+      status === 400 ? wordsOf(reason) : undefined,
     );
   }
 }

@@ -1,5 +1,5 @@
 import type Provider from 'oidc-provider';
-import { errors } from 'oidc-provider';
+import { type Client, errors } from 'oidc-provider';
 import type { Pool } from 'pg';
 
 import { findResource } from '../../domain/resources/index.ts';
@@ -16,12 +16,17 @@ export function describePurpose({ provider, pool }: { readonly provider: Provide
     const { client_id: clientId, resource: identifier } = interaction.params;
     const [client, resource] = await Promise.all([
       // A client that was removed meanwhile is refused afterwards, and does not stand in the way of a sign-in.
-      provider.Client.find(String(clientId)).catch((error: unknown) => {
-        if (error instanceof errors.OIDCProviderError && error.expose) return undefined;
-        throw error;
-      }),
+      findIfThere(provider, String(clientId)),
       findResource(pool, String(identifier)),
     ]);
     return client && resource && { client: client.clientName ?? client.clientId, resource: resource.name };
   };
+}
+
+/** A client for the sake of its name: one that is refused, for whatever reason, is not there. */
+export function findIfThere(provider: Provider, clientId: string): Promise<Client | undefined> {
+  return provider.Client.find(clientId).catch((error: unknown) => {
+    if (error instanceof errors.OIDCProviderError && error.expose) return undefined;
+    throw error;
+  });
 }

@@ -25,8 +25,9 @@ import { noteRefusal } from '../refusal.ts';
 
 import { type Answer, decisionOf, keepAnswer, signedIn } from './answer.ts';
 import { nextStep } from './dispatch.ts';
+import { donePage, leavesBrowser } from './done.ts';
 import { consentPage, continuePage } from './page.ts';
-import { ended, factsOf, offerOf, underWayOf } from './under-way.ts';
+import { ended, factsOf, offerOf, type UnderWay, underWayOf } from './under-way.ts';
 
 interface Deps {
   readonly provider: Provider;
@@ -48,6 +49,7 @@ interface Deps {
  * `/interaction/:uid`: what happens between the authorization request and its answer.
  *
  *     /authorize ─▶ GET /interaction/… ─▶ /sign-in ─▶ GET /interaction/… (consent) ─▶ POST ─▶ /authorize/…
+ *                                                                                      └─▶ …/done ─┘
  *
  * The page shows the stored request, and the form answers it: nothing that the browser sends can
  * change client, resource, redirect or person, and a scope that was not offered is refused.
@@ -68,11 +70,11 @@ export function interactionRoutes(deps: Deps): Router {
     }
     const offer = await offerOf(deps, ctx, underWay, session);
     if ('error' in offer) {
-      await finish(ctx, offer);
+      await finish(ctx, underWay, offer);
       return;
     }
     if (underWay.prompt.name === 'login' && offer.maySkip) {
-      await finish(ctx, signedIn(session));
+      await finish(ctx, underWay, signedIn(session));
       return;
     }
     const frame = {
@@ -97,12 +99,12 @@ export function interactionRoutes(deps: Deps): Router {
 
     const offer = await offerOf(deps, ctx, underWay, session);
     if ('error' in offer) {
-      await finish(ctx, offer);
+      await finish(ctx, underWay, offer);
       return;
     }
-    // The client's document changed while the page was open: what it says now has not been seen.
+    // The client's document changed while the page was open, or the form does not say: what it says now has not been seen.
     const seen = field(form, 'client_version');
-    if (seen !== '' && seen !== offer.key.clientVersion) {
+    if (seen !== (offer.key.clientVersion ?? '')) {
       seeOther(ctx, `${basePath}/interaction/${underWay.uid}`);
       return;
     }
@@ -115,7 +117,14 @@ export function interactionRoutes(deps: Deps): Router {
     if (!isDeepStrictEqual(answer, underWay.result)) {
       await keepAnswer(database.prisma, { offer, session, answer }, originOf(ctx));
     }
-    await finish(ctx, answer);
+    await finish(ctx, underWay, answer);
+  });
+
+  router.get('/:uid/done', async (ctx) => {
+    const underWay = await underWayOf(provider, ctx);
+    const page = await donePage(provider, underWay, { mobile: ctx.get('Sec-CH-UA-Mobile') === '?1' });
+    if (page) await views.render(ctx, 'interaction/done', page);
+    else seeOther(ctx, `${basePath}/interaction/${underWay.uid}`);
   });
 
   return router;
@@ -137,13 +146,13 @@ export function interactionRoutes(deps: Deps): Router {
     }
   }
 
-  async function finish(ctx: Context, answer: Answer): Promise<void> {
+  async function finish(ctx: Context, underWay: UnderWay, answer: Answer): Promise<void> {
     const returnTo = await provider
       .interactionResult(ctx.req, ctx.res, answer as never, { mergeWithLastSubmission: false })
       .catch((error: unknown) => {
         throw error instanceof errors.SessionNotFound ? ended(ctx) : error;
       });
-    seeOther(ctx, returnTo);
+    seeOther(ctx, leavesBrowser(underWay) ? `${basePath}/interaction/${underWay.uid}/done` : returnTo);
   }
 
   function refused(ctx: Context, status: number, reason: string, description: string): HttpError {

@@ -9,6 +9,7 @@ import { HttpError } from '../../platform/http/index.ts';
 import type { PromptDetails } from '../configuration/policy.ts';
 import { reasonOf } from '../reasons.ts';
 import { noteRefusal } from '../refusal.ts';
+import { wordsOf } from '../words.ts';
 
 import type { InteractionFacts } from './dispatch.ts';
 import { makeOffer, type NoOffer, type Offer } from './offer.ts';
@@ -17,6 +18,8 @@ import { makeOffer, type NoOffer, type Offer } from './offer.ts';
 export interface UnderWay {
   readonly uid: string;
   readonly params: Readonly<Record<string, unknown>>;
+  /** Where the browser takes the answer along. */
+  readonly returnTo: string;
   readonly prompt: { readonly name: string; readonly details: PromptDetails };
   /** What was answered and not yet taken along by the browser. */
   readonly result?: Readonly<Record<string, unknown>> | undefined;
@@ -45,6 +48,8 @@ export function ended(ctx: Context): HttpError {
     400,
     'invalid_request',
     'this authorization has ended or was started in another browser',
+    {},
+    wordsOf('interaction_ended'),
   );
 }
 
@@ -76,6 +81,8 @@ export async function offerOf(
       400,
       'invalid_request',
       'the client or the server of this authorization is no longer available',
+      {},
+      wordsOf(reason, { client: clientId }),
     );
   };
   const client = await provider.Client.find(clientId).catch((error: unknown): Client | undefined => {

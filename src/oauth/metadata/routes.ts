@@ -1,6 +1,6 @@
 import type { Middleware } from 'koa';
 
-import { type Document, type Prepared, prepare, prepared } from '../../platform/http/index.ts';
+import { type Document, type PreparedText, prepare, prepared } from '../../platform/http/index.ts';
 
 interface Deps {
   /** Issuer identifier. */
@@ -61,7 +61,7 @@ function refreshed(
   make: () => Promise<object>,
   { maxAge, refresh }: { readonly maxAge: number; readonly refresh: number },
 ): { readonly middleware: Middleware; readonly ready: Document } {
-  let current: { readonly text: string; readonly ready: Prepared; readonly serve: Middleware } | undefined;
+  let current: { readonly ready: PreparedText; readonly serve: Middleware } | undefined;
   let made: object | undefined;
   let checkedAt = Number.NEGATIVE_INFINITY;
   let checking: Promise<void> | undefined;
@@ -71,9 +71,9 @@ function refreshed(
     if (now !== made) {
       made = now;
       const text = JSON.stringify(now);
-      if (text !== current?.text) {
-        const ready = prepare(text, { type: TYPE, maxAge });
-        current = { text, ready, serve: prepared(ready) };
+      if (text !== current?.ready.text) {
+        const ready = { ...prepare(text, { type: TYPE, maxAge }), text };
+        current = { ready, serve: prepared(ready) };
       }
     }
     checkedAt = performance.now();

@@ -109,6 +109,35 @@ describe('a copy', () => {
     expect(web.asked).toHaveLength(2);
   });
 
+  it('K10: is asked leave for by one of all who wait for it, however long the answer takes', async () => {
+    const url = newUrl(() => json('1'));
+    let asked = 0;
+    const admit = async () => {
+      asked += 1;
+      await store.database.pool.query('SELECT 1');
+    };
+    const copies = await Promise.all(Array.from({ length: 50 }, () => ours.get(url, { admit })));
+    expect(new Set(copies.map(String))).toEqual(new Set(['1']));
+    expect(asked).toBe(1);
+    expect(web.asked).toHaveLength(1);
+  });
+
+  it('K10: is refused to whoever gets no leave, and to nobody who gets it', async () => {
+    const url = newUrl(() => json('1'));
+    const admitFrom = (network: number) => async () => {
+      await store.database.pool.query('SELECT 1');
+      if (network < 5) throw new Error('too many');
+    };
+    const outcomes = await Promise.all(
+      Array.from({ length: 10 }, (_, network) =>
+        ours.get(url, { admit: admitFrom(network) }).then(String, ({ message }: Error) => message),
+      ),
+    );
+    expect(outcomes.slice(5)).toEqual(Array(5).fill('1'));
+    expect(new Set(outcomes)).toEqual(new Set(['1', 'too many']));
+    expect(web.asked).toHaveLength(1);
+  });
+
   it('is found by its hash', async () => {
     const url = newUrl(() => json('{"found":true}'));
     const hash = createHash('sha256').update('{"found":true}').digest();
@@ -180,13 +209,27 @@ describe('the table of copies', () => {
     await ours.get(old);
     await pass(old, 1000);
     await pool.query(
-      `INSERT INTO web_copies (kind, url, failure, failed_at)
-       SELECT 'flood', 'https://flood.example/' || n, 'x', now() FROM generate_series(1, 6000) n`,
+      `INSERT INTO web_copies (kind, url, content)
+       SELECT 'flood', 'https://flood.example/' || n, 'x' FROM generate_series(1, 6000) n`,
     );
     for (let at = 0; at < 12; at += 1) await ours.get(newUrl(() => json('1')));
     const { rows } = await pool.query('SELECT count(*)::int AS count FROM web_copies');
     expect(rows[0].count).toBeLessThanOrEqual(5_001);
     expect(await rowOf(old)).toBeUndefined();
+  });
+
+  it('K10: loses failures before copies, however many and however new', async () => {
+    const { pool } = store.database;
+    await pool.query('DELETE FROM web_copies');
+    const old = newUrl(() => json('old'));
+    await ours.get(old);
+    await pass(old, 1000);
+    await pool.query(
+      `INSERT INTO web_copies (kind, url, failure, failed_at)
+       SELECT 'flood', 'https://flood.example/' || n, 'x', now() FROM generate_series(1, 6000) n`,
+    );
+    for (let at = 0; at < 12; at += 1) await ours.get(newUrl(() => json('1')));
+    expect(await rowOf(old)).toBeDefined();
   });
 
   it('is swept of failures that were, and of what nobody asks for', async () => {

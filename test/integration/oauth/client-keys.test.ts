@@ -254,6 +254,61 @@ describe('a client that publishes its keys', () => {
   });
 });
 
+describe('the keys of a client', () => {
+  it('K10, MCP 43: are fetched while strangers keep every place for their documents', async () => {
+    const patient = await startTestServer(
+      { GATEHOUSE_METADATA_DOCUMENTS: 'open', GATEHOUSE_FETCH_TIMEOUT: '5' },
+      { outbound: web.outbound },
+    );
+    try {
+      const key = await newKey('ES256');
+      const url = 'https://unhindered.example/jwks.json';
+      web.publish(url, () => Response.json({ keys: [key.jwk] }));
+      const { clientId } = await addTestClient(patient, { authMethod: 'private_key_jwt', jwksUri: url });
+      // Eight hosts, and one more in line for each place of theirs; none of them says a word.
+      const slow = Array.from({ length: 64 }, (_, at) => `https://slow${at % 8}.example/${at}/client.json`);
+      const { promise: allTaken, resolve } = Promise.withResolvers<void>();
+      let taken = 0;
+      for (const document of slow) {
+        web.serve(document, () => {
+          taken += 1;
+          if (taken === 32) resolve();
+        });
+      }
+      const documents = slow.map(
+        async (document) =>
+          (await fetch(`${patient.issuer}/authorize?client_id=${encodeURIComponent(document)}`)).status,
+      );
+      await allTaken;
+      const presented = await assertionOf(patient, { clientId, key });
+      expect(await post(patient, '/token', { ...nothing, ...presented })).toMatchObject(letIn);
+      expect(new Set(await Promise.all(documents))).toEqual(new Set([400]));
+    } finally {
+      await patient.stop();
+    }
+  });
+
+  it('MCP 43: are not taken from one request by another of the same client', async () => {
+    const key = await newKey();
+    const { clientId } = await publisher(key);
+    expect(await authenticate(clientId, key)).toMatchObject(letIn);
+    const [, payload] = (await assertion(clientId, key)).client_assertion.split('.');
+    const none = Buffer.from('{"alg":"none"}').toString('base64url');
+    const unsigned = { client_assertion_type: JWT_BEARER, client_assertion: `${none}.${payload}.` };
+    const answers = await Promise.all(
+      Array.from({ length: 60 }, async (_, at) => {
+        if (at % 3 === 0) return authenticate(clientId, key);
+        if (at % 3 === 1) return post(server, '/token', { ...nothing, ...unsigned });
+        return authenticate(clientId, { ...key, kid: randomUUID() });
+      }),
+    );
+    for (const [at, answer] of answers.entries()) {
+      if (at % 3 === 0) expect(answer).toMatchObject(letIn);
+      else expect(answer).toMatchObject({ status: 401, body: { error: 'invalid_client' } });
+    }
+  });
+});
+
 describe('a key set that is not to be believed', () => {
   it('K4: a body without end is not read to its end', async () => {
     const key = await newKey();

@@ -96,7 +96,7 @@ describe('a code that is redeemed wrongly', () => {
   ])[] = [
     ['B8: another redirect URI', { redirect_uri: 'http://127.0.0.1:53111/other' }, 'redirect_mismatch'],
     [
-      'B8: a redirect URI on another port',
+      'B8, MCP 33: a redirect URI on another port',
       { redirect_uri: 'http://127.0.0.1:1/callback' },
       'redirect_mismatch',
     ],
@@ -141,7 +141,7 @@ describe('a code that is redeemed wrongly', () => {
     ]);
   });
 
-  it('F4: a code for one resource is not redeemed for another', async () => {
+  it('F4, MCP 33: a code for one resource is not redeemed for another', async () => {
     const good = await codeOf();
     const refused = await redeem(server, ada.clientId, good, { resource: MAIL });
     expect(refused).toMatchObject({ status: 400, body: { error: 'invalid_target' } });
@@ -167,7 +167,7 @@ describe('a code that is redeemed wrongly', () => {
     }
   });
 
-  it("C7: a victim's code is worth nothing with the attacker's own verifier", async () => {
+  it("C7, MCP 33: a victim's code is worth nothing with the attacker's own verifier", async () => {
     const attacker = await codeOf();
     const victim = await codeOf();
     const swapped = await redeem(server, ada.clientId, { code: victim.code, verifier: attacker.verifier });
@@ -210,7 +210,7 @@ describe('a code that comes too late, too often, or from somebody else', () => {
     expect(await endOf(server, grantId)).toBe('code_reused');
   });
 
-  it('D2: a code of one client is not redeemed by another, and is spent', async () => {
+  it('D2, MCP 33: a code of one client is not redeemed by another, and is spent', async () => {
     const other = await addTestClient(server, { authMethod: 'client_secret_basic' });
     const good = await codeOf();
     const grantId = await grantOfCode(good.code);
@@ -236,7 +236,7 @@ describe('a code that comes too late, too often, or from somebody else', () => {
     expect((await redeem(server, ada.clientId, good)).body.error).toBe('invalid_grant');
   });
 
-  it('D3: a code lives for sixty seconds', async () => {
+  it('D3, MCP 33: a code lives for sixty seconds', async () => {
     const good = await codeOf();
     const grantId = await grantOfCode(good.code);
     const { rows } = await server.database.pool.query<{ lifetime: number }>(

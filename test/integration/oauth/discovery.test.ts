@@ -9,6 +9,7 @@ import { ConfigError, loadConfig } from '../../../src/config/load.ts';
 import { createAgent } from '../../support/agent.ts';
 import { addPerson, claimsOf, connect, obtainCode, post, signedIn } from '../../support/flow.ts';
 import { addTestClient, startTestServer, type TestServer } from '../../support/server.ts';
+import { startServerProcess } from '../../support/server-process.ts';
 
 const METADATA = ['/.well-known/oauth-authorization-server', '/.well-known/openid-configuration'];
 
@@ -382,6 +383,32 @@ describe('the issuer', () => {
     'http://LOCALHOST:4000',
   ])('MCP 2: %s is refused, because it could be written in two ways', (issuer) => {
     expect(() => loadConfig({ ...server.environment, GATEHOUSE_ISSUER: issuer })).toThrow(ConfigError);
+  });
+
+  it('MCP 65: clients go on with what they got under it in a process that comes later, whatever that is called', async () => {
+    const agent = createAgent();
+    await signedIn(server, agent, await addPerson(server));
+    const { clientId } = await addTestClient(server);
+    const before = await connect(server, agent, clientId);
+    const later = await startServerProcess(server.environment);
+    try {
+      const headers = { 'x-forwarded-host': 'other.example', forwarded: 'host=other.example;proto=https' };
+      const { status, body } = await later.post(
+        '/token',
+        {
+          grant_type: 'refresh_token',
+          client_id: clientId,
+          refresh_token: before.refresh_token ?? '',
+        },
+        headers,
+      );
+      expect(status).toBe(200);
+      const [old, current] = [before.access_token, body.access_token].map((jwt) => claimsOf(jwt)['iss']);
+      expect([old, current]).toEqual([server.issuer, server.issuer]);
+      expect((await later.get(METADATA[0] ?? '')).body['issuer']).toBe(server.issuer);
+    } finally {
+      await later.stop();
+    }
   });
 
   it('MCP 14: production refuses an issuer without TLS', () => {

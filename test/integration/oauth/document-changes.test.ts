@@ -152,6 +152,17 @@ describe('a document that changes', () => {
     expect((await allow(ada, again)).get('code')).toBeTruthy();
   });
 
+  it.each([[[]], [['']], [['x'.repeat(43)]]])(
+    'M7: is not allowed by a form that says %j of what was seen',
+    async (client_version) => {
+      const clientId = publish();
+      const page = await ask(ada, clientId);
+      const again = await ada.submit(page, { decision: 'allow', scope: ['files:read'], client_version });
+      expect(again.form?.step).toBe('consent');
+      expect((await allow(ada, again)).get('code')).toBeTruthy();
+    },
+  );
+
   it('B9: no longer lends a redirect that it gave up', async () => {
     const clientId = publish({ redirect_uris: [CALLBACK, 'https://app.example/old'] });
     await obtainCode(server, ada, clientId, { redirect_uri: 'https://app.example/old' });
@@ -167,9 +178,9 @@ describe('a connection of a client with a document', () => {
     const { publicKey, privateKey } = await generateKeyPair('ES256');
     return { privateKey, jwk: await exportJWK(publicKey) };
   }
-  async function assertion(clientId: string, key: CryptoKey) {
+  async function assertion(clientId: string, key: CryptoKey, header: Readonly<Record<string, string>> = {}) {
     const jwt = new SignJWT({ jti: crypto.randomUUID() })
-      .setProtectedHeader({ alg: 'ES256' })
+      .setProtectedHeader({ alg: 'ES256', ...header })
       .setIssuer(clientId)
       .setSubject(clientId)
       .setAudience(server.issuer)
@@ -215,6 +226,22 @@ describe('a connection of a client with a document', () => {
     expect((await refresh(eves, first.privateKey)).status).toBe(401);
     expect((await refresh(adas, first.privateKey)).status).toBe(200);
     expect((await refresh(eves, second.privateKey)).status).toBe(200);
+  });
+
+  it('goes on with a key that got another name, once somebody has allowed the client with it', async () => {
+    const { privateKey, jwk } = await withKey();
+    const keys = (key: object) => ({ token_endpoint_auth_method: 'private_key_jwt', jwks: { keys: [key] } });
+    const clientId = publish(keys(jwk));
+    await obtainCode(server, ada, clientId, { redirect_uri: CALLBACK });
+    await change(clientId, keys({ ...jwk, kid: 'named-now' }));
+    const { code, verifier } = await obtainCode(server, ada, clientId, { redirect_uri: CALLBACK });
+    const { status } = await post(server, '/token', {
+      grant_type: 'authorization_code',
+      code,
+      code_verifier: verifier,
+      ...(await assertion(clientId, privateKey, { kid: 'named-now' })),
+    });
+    expect(status).toBe(200);
   });
 
   it('MCP 56: lives on when its document is gone, and asks for it no more', async () => {

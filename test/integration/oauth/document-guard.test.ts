@@ -108,7 +108,9 @@ describe('a document that is not one', () => {
       targets.map(async ([, url]) => {
         const began = performance.now();
         const page = await createAgent({ follow: false }).get(requestFor(url));
-        return { took: performance.now() - began, status: page.status, html: page.html };
+        // Whoever asks knows the address.
+        const html = page.html.replaceAll(url, 'the address');
+        return { took: performance.now() - began, status: page.status, html };
       }),
     );
     const words = answers.map(({ status, html }) => `${status} ${html.replace(/req_[\w-]+/g, 'req')}`);

@@ -209,6 +209,10 @@ describe('a document', () => {
     ['B4: a redirect with a wildcard', { redirect_uris: ['https://*.example/cb'] }],
     ['B5: a redirect by plain http', { redirect_uris: ['http://evil.example/cb'] }],
     ['B7: a redirect with a fragment', { redirect_uris: ['https://app.example/cb#x'] }],
+    [
+      'K7: a redirect that nobody may have, beside the one in use',
+      { redirect_uris: ['https://app.example/cb', 'http://elsewhere.example/cb'] },
+    ],
   ];
   it.each(faults)('%s is refused on a page, with the fault on record', async (_what, more) => {
     const clientId = newDocument(more);

@@ -191,19 +191,3 @@ describe.each(FIELD_CLIENTS.map((client) => [client.name, client] as const))('%s
     if (first.body.refresh_token) expect((await refresh(known, first.body.refresh_token)).status).toBe(200);
   });
 });
-
-describe('opencode, with its document', () => {
-  it('MCP 49: comes back to an address that its document does not have, and is told so', async () => {
-    const query = new URLSearchParams({
-      response_type: 'code',
-      client_id: METADATA_DOCUMENTS.opencode.client_id,
-      redirect_uri: 'http://127.0.0.1:19876/mcp/oauth/callback',
-      code_challenge: pkce().challenge,
-      code_challenge_method: 'S256',
-      resource: FILES,
-    });
-    const page = await createAgent().get(`${server.issuer}/authorize?${query}`);
-    expect(page.status).toBe(400);
-    expect(page.html).toContain('invalid_redirect_uri');
-  });
-});

@@ -625,21 +625,21 @@ describe('the catalogue', () => {
 
   it('a client with redirects that are always the same is registered once, and removed with all it has', async () => {
     const { prisma } = server.database;
-    const first = await enableCatalogued(prisma, 'cursor', {}, cause);
+    const first = await enableCatalogued(prisma, 'gemini-cli', {}, cause);
     expect(first).toMatchObject({
       enabled: true,
       clientId: expect.stringMatching(/^cli_/),
       clientSecret: undefined,
     });
-    expect((await enableCatalogued(prisma, 'cursor', {}, cause)).clientId).toBe(first.clientId);
-    const redirectUri = 'cursor://anysphere.cursor-mcp/oauth/callback';
+    expect((await enableCatalogued(prisma, 'gemini-cli', {}, cause)).clientId).toBe(first.clientId);
+    const redirectUri = 'http://localhost:7777/oauth/callback';
     const tokens = await connect(server, ada, first.clientId ?? '', { redirect_uri: redirectUri });
     expect(claimsOf(tokens.access_token)['client_trust']).toBe('known');
-    expect(await disableCatalogued({ prisma, revokeGrantsOf }, 'cursor', {}, cause)).toMatchObject({
+    expect(await disableCatalogued({ prisma, revokeGrantsOf }, 'gemini-cli', {}, cause)).toMatchObject({
       grantsRevoked: 1,
     });
     expect((await refresh(first.clientId ?? '', tokens.refresh_token)).status).toBe(401);
-    await expect(disableCatalogued({ prisma, revokeGrantsOf }, 'cursor', {}, cause)).rejects.toThrow(
+    await expect(disableCatalogued({ prisma, revokeGrantsOf }, 'gemini-cli', {}, cause)).rejects.toThrow(
       /not switched on/,
     );
   });
@@ -659,7 +659,11 @@ it('MCP 55: a client that was removed by name comes back when an administrator a
   await allowed(clientId);
   await connect(server, ada, clientId);
   await removeClient({ prisma, revokeGrantsOf }, clientId, cause);
-  expectRefusedOnPage(await askFor(server, step, clientId), { reason: 'client_removed' });
+  const refused = await askFor(server, step, clientId);
+  expectRefusedOnPage(refused, { reason: 'client_removed' });
+  // It has saved no ID that it could forget.
+  expect(text(refused.value)).toContain('This program is not let in here');
+  expect(text(refused.value)).not.toMatch(/forget/);
   await allowed(new URL(clientId).origin);
   expectRefusedOnPage(await askFor(server, step, clientId), { reason: 'client_removed' });
   await allowed(clientId, 'untrusted');

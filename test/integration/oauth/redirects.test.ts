@@ -367,6 +367,6 @@ describe('clients that are not served', () => {
     await removeClient({ prisma: server.database.prisma, revokeGrantsOf }, clientId, cause);
     const refused = await askFor(server, ada, clientId);
     expectRefusedOnPage(refused, { reason: 'client_removed', code: 'invalid_client' });
-    expect(refused.value.html).toContain('Make the program forget the client ID that it has saved');
+    expect(refused.value.html).toContain('Make the program forget the ID that it has saved');
   });
 });

@@ -547,6 +547,38 @@ describe('the end of a registration', () => {
     expectRefusedOnPage(await askFor(server, ada, clientId), { reason: 'client_removed' });
   });
 
+  it('wins over token requests that are under way: what they still got is dead, and there is no more', async () => {
+    for (let round = 0; round < 5; round += 1) {
+      const client = await register(server);
+      const id = client.body.client_id;
+      const { refresh_token: refreshToken = '' } = await connect(server, ada, id);
+      const { code, verifier } = await obtainCode(server, ada, id);
+      const refresh = (token: string) =>
+        post(server, '/token', { grant_type: 'refresh_token', client_id: id, refresh_token: token });
+      const [removed, ...answers] = await Promise.all([
+        remove(client),
+        refresh(refreshToken),
+        post(server, '/token', {
+          grant_type: 'authorization_code',
+          client_id: id,
+          code,
+          code_verifier: verifier,
+        }),
+      ]);
+      expect(removed.status).toBe(204);
+      for (const { status, body } of answers) {
+        expect([200, 400, 401]).toContain(status);
+        const again = await refresh(body.refresh_token ?? refreshToken);
+        expect([again.status, again.body.error]).toEqual([401, 'invalid_client']);
+      }
+      const { rows } = await server.database.pool.query(
+        'SELECT count(*)::int AS living FROM grants WHERE client_id = $1 AND revoked_at IS NULL',
+        [id],
+      );
+      expect(rows[0].living).toBe(0);
+    }
+  });
+
   it('happens once, however often it is asked for at the same time', async () => {
     const client = await register(server);
     const { value: answers, records } = await observe(server, () =>

@@ -12,7 +12,7 @@ import { changesBetween, snapshotOf } from './snapshot.ts';
  * `untrusted` when it is new, and as the snapshot that grants and consents of this version are held to.
  *
  * Again it takes over what the document says now, while the client's trust level, which is ours to give,
- * and earlier snapshots stay. A pre-registered or removed client of that id wins: nothing is written
+ * and the snapshots of other versions stay. A pre-registered or removed client of that id wins: nothing is written
  * and the answer is `kept`.
  */
 export async function keepDocument(
@@ -47,15 +47,14 @@ export async function keepDocument(
     const before = await tx.client.findUnique({ where: { id } });
     const outcome = await upsertClient(tx, record);
     if (outcome === 'kept') return outcome;
-    await tx.clientSnapshot.createMany({
-      data: {
-        clientId: id,
-        version: new Uint8Array(Buffer.from(version, 'base64url')),
-        ...said,
-        metadata: rest as unknown as Prisma.InputJsonObject,
-      },
+    const snapshot = { clientId: id, version: new Uint8Array(Buffer.from(version, 'base64url')) };
+    const stated = { metadata: rest as unknown as Prisma.InputJsonObject };
+    const kept = await tx.clientSnapshot.createMany({
+      data: { ...snapshot, ...said, ...stated },
       skipDuplicates: true,
     });
+    // The same client with the same keys, which may have other names now: the client signs with those.
+    if (kept.count === 0) await tx.clientSnapshot.updateMany({ where: snapshot, data: stated });
     const changes = before ? changesBetween(snapshotOf(before), metadata) : [];
     if (outcome === 'created' || changes.length > 0) {
       await recordAudit(

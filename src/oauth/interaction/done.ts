@@ -1,0 +1,41 @@
+import type Provider from 'oidc-provider';
+
+import type { DonePage } from '../../platform/http/index.ts';
+
+import { describeRedirect } from './offer.ts';
+import { findIfThere } from './purpose.ts';
+import type { UnderWay } from './under-way.ts';
+
+/**
+ * Whether the answer opens a program by a private-use scheme (RFC 8252 §7.1). A browser that follows such a
+ * redirect goes on showing the page that it was on, so that should be one that says what happens.
+ */
+export function leavesBrowser({ params }: Pick<UnderWay, 'params'>): boolean {
+  return describeRedirect(String(params['redirect_uri'])).privateUse;
+}
+
+/**
+ * The page between the answer and the program; `undefined` where there is none to show, because nothing was
+ * answered yet or the redirect is not of that kind.
+ *
+ * The code is not made before the browser goes on from here, and never stands on a page: a link that could be
+ * followed twice would present it twice, and end the connection (RFC 6749 §4.1.2). On phones the browser goes
+ * on by a click alone, since those open no program without one.
+ */
+export async function donePage(
+  provider: Provider,
+  underWay: UnderWay,
+  { mobile }: { readonly mobile: boolean },
+): Promise<DonePage | undefined> {
+  const { params, result, returnTo } = underWay;
+  if (!result || !leavesBrowser(underWay)) return undefined;
+  const clientId = String(params['client_id']);
+  const client = await findIfThere(provider, clientId);
+  return {
+    client: client?.clientName ?? clientId,
+    scheme: describeRedirect(String(params['redirect_uri'])).host,
+    allowed: !('error' in result),
+    continueUrl: returnTo,
+    byItself: !mobile,
+  };
+}

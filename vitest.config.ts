@@ -6,6 +6,10 @@ export default defineConfig({
     globalSetup: ['test/support/global-setup.ts'],
     pool: 'forks',
     maxWorkers: 2,
+    // To load the server and to compile its queries takes a second of processor time: once for each worker, not for each file.
+    isolate: false,
+    // Node runs our source as it is, so it does here, too.
+    server: { deps: { external: [/\/(?:src|examples|test\/support)\/(?!.*\.test\.ts)/] } },
     testTimeout: 60_000,
     hookTimeout: 60_000,
     teardownTimeout: 10_000,

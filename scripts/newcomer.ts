@@ -1,8 +1,8 @@
 import { flushCompileCache } from 'node:module';
 
-import { startExample } from '../examples/mcp-server/server.ts';
+import type { Example } from '../examples/mcp-server/server.ts';
 import { teamFiles } from '../examples/mcp-server/tools.ts';
-import type { Config } from '../src/config/config.ts';
+import type { Config, Listen } from '../src/config/config.ts';
 import { ConfigError, loadConfig } from '../src/config/load.ts';
 import { addResource, findResource } from '../src/domain/resources/index.ts';
 import { newId } from '../src/kernel/ids.ts';
@@ -21,16 +21,8 @@ async function main(): Promise<void> {
   const config = loadConfig();
   const server = await startServer(config);
   const { listen, resource } = config.example;
-  const withExample = listen !== undefined && config.issuerIsLoopback;
-  if (withExample) await registerExample(server, resource);
-  const example = withExample
-    ? await startExample({
-        issuer: config.issuer,
-        resource,
-        listen: `${listen.host}:${listen.port}`,
-        onError: (error) => server.log.error({ err: error }, 'example MCP server'),
-      })
-    : undefined;
+  const example =
+    listen !== undefined && config.issuerIsLoopback ? await openExample(server, config, listen) : undefined;
 
   await greet(server, config, example ? resource : undefined);
   flushCompileCache();
@@ -38,6 +30,22 @@ async function main(): Promise<void> {
   console.log('\nStopping: answering what is under way …');
   await example?.close();
   await server.stop();
+}
+
+/** The example MCP server, which is loaded when the authorization server answers already. */
+async function openExample(
+  server: RunningServer,
+  { issuer, example: { resource } }: Config,
+  listen: Listen,
+): Promise<Example> {
+  await registerExample(server, resource);
+  const { startExample } = await import('../examples/mcp-server/server.ts');
+  return startExample({
+    issuer,
+    resource,
+    listen: `${listen.host}:${listen.port}`,
+    onError: (error) => server.log.error({ err: error }, 'example MCP server'),
+  });
 }
 
 /** Makes the example known as a resource, the first time. */

@@ -2,7 +2,7 @@
  * Takes the pictures of docs/screenshots: a new installation is started, set up and used in Chromium,
  * so that every page shows what the server really says.
  *
- *     npm run screenshots [-- chromium]
+ *     npm run screenshots [-- chromium [folder]]
  */
 import { createHash, randomBytes } from 'node:crypto';
 import { chmodSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
@@ -12,18 +12,25 @@ import { fileURLToPath } from 'node:url';
 import { type BrowserContext, chromium, type Page } from 'playwright-core';
 
 import { loadConfig } from '../src/config/load.ts';
-import { addClient } from '../src/domain/clients/index.ts';
+import { setRule } from '../src/domain/admission/index.ts';
+import { addClient, removeClient } from '../src/domain/clients/index.ts';
+import { revokeGrantsOf } from '../src/domain/grants/index.ts';
 import { addResource } from '../src/domain/resources/index.ts';
 import { startServer } from '../src/main.ts';
 import { startTestWeb } from '../test/support/web.ts';
 
-const FOLDER = fileURLToPath(new URL('../docs/screenshots/', import.meta.url));
+const FOLDER = process.argv[3] ?? fileURLToPath(new URL('../docs/screenshots/', import.meta.url));
 const PORT = 4460;
 const ISSUER = `http://localhost:${PORT}`;
 const RESOURCE = 'https://files.acme.example/mcp';
 const CALLBACK = 'http://127.0.0.1:53111/callback';
 /** A client that nobody registered: its identity is the address of its document. */
 const STRANGER = 'https://notes.example/oauth/client.json';
+/** The same, and nobody has let it in. */
+const UNKNOWN = 'https://slides.example/oauth/client.json';
+/** The same, and its document cannot be had. */
+const AWAY = 'https://away.example/oauth/client.json';
+const CURSOR = 'cursor://anysphere.cursor-mcp/oauth/callback';
 /** The widths at which a page is looked at: a narrow column has no use for more. */
 const WIDTHS = { desktop: 720, phone: 360 } as const;
 const WIDE: ReadonlySet<string> = new Set(['connections', 'security']);
@@ -31,7 +38,7 @@ const origin = { requestId: 'req_screenshots' };
 const verifier = randomBytes(32).toString('base64url');
 
 const web = await startTestWeb();
-web.otherwise(async () => document());
+web.publish(STRANGER, () => document('Notes Helper'));
 const dataDir = mkdtempSync(join(tmpdir(), 'gatehouse-'));
 // Started by root, PostgreSQL runs as somebody else, who has to come in here.
 chmodSync(dataDir, 0o755);
@@ -42,7 +49,7 @@ const server = await startServer(
     GATEHOUSE_DATA_DIR: dataDir,
     GATEHOUSE_MASTER_KEY: randomBytes(32).toString('base64url'),
     GATEHOUSE_LOG_LEVEL: 'warn',
-    GATEHOUSE_METADATA_DOCUMENTS: 'open',
+    GATEHOUSE_METADATA_DOCUMENTS: 'review',
   }),
   { outbound: web.outbound },
 );
@@ -53,7 +60,7 @@ const browser = await chromium.launch({
 
 try {
   mkdirSync(FOLDER, { recursive: true });
-  const client = await seed();
+  const { client, cursor } = await seed();
   const context = await browser.newContext({
     viewport: { width: 720, height: 600 },
     reducedMotion: 'reduce',
@@ -74,6 +81,35 @@ try {
 
   await page.goto(authorizeUrl(STRANGER));
   await shoot(page, 'consent-untrusted');
+  await page.getByRole('button', { name: 'Allow access' }).click();
+  await page.waitForURL(`${CALLBACK}**`);
+  await server.database.pool.query('DELETE FROM web_copies');
+  web.publish(STRANGER, () => document('Notes and Slides Helper'));
+  await page.goto(authorizeUrl(STRANGER));
+  await shoot(page, 'consent-changed');
+
+  // On a page of its own, over which the browser asks afterwards whether to open Cursor.
+  const other = await context.newPage();
+  await other.goto(authorizeUrl(cursor, CURSOR));
+  await shoot(other, 'consent-private-use');
+  await other.getByRole('button', { name: 'Allow access' }).click();
+  await other.getByRole('heading', { name: 'Go back to Cursor' }).waitFor();
+  await shoot(other, 'done');
+  await other.close();
+
+  await page.goto(authorizeUrl(UNKNOWN));
+  await shoot(page, 'not-let-in');
+  await page.getByRole('link', { name: 'Ask for this program' }).click();
+  await page.getByLabel('What do you need it for?').waitFor();
+  await shoot(page, 'client-request');
+  await page.getByLabel('What do you need it for?').fill('For the slides of our meetings');
+  await page.getByRole('button', { name: 'Ask for it' }).click();
+  await page.getByRole('heading', { name: 'You have asked for this program' }).waitFor();
+  await shoot(page, 'client-request-waiting');
+  await page.goto(authorizeUrl(AWAY));
+  await shoot(page, 'not-identified');
+  await page.goto(authorizeUrl(client, 'https://evil.example/callback'));
+  await shoot(page, 'redirect-refused');
 
   await page.goto(`${ISSUER}/account`);
   await shoot(page, 'connections');
@@ -84,8 +120,9 @@ try {
   await shoot(page, 'end-connection');
   await page.goto(`${ISSUER}/account/security`);
   await shoot(page, 'security');
-  await page.goto(authorizeUrl('cli_of-another-installation'));
-  await shoot(page, 'error');
+  await removeClient({ prisma: server.database.prisma, revokeGrantsOf }, cursor, origin);
+  await page.goto(authorizeUrl(cursor, CURSOR));
+  await shoot(page, 'lost-client');
 } finally {
   await browser.close();
   await server.stop();
@@ -107,7 +144,7 @@ async function setUp(page: Page): Promise<void> {
   await shoot(page, 'setup-3');
 }
 
-async function seed(): Promise<string> {
+async function seed(): Promise<{ readonly client: string; readonly cursor: string }> {
   const { prisma } = server.database;
   await addResource(
     prisma,
@@ -134,24 +171,27 @@ async function seed(): Promise<string> {
     { name: 'Claude Code', redirectUris: ['http://127.0.0.1/callback'] },
     origin,
   );
-  return clientId;
+  const cursor = await addClient(prisma, { name: 'Cursor', redirectUris: [CURSOR] }, origin);
+  await setRule(prisma, { pattern: STRANGER, trust: 'untrusted' }, origin);
+  await setRule(prisma, { pattern: AWAY, trust: 'known' }, origin);
+  return { client: clientId, cursor: cursor.clientId };
 }
 
-function document(): Response {
+function document(name: string): Response {
   return Response.json({
     client_id: STRANGER,
-    client_name: 'Notes Helper',
+    client_name: name,
     redirect_uris: [CALLBACK],
     token_endpoint_auth_method: 'none',
     grant_types: ['authorization_code', 'refresh_token'],
   });
 }
 
-function authorizeUrl(clientId: string): string {
+function authorizeUrl(clientId: string, redirectUri = CALLBACK): string {
   return `${ISSUER}/authorize?${new URLSearchParams({
     client_id: clientId,
     response_type: 'code',
-    redirect_uri: CALLBACK,
+    redirect_uri: redirectUri,
     code_challenge: createHash('sha256').update(verifier).digest('base64url'),
     code_challenge_method: 'S256',
     state: 'state',
@@ -205,7 +245,7 @@ async function shoot(page: Page, name: string): Promise<void> {
       await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
       const file = `${name}-${device}-${colorScheme}.png`;
       await page.screenshot({ path: join(FOLDER, file), fullPage: true });
-      console.log(`docs/screenshots/${file}`);
+      console.log(file);
     }
   }
 }

@@ -31,6 +31,12 @@ it('every requirement that is claimed is carried by a test', () => {
   expect([...claimedRows().keys()].filter((id) => !proven.has(id))).toEqual([]);
 });
 
+it('every requirement of MCP on an authorization server is claimed', () => {
+  const claimed = claimedRows();
+  const rows = Array.from({ length: 65 }, (_, index) => `MCP ${index + 1}`);
+  expect(rows.filter((id) => !claimed.has(id))).toEqual([]);
+});
+
 it('every requirement that a test names is explained', () => {
   const claimed = claimedRows();
   expect([...provenRows()].filter((id) => !claimed.has(id))).toEqual([]);

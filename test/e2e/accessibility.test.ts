@@ -1,7 +1,5 @@
-import { AxeBuilder } from '@axe-core/playwright';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
 
-import { rejectRequest, setRule } from '../../src/domain/admission/index.ts';
 import {
   type Browser,
   type BrowserContext,
@@ -11,12 +9,12 @@ import {
 } from '../support/browser.ts';
 import { type Callback, listenForCallback } from '../support/callback.ts';
 import { addPerson, authorizeUrl, type Person, pkce, post } from '../support/flow.ts';
+import { isFine } from '../support/page-check.ts';
 import { describeWith } from '../support/requirements.ts';
-import { addTestClient, cause, FILES, startTestServer } from '../support/server.ts';
+import { addTestClient, cause, FILES } from '../support/server.ts';
 import { type Stack, startStack } from '../support/stack.ts';
 import { totpCode } from '../support/totp.ts';
 
-const RULES = ['wcag2a', 'wcag2aa', 'wcag21aa', 'wcag22aa', 'best-practice'];
 const ALL = 'files:read files:write files:delete';
 
 describeWith('browser', 'every page as a person meets it, in light, in the dark and on a small phone', () => {
@@ -120,57 +118,6 @@ describeWith('browser', 'every page as a person meets it, in light, in the dark 
     await isFine(page, 'Notes Helper asks for access');
   });
 
-  it('asking for a program that waits, and consent to it when it is let in', {
-    timeout: 120_000,
-  }, async () => {
-    const server = await startTestServer(
-      { GATEHOUSE_METADATA_DOCUMENTS: 'review' },
-      {
-        fetch: async (url) =>
-          Response.json({
-            client_id: String(url),
-            client_name: 'A helper with a rather long name that goes on and on',
-            redirect_uris: [callback.redirectUri],
-          }),
-      },
-    );
-    try {
-      const { prisma } = server.database;
-      const somebody = await addPerson(server);
-      await signInBrowser(server, context, somebody);
-      const open = (client: string) =>
-        page.goto(
-          authorizeUrl(server, {
-            client_id: client,
-            redirect_uri: callback.redirectUri,
-            code_challenge: pkce().challenge,
-            scope: ALL,
-          }),
-        );
-      const client = `https://helper.example/${'a-long-way/'.repeat(12)}client.json`;
-      await open(client);
-      await isFine(page, 'This program is not let in yet');
-      await page.getByRole('link', { name: 'Ask for this program' }).click();
-      await isFine(page, 'Ask for this program?');
-      await page.getByLabel('What do you need it for?').fill('For the notes of our meetings');
-      await press('Ask for it');
-      await isFine(page, 'You have asked for this program');
-
-      await rejectRequest(prisma, client, cause);
-      await page.reload();
-      await isFine(page, 'This program stays out');
-      await setRule(prisma, { pattern: client, trust: 'untrusted' }, cause);
-      await page.reload();
-      await isFine(page, 'This program is let in');
-      await open(client);
-      await page.getByText('Nobody has vetted this program.').waitFor();
-      await page.getByText('Any program on a computer can use that address').waitFor();
-      await isFine(page, /A helper with a rather long name .* asks for access/);
-    } finally {
-      await server.stop();
-    }
-  });
-
   it('going on with a program that is trusted', async () => {
     const { clientId } = await addTestClient(stack.server, { name: 'Team Desk', trust: 'trusted' });
     await signInBrowser(stack.server, context, person);
@@ -240,23 +187,3 @@ describeWith('browser', 'every page as a person meets it, in light, in the dark 
     await isFine(page, /ended|not valid|cannot be/);
   });
 });
-
-/** Nothing on the page keeps anybody out, in either scheme of colours, and nothing sticks out of 320 pixels. */
-async function isFine(page: Page, heading: string | RegExp): Promise<void> {
-  await page.getByRole('heading', { level: 1, name: heading }).waitFor();
-  for (const colorScheme of ['light', 'dark'] as const) {
-    await page.emulateMedia({ colorScheme });
-    expect(await violationsOf(page), `${page.url()} in ${colorScheme}`).toEqual([]);
-  }
-  await page.setViewportSize({ width: 320, height: 640 });
-  const overflow = await page.evaluate('document.documentElement.scrollWidth - window.innerWidth');
-  expect(overflow, `${page.url()} at 320 pixels`).toBeLessThanOrEqual(0);
-  await page.setViewportSize({ width: 1000, height: 800 });
-  await page.emulateMedia({ colorScheme: 'light' });
-}
-
-/** What axe finds, each with the markup that it is about. */
-async function violationsOf(page: Page): Promise<unknown> {
-  const { violations } = await new AxeBuilder({ page }).withTags(RULES).analyze();
-  return violations.map(({ id, nodes }) => [id, nodes.map(({ html }) => html)]);
-}

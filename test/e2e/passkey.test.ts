@@ -19,6 +19,8 @@ import { type Stack, startStack } from '../support/stack.ts';
 const READ_TOOLS = ['list_files', 'read_file', 'search_files'];
 const NO_SUGGESTIONS = 'PublicKeyCredential.isConditionalMediationAvailable = async () => false';
 const CURSOR = 'cursor://anysphere.cursor-mcp/oauth/callback';
+/** Nobody listens there. */
+const LOOPBACK = 'http://127.0.0.1:9/callback';
 
 describeWith('browser', 'a person with a passkey, in Chromium', () => {
   let stack: Stack;
@@ -121,7 +123,7 @@ describeWith('browser', 'a person with a passkey, in Chromium', () => {
     const complaints = complaintsOf(page);
     const documents = await documentsOf(page);
 
-    await page.goto(cursorRequest(clientId));
+    await page.goto(requestOf(clientId, CURSOR));
     await signInWithPasskey(page);
     await page.getByRole('button', { name: 'Allow access' }).click({ noWaitAfter: true });
 
@@ -132,8 +134,8 @@ describeWith('browser', 'a person with a passkey, in Chromium', () => {
     expect(complaints).toEqual([]);
   });
 
-  it('MCP 32: would not be, if the policy named where forms may lead', async () => {
-    const { clientId } = await addTestClient(stack.server, { name: 'Cursor', redirectUris: [CURSOR] });
+  it('MCP 32: would not reach a loopback port, if the policy named where forms may lead', async () => {
+    const { clientId } = await addTestClient(stack.server, { redirectUris: [LOOPBACK] });
     const page = await browserOf(await addPerson(stack.server));
     const complaints = complaintsOf(page);
     const documents = await documentsOf(page);
@@ -147,18 +149,18 @@ describeWith('browser', 'a person with a passkey, in Chromium', () => {
       });
     });
 
-    await page.goto(cursorRequest(clientId));
+    await page.goto(requestOf(clientId, LOOPBACK));
     await signInWithPasskey(page);
     await page.getByRole('button', { name: 'Allow access' }).click({ noWaitAfter: true });
 
     await expect.poll(() => complaints.join()).toContain('form-action');
-    expect(documents.filter((url) => url.startsWith('cursor:'))).toEqual([]);
+    expect(documents.filter((url) => url.startsWith(LOOPBACK))).toEqual([]);
   });
 
-  function cursorRequest(clientId: string): string {
+  function requestOf(clientId: string, redirectUri: string): string {
     return authorizeUrl(stack.server, {
       client_id: clientId,
-      redirect_uri: CURSOR,
+      redirect_uri: redirectUri,
       resource: stack.resource,
       code_challenge: pkce().challenge,
     });

@@ -2,9 +2,13 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 
+import { setRule } from '../../src/domain/admission/index.ts';
+import { createRegistrationToken, revokeRegistrationToken } from '../../src/domain/clients/index.ts';
 import { type Agent, createAgent } from '../support/agent.ts';
+import { addKeyClient, assertionOf } from '../support/assertion.ts';
 import { authorizeUrl, CALLBACK, obtainCode, pkce } from '../support/flow.ts';
-import { addTestClient, FILES, startTestServer, type TestServer } from '../support/server.ts';
+import { manage, register } from '../support/registration.ts';
+import { addTestClient, cause, FILES, startTestServer, type TestServer } from '../support/server.ts';
 import { type Connected, connected, freshTokens, refresh, type Tokens } from '../support/token-requests.ts';
 import { bytesOf, type Draft } from './draft.ts';
 import { goodRequests } from './grammar.ts';
@@ -20,12 +24,17 @@ const CONCURRENCY = 12;
 /** Milliseconds until a request without an end counts as hanging; above the slowest of a busy machine. */
 const PATIENCE = 20_000;
 const MAX_INTERACTIONS = 500;
+const MAX_CLIENT_REQUESTS = 5;
+/** Let in, and fetched; every other client with a document waits for an administrator. */
+const LET_IN = 'https://app.example/client.json';
+const AWAITED = 'https://awaited.example/client.json';
 /** It ends early when there is enough to look at. */
 const MAX_FOUND = 20;
 const MAX_GROWTH = 48 * 1024 * 1024;
 
 /** Where only programs come, as long as the path is spelled like this. */
-const FOR_PROGRAMS = /^\/(?:token|revoke|introspect|register|jwks|healthz|\.well-known\/[a-z-]+)$/;
+const FOR_PROGRAMS =
+  /^\/(?:token|revoke|introspect|register(?:\/[\w-]+)?|jwks|healthz|\.well-known\/[a-z-]+)$/;
 const SECURITY_HEADERS = [
   'content-security-policy',
   'x-frame-options',
@@ -40,16 +49,24 @@ let port: number;
 let host: string;
 let ada: Connected;
 let untouched: Tokens;
+/** A client that registered itself, and to which strangers come. */
+let guarded: { readonly id: string; readonly token: string };
 let goods: readonly (() => Draft)[];
 
 beforeAll(async () => {
   server = await startTestServer(
-    { GATEHOUSE_MAX_INTERACTIONS: String(MAX_INTERACTIONS), DATABASE_POOL_SIZE: '8' },
+    {
+      GATEHOUSE_MAX_INTERACTIONS: String(MAX_INTERACTIONS),
+      DATABASE_POOL_SIZE: '8',
+      GATEHOUSE_METADATA_DOCUMENTS: 'review',
+      GATEHOUSE_MAX_CLIENT_REQUESTS_PERSON: String(MAX_CLIENT_REQUESTS),
+    },
     // Whatever a request names, nothing is asked outside.
     {
       fetch: async () => new Response('{"client_id":1}', { headers: { 'content-type': 'application/json' } }),
     },
   );
+  await setRule(server.database.prisma, { pattern: LET_IN }, cause);
   ({ host } = new URL(server.issuer));
   port = Number(host.split(':')[1]);
   ada = await connected(server);
@@ -76,6 +93,21 @@ async function prepare(): Promise<readonly (() => Draft)[]> {
   const signIn = await stranger.get(`${server.issuer}/sign-in`);
   const signOut = await ada.agent.get(`${server.issuer}/sign-out`);
   const csrf = ({ form }: typeof signIn) => form?.fields.find(([name]) => name === 'csrf')?.[1] ?? '';
+  const asking = await ada.agent.get(
+    `${server.issuer}/client-request?client=${encodeURIComponent(AWAITED)}&resource=${encodeURIComponent(FILES)}`,
+  );
+  const registered = async () => {
+    const { body } = await register(server);
+    return { id: body.client_id, token: body.registration_access_token };
+  };
+  guarded = await registered();
+  const keyClient = await addKeyClient(server);
+  const assertions = await Promise.all(
+    Array.from({ length: 6 }, async () => {
+      const exp = Math.floor(Date.now() / 1000) + 3_500;
+      return (await assertionOf(server, keyClient, { claims: { exp } })).client_assertion;
+    }),
+  );
   return goodRequests({
     publicClient: ada.clientId,
     confidential: { id: confidential.clientId, secret: confidential.clientSecret ?? '' },
@@ -93,7 +125,27 @@ async function prepare(): Promise<readonly (() => Draft)[]> {
       form: Object.fromEntries(waiting.form?.fields ?? []),
     },
     email: ada.person.email,
+    registered: {
+      own: await registered(),
+      other: await registered(),
+      ended: await registered(),
+      guarded,
+    },
+    registrationTokens: await registrationTokens(),
+    keyClient: { id: keyClient.clientId, assertions },
+    awaited: AWAITED,
+    asking: { cookie: cookiesOf(ada.agent), csrf: csrf(asking) },
   });
+}
+
+/** One that is good for as many uses as there may be, and one that was revoked. */
+async function registrationTokens(): Promise<readonly string[]> {
+  const { prisma } = server.database;
+  const token = { trust: 'known', uses: 1_000, lifetime: 3_600 } as const;
+  const good = await createRegistrationToken(prisma, token, cause);
+  const revoked = await createRegistrationToken(prisma, token, cause);
+  await revokeRegistrationToken(prisma, revoked.id, cause);
+  return [good.token, revoked.token];
 }
 
 /** What is wrong with an answer. */
@@ -128,8 +180,9 @@ function requestOf(number: number): Draft {
   return mutate(random.pick(goods)(), random);
 }
 
-async function send(from: number, to: number): Promise<ReadonlyMap<number, number>> {
-  const statuses = new Map<number, number>();
+/** What was answered. */
+async function send(from: number, to: number): Promise<ReadonlySet<number>> {
+  const statuses = new Set<number>();
   let next = from;
   const sender = async () => {
     while (next < to && found.length < MAX_FOUND) {
@@ -140,7 +193,7 @@ async function send(from: number, to: number): Promise<ReadonlyMap<number, numbe
       const hangUp = draft.incomplete || draft.wild;
       const faults = await sendBytes(port, bytes, { hangUp, timeout: PATIENCE }).then(
         (answer) => {
-          statuses.set(answer?.status ?? 0, (statuses.get(answer?.status ?? 0) ?? 0) + 1);
+          if (answer) statuses.add(answer.status);
           return faultsOf(draft, answer);
         },
         (error: Error) => [error.message],
@@ -166,29 +219,36 @@ async function heapUsed(): Promise<number> {
   return process.memoryUsage().heapUsed;
 }
 
+/** No request of anybody here makes or ends one of these. */
+const KEPT = ['users', 'passkeys', 'resources', 'signing_keys', 'registration_tokens', 'client_rules'];
+
 async function rows(): Promise<Readonly<Record<string, number>>> {
-  const tables = ['users', 'passkeys', 'resources', 'signing_keys', 'interactions', 'clients', 'grants'];
+  const tables = [...KEPT, 'interactions', 'client_requests'];
   const counts = tables.map((table) => `(SELECT count(*)::int FROM ${table}) AS ${table}`).join(', ');
   return (await server.database.pool.query(`SELECT ${counts}`)).rows[0];
 }
 
 it(
-  `X1, X4, X5, X7: ${REQUESTS} requests that are nearly right (seed ${SEED}) fail nothing, hang nothing and leave nothing`,
+  `L2, X1, X4, X5, X7: ${REQUESTS} requests that are nearly right (seed ${SEED}) fail nothing, hang nothing and leave nothing`,
   async () => {
     const before = await rows();
-    await send(0, WARM_UP);
+    const registration = () => manage(`${server.issuer}/register/${guarded.id}`, 'GET', guarded.token);
+    const registered = await registration();
+    expect(registered.status).toBe(200);
+    const first = await send(0, WARM_UP);
     const heap = await heapUsed();
-    const statuses = await send(WARM_UP, REQUESTS);
+    const statuses = new Set([...first, ...(await send(WARM_UP, REQUESTS))]);
     expect(found).toEqual([]);
 
     expect((await heapUsed()) - heap).toBeLessThan(MAX_GROWTH);
     const after = await rows();
-    const kept = ['users', 'passkeys', 'resources', 'signing_keys'] as const;
-    for (const table of kept) expect([table, after[table]]).toEqual([table, before[table]]);
+    for (const table of KEPT) expect([table, after[table]]).toEqual([table, before[table]]);
     expect(after['interactions']).toBeLessThanOrEqual(MAX_INTERACTIONS + CONCURRENCY);
+    expect(after['client_requests']).toBeLessThanOrEqual(MAX_CLIENT_REQUESTS);
     // Good ones were among them: without, nothing was tested beyond the door.
-    for (const status of [200, 201, 303, 400, 401, 404]) expect(statuses.get(status)).toBeGreaterThan(0);
+    expect([...statuses]).toEqual(expect.arrayContaining([200, 201, 204, 303, 400, 401, 404]));
     expect((await refresh(server, ada.clientId, untouched.refreshToken)).status).toBe(200);
+    expect(await registration()).toMatchObject({ status: 200, body: registered.body });
   },
   Math.max(120_000, REQUESTS * 60),
 );

@@ -1,4 +1,5 @@
 import type { Draft, Pairs } from './draft.ts';
+import { forgedAssertions } from './forged-assertions.ts';
 
 /** What good requests are made of. */
 export interface Material {
@@ -21,6 +22,28 @@ export interface Material {
     readonly form: Readonly<Record<string, string>>;
   };
   readonly email: string;
+  /** Clients that registered themselves, with what opens each. */
+  readonly registered: {
+    readonly own: Registered;
+    readonly other: Registered;
+    /** There to be ended. */
+    readonly ended: Registered;
+    /** Nobody comes to it with its own token. */
+    readonly guarded: Registered;
+  };
+  /** Initial access tokens: one that is good, one that was revoked. */
+  readonly registrationTokens: readonly string[];
+  /** A client with a key, and assertions of it (RFC 7523), each good once. */
+  readonly keyClient: { readonly id: string; readonly assertions: readonly string[] };
+  /** The URL of a client that waits for an administrator. */
+  readonly awaited: string;
+  /** Of a browser that somebody is signed in with, at the page that asks for such a client. */
+  readonly asking: { readonly cookie: string; readonly csrf: string };
+}
+
+interface Registered {
+  readonly id: string;
+  readonly token: string;
 }
 
 type Good = Partial<Omit<Draft, 'query' | 'headers' | 'body'>> & {
@@ -61,6 +84,14 @@ export function goodRequests(material: Material): readonly (() => Draft)[] {
     ['Cookie', who.cookie],
   ];
   const uid = 'pWJHsFPVMX0G8_4qVCFXA';
+  const registration = {
+    client_name: 'A program',
+    redirect_uris: ['http://127.0.0.1/callback'],
+    grant_types: ['authorization_code', 'refresh_token'],
+    response_types: ['code'],
+    token_endpoint_auth_method: 'none',
+    contacts: ['a@example.com'],
+  };
 
   const goods: readonly Good[] = [
     { ...authorize, headers: browser(stranger) },
@@ -92,17 +123,22 @@ export function goodRequests(material: Material): readonly (() => Draft)[] {
     })),
     { path: '/revoke', headers: [basic], form: { token: material.accessTokens[0] ?? '' } },
     { path: '/revoke', form: { token: 'unknown', client_id: publicClient } },
-    {
+    { path: '/register', json: registration },
+    ...each(['', ...material.registrationTokens, material.accessTokens[0] ?? '', 'ghi_unknown'], (value) => ({
       path: '/register',
-      json: {
-        client_name: 'A program',
-        redirect_uris: ['http://127.0.0.1/callback'],
-        grant_types: ['authorization_code', 'refresh_token'],
-        response_types: ['code'],
-        token_endpoint_auth_method: 'none',
-        contacts: ['a@example.com'],
-      },
+      headers: [bearer(value)],
+      json: registration,
+    })),
+    ...managing(material, registration),
+    ...byAssertion(material),
+    { path: '/client-request', headers: browser(session), query: { client: material.awaited } },
+    {
+      path: '/client-request',
+      headers: browser(material.asking),
+      query: { client: material.awaited, resource: material.resource },
+      form: { csrf: material.asking.csrf, reason: 'For the meeting notes' },
     },
+    { path: '/client-request', headers: browser(stranger), query: { client: material.awaited } },
     { path: '/jwks' },
     { path: '/.well-known/oauth-authorization-server' },
     { path: '/.well-known/openid-configuration' },
@@ -158,6 +194,58 @@ export function goodRequests(material: Material): readonly (() => Draft)[] {
     { path: '/assets/gatehouse.css' },
   ];
   return goods.map((good) => () => draftOf(good));
+}
+
+const bearer = (token: string): Pairs[number] => ['Authorization', `Bearer ${token}`];
+
+/** RFC 7592: each client with its own token, with another's, and with what is no token of this kind. */
+function managing(
+  { registered, registrationTokens, accessTokens }: Material,
+  registration: Readonly<Record<string, unknown>>,
+): readonly Good[] {
+  const { own, other, ended, guarded } = registered;
+  const path = `/register/${own.id}`;
+  const headers = [bearer(own.token)];
+  const foreign = [own.token, registrationTokens[0] ?? '', accessTokens[0] ?? '', ''];
+  const replacement = { ...registration, client_id: own.id };
+  return [
+    { path, headers },
+    { path, headers, method: 'PUT', json: replacement },
+    {
+      path,
+      headers,
+      method: 'PUT',
+      json: { ...replacement, redirect_uris: ['https://app.example/cb'], client_secret: 'x', scope: null },
+    },
+    { path: `/register/${other.id}`, headers: [bearer(other.token)], method: 'PUT', json: replacement },
+    ...foreign.flatMap((token): Good[] => {
+      const there = { path: `/register/${guarded.id}`, headers: [bearer(token)] };
+      const change = { ...registration, client_id: guarded.id, client_name: 'Changed' };
+      return [there, { ...there, method: 'PUT', json: change }, { ...there, method: 'DELETE' }];
+    }),
+    { path: `/register/${ended.id}`, headers: [bearer(ended.token)], method: 'DELETE' },
+    { path: `/register/${ended.id}`, headers: [bearer(ended.token)] },
+    { path: '/register/cli_nobody', headers },
+  ];
+}
+
+/** RFC 7523 §2.2: a client that proves itself by an assertion, at each endpoint, with good and forged ones. */
+function byAssertion({ keyClient, accessTokens }: Material): readonly Good[] {
+  const [first = '', second = '', third = '', ...more] = keyClient.assertions;
+  const proof = (assertion: string) => ({
+    client_assertion_type: 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer',
+    client_assertion: assertion,
+  });
+  const token = accessTokens[0] ?? '';
+  const refused = { grant_type: 'refresh_token', refresh_token: 'unknown' };
+  return [
+    { path: '/introspect', form: { token, ...proof(first) } },
+    { path: '/revoke', form: { token: 'unknown', ...proof(second) } },
+    { path: '/token', form: { ...refused, ...proof(third), client_id: keyClient.id } },
+    ...[...more, ...forgedAssertions(keyClient.id)].map(
+      (assertion): Good => ({ path: '/token', form: { ...refused, ...proof(assertion) } }),
+    ),
+  ];
 }
 
 function draftOf({ path, query = {}, headers = [], form, json, method }: Good): Draft {

@@ -41,9 +41,9 @@ export async function fillWithGrants(databaseUrl: string, fixtures: Fixtures, co
       );
       await run(
         `INSERT INTO grants (id, tenant_id, user_id, client_id, resource_id, scopes, oidc_scopes, redirect_uri,
-                             auth_time, acr, amr, network, activated_at, last_used_at, expires_at)
+                             auth_time, acr, amr, network, activated_at, expires_at)
          SELECT ${id('grt', 'grant')}, $3, (SELECT ${id('usr', 'user')} FROM (SELECT g / 10 AS n) AS owner), $4, $5,
-                '{files:read,files:write}', '{}', $6, now(), 'phr', '{pop,user,mfa}', '127.0.0.1', now(), now(),
+                '{files:read,files:write}', '{}', $6, now(), 'phr', '{pop,user,mfa}', '127.0.0.1', now(),
                 now() + interval '30 days'
          FROM (SELECT n, n AS g FROM generate_series($1::int, $2::int) AS n) AS numbers`,
         [first, last, DEFAULT_TENANT, client.id, resource.id, client.redirectUri],

@@ -11,7 +11,7 @@ export const clientRevokeAll: Register = (clients, cli) => {
     .command('revoke-all')
     .summary('end all grants of a client')
     .description(
-      'Ends every grant of a client at once, however many (they are counted up to 100000), and forgets what people chose to remember about it. The client stays: people connect it again, and are asked again. For one that is not to come back there is client remove.',
+      'Ends every grant of a client at once, however many (they are counted up to 10000), and forgets what people chose to remember about it. The client stays: people connect it again, and are asked again. For one that is not to come back there is client remove.',
     )
     .argument('<client_id>', 'cli_…, or the URL of its metadata document')
     .action((clientId: string) =>

@@ -2,6 +2,7 @@ import { OAuthClientInformationFullSchema } from '@modelcontextprotocol/sdk/shar
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 
 import { createRegistrationToken } from '../../../src/domain/clients/index.ts';
+import { settleCutoffs } from '../../../src/domain/grants/index.ts';
 import { type Agent, createAgent, type Page } from '../../support/agent.ts';
 import { observe } from '../../support/audit.ts';
 import { askFor, expectRefusedOnPage } from '../../support/authorization.ts';
@@ -571,6 +572,8 @@ describe('the end of a registration', () => {
         const again = await refresh(body.refresh_token ?? refreshToken);
         expect([again.status, again.body.error]).toEqual([401, 'invalid_client']);
       }
+      // One that was being written to meanwhile is dead by its client's epoch, and says so later.
+      await settleCutoffs(server.database.prisma);
       const { rows } = await server.database.pool.query(
         'SELECT count(*)::int AS living FROM grants WHERE client_id = $1 AND revoked_at IS NULL',
         [id],

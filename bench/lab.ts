@@ -8,7 +8,7 @@ import { type RedisServer, startRedis } from './stores/redis.ts';
 /** Where a run takes place: one directory, and the stores that its servers share. */
 export interface Lab {
   readonly directory: string;
-  /** Where the servers leave CPU profiles; absent when they are not profiled. */
+  /** Where servers leave CPU profiles, and PostgreSQL what its statements took; absent when they are not profiled. */
   readonly profile: string | undefined;
   /** The PostgreSQL of the run, started when it is first asked for. */
   postgres(): Promise<PostgresCluster>;
@@ -28,7 +28,7 @@ export function createLab({ profile }: { readonly profile: string | undefined })
     directory,
     profile,
     postgres() {
-      postgres ??= startPostgres(join(directory, 'postgres'));
+      postgres ??= startPostgres(join(directory, 'postgres'), { profile });
       return postgres;
     },
     redis() {

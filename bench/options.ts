@@ -28,7 +28,8 @@ export const HELP = `npm run bench -- [options]
   --soak-seconds n   how long the soak is, 600 by default
   --grants a,b       sizes of the growth stage; 1000,10000,100000,1000000 by default
   --name n           keeps the results as bench/results/<n>.json; latest for a whole run, else partial
-  --profile dir      runs every server with --cpu-prof and leaves the profiles there; slows them down
+  --profile dir      runs every server with --cpu-prof and PostgreSQL with pg_stat_statements, and leaves
+                     what they found there; slows them down
   --help
 
 Runs on Linux, since CPU time and memory are read from /proc, and wants the machine to itself. PostgreSQL

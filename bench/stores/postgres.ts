@@ -9,6 +9,8 @@ import { runningAsRoot, unprivilegedAccount } from '../../src/platform/database/
 import { installedBinaries } from '../../src/platform/database/embedded/binaries.ts';
 import { freePort } from '../../test/support/free-port.ts';
 
+import { statementSettings, writeStatements } from './statements.ts';
+
 /** A PostgreSQL of the benchmark's own, on loopback TCP as a server elsewhere would be. */
 export interface PostgresCluster {
   /** For example `15.8`. */
@@ -33,9 +35,12 @@ const SETTINGS = {
 
 /**
  * Makes a cluster in `directory` and starts it, from the binaries of the machine, else from those that
- * the embedded PostgreSQL uses.
+ * the embedded PostgreSQL uses. With `profile`, what each statement took is left in that directory.
  */
-export async function startPostgres(directory: string): Promise<PostgresCluster> {
+export async function startPostgres(
+  directory: string,
+  { profile }: { readonly profile: string | undefined },
+): Promise<PostgresCluster> {
   const { initdb, postgres } = findBinaries();
   const account = runningAsRoot() ? unprivilegedAccount() : undefined;
   mkdirSync(directory, { mode: 0o700 });
@@ -50,7 +55,8 @@ export async function startPostgres(directory: string): Promise<PostgresCluster>
   if (made.status !== 0) throw new Error(`initdb: ${made.error?.message ?? made.stderr}`);
 
   const port = await freePort();
-  const settings = Object.entries({ ...SETTINGS, port }).flatMap(([name, value]) => [
+  const profiling = profile === undefined ? undefined : statementSettings(postgres);
+  const settings = Object.entries({ ...SETTINGS, ...profiling, port }).flatMap(([name, value]) => [
     '-c',
     `${name}=${value}`,
   ]);
@@ -72,6 +78,7 @@ export async function startPostgres(directory: string): Promise<PostgresCluster>
       return Number((await rows("SELECT pg_current_wal_insert_lsn() - '0/0' AS bytes"))[0]?.['bytes']);
     },
     async stop() {
+      if (profile !== undefined && profiling) await writeStatements(rows, join(profile, 'statements.tsv'));
       await session.end();
       const gone = once(child, 'exit');
       child.kill('SIGINT');

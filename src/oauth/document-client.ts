@@ -21,6 +21,7 @@ import { originOf } from '../platform/http/index.ts';
 import { Throttled } from '../platform/throttle/index.ts';
 
 import { noteRefusal } from './refusal.ts';
+import { aside } from './turns.ts';
 
 export interface DocumentClientDeps {
   /** Asked before anything is fetched, and at every use. */
@@ -59,7 +60,7 @@ export async function findDocumentClient(
   if (!verdict.allowed) throw new errors.InvalidClient('client is invalid', verdict.reason);
   if (ctx && failedBy.has(ctx)) throw failedBy.get(ctx);
   try {
-    const document = await metadataDocuments.resolve(url, ctx && originOf(ctx).network);
+    const document = await aside(ctx, () => metadataDocuments.resolve(url, ctx && originOf(ctx).network));
     return documentPayload(document, verdict.redirectUris);
   } catch (error) {
     const failure = failureOf(ctx, url, error);

@@ -9,7 +9,7 @@ import {
   readDocument,
 } from '../domain/clients/index.ts';
 import { type CopyOutcome, createCopies, type GuardedFetch } from '../platform/fetch/index.ts';
-import { type Limiter, networkKey, Throttled } from '../platform/throttle/index.ts';
+import { createPace, type Limiter, networkKey, Throttled } from '../platform/throttle/index.ts';
 
 export interface DocumentsDeps {
   readonly pool: Pool;
@@ -28,6 +28,9 @@ export interface DocumentsDeps {
 
 /** Seconds for which a document is kept, whatever its headers say (draft 02 §5.2). */
 const FRESH = { min: 30, max: 86_400 };
+
+/** Milliseconds between two fetches that begin, and those that one waits for its own. */
+const BEGIN = { every: 40, patience: 4_000 };
 
 /** Metadata documents: fetched through the guard, kept for all processes, and only if they can be used. */
 export function openDocuments({
@@ -58,11 +61,13 @@ export function openDocuments({
     },
     asked,
   });
+  const pace = createPace(BEGIN);
   return createDocuments({
     copies,
     admit: async (url, network) => {
       if (network !== undefined) await take(limiters.perNetwork, networkKey(network));
       await take(limiters.perHost, new URL(url).hostname);
+      await pace();
     },
   });
 }

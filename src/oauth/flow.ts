@@ -1,7 +1,7 @@
 import type { Middleware } from 'koa';
 import type { KoaContextWithOIDC } from 'oidc-provider';
 
-import { recordAudit } from '../domain/audit/index.ts';
+import { recordAuditAlone } from '../domain/audit/index.ts';
 import { flowId } from '../kernel/ids.ts';
 import type { Database } from '../platform/database/index.ts';
 import { originOf, type RequestState } from '../platform/http/index.ts';
@@ -30,15 +30,18 @@ export const carryFlow: Middleware = async (ctx, next) => {
  * Records that an authorization now waits for a person: who asks, for what, and where the answer would go.
  * Without it nobody could tell one that was never answered from one that never came.
  */
-export async function recordStarted({ prisma }: Database, ctx: KoaContextWithOIDC): Promise<void> {
+export async function recordStarted(
+  { pool }: Pick<Database, 'pool'>,
+  ctx: KoaContextWithOIDC,
+): Promise<void> {
   const uid = INTERACTION.exec(String(ctx.res.getHeader('Location') ?? ''))?.[1];
   if (uid === undefined) return;
   const { client, session, params, entities } = ctx.oidc;
   const origin = originOf(ctx);
   const flow = flowId(uid);
   const again = origin.flow !== undefined;
-  await recordAudit(
-    prisma,
+  await recordAuditAlone(
+    pool,
     {
       event: 'authorization.started',
       outcome: 'success',

@@ -18,7 +18,7 @@ import type { Context, Middleware } from 'koa';
 import compose from 'koa-compose';
 import mount from 'koa-mount';
 
-import { type AuditEntry, recordAudit } from '../domain/audit/index.ts';
+import { type AuditEntry, recordAuditAlone } from '../domain/audit/index.ts';
 import { findClient } from '../domain/clients/index.ts';
 import { listResources } from '../domain/resources/index.ts';
 import type { Session } from '../domain/sessions/index.ts';
@@ -46,6 +46,7 @@ import { boundRefusedRequests } from './refused-requests.ts';
 import { registrationRoutes } from './registration.ts';
 import { registrationLimits } from './registration-limits.ts';
 import { revocationRoutes } from './revocation.ts';
+import { takeTurns } from './turns.ts';
 
 export { cors, READABLE_BY_ALL } from './cors.ts';
 export { carryFlow } from './flow.ts';
@@ -133,11 +134,14 @@ export function createOAuth(deps: OAuthDeps): OAuth {
       serverMetadata(config, blanketScopes(await listResources(pool)), (await keys.jwks()).keys),
   });
 
+  const turns = takeTurns();
+
   return {
     purposeOf: describePurpose({ provider, pool }),
     metadata: metadata.middleware,
     documents: metadata.documents,
     endpoints: compose([
+      turns.whole,
       recordRefusals(deps),
       boundRefusedRequests({ limiter: deps.refusalLimiter }),
       basicCredentials({ issuer }),
@@ -147,6 +151,7 @@ export function createOAuth(deps: OAuthDeps): OAuth {
         max: config.maxInteractions,
         basePath,
       }),
+      turns.begin,
       ...routers.map((router) => router.routes() as Middleware),
       authorizationEndpoint(mount(provider), database),
       only('/token', mount(provider)),
@@ -165,7 +170,7 @@ function recordRefusals({ database }: Pick<OAuthDeps, 'database'>): Middleware {
     }
     thrown ??= failureOf(ctx);
     const refusal = refusalOf(ctx);
-    if (refusal) await recordAudit(database.prisma, await withTenant(database, refusal), originOf(ctx));
+    if (refusal) await recordAuditAlone(database.pool, await withTenant(database, refusal), originOf(ctx));
     if (thrown) throw thrown;
   };
 }

@@ -3,7 +3,8 @@
  *
  * Owns the closed list of events and the shape of a record. A caller inside a Prisma transaction
  * uses `recordAudit`; the token path, which is one prepared statement, appends `auditInsert` as a
- * further CTE and runs as an `auditedStatement`, so that neither can commit without the other.
+ * further CTE and runs as an `auditedStatement`, so that neither can commit without the other. What changes
+ * nothing else is recorded by `recordAuditAlone`.
  *
  *     the action ──▶ record, same transaction ──▶ commit ──▶ observeAudit ──▶ whoever counts
  *
@@ -21,6 +22,7 @@ export {
   auditedStatement,
   auditInsert,
   recordAudit,
+  recordAuditAlone,
   wasCommitted,
 } from './store.ts';
 export {

@@ -50,6 +50,17 @@ export function auditedStatement(
   return { ...statement, values: [...statement.values, ...valuesOf(record)], record };
 }
 
+const ALONE = auditInsert(1);
+
+/**
+ * Writes the record of what changes nothing else in the store, such as a refusal.
+ *
+ * @throws whatever the store throws.
+ */
+export async function recordAuditAlone(pool: Pool, entry: AuditEntry, origin: Origin): Promise<void> {
+  await pool.query(auditedStatement({ name: 'audit-record', text: ALONE, values: [] }, entry, origin));
+}
+
 /** For so long a store that went away is waited for, to be asked what became of a statement. Milliseconds. */
 const PATIENCE = 8_000;
 const PAUSE = 100;

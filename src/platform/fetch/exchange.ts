@@ -3,12 +3,15 @@ import type { TLSSocket } from 'node:tls';
 
 import { FetchRefused } from './errors.ts';
 import type { Fetched, GuardedRequest } from './fetch.ts';
+import { inPieces } from './in-pieces.ts';
 import type { Target } from './target.ts';
 
 /** Bytes of the answer's header. */
 const MAX_HEADER = 16 * 1024;
 /** Interim answers (1xx) that are passed over. */
 const MAX_INTERIM = 4;
+/** Pieces that a body may come in: chunks and records of one byte each are no server's, and much work. */
+const MAX_PIECES = 1024;
 
 /**
  * One GET on one connection, which nobody used before and nobody will use after. Nothing is sent that
@@ -23,7 +26,7 @@ export function exchange(
   { accept, maxBytes }: Pick<GuardedRequest, 'accept' | 'maxBytes'>,
 ): Promise<Omit<Fetched, 'url'>> {
   const request = httpRequest({
-    createConnection: () => socket,
+    createConnection: () => inPieces(socket),
     method: 'GET',
     path: target.path,
     setHost: false,
@@ -47,7 +50,9 @@ function answerOf(request: ClientRequest): Promise<IncomingMessage> {
     let interim = 0;
     request.on('information', () => {
       interim += 1;
-      if (interim > MAX_INTERIM) reject(new FetchRefused('interim_answers'));
+      if (interim <= MAX_INTERIM) return;
+      reject(new FetchRefused('interim_answers'));
+      request.destroy();
     });
     request.on('upgrade', () => reject(new FetchRefused('status_101')));
     request.on('error', (cause) => {
@@ -77,20 +82,26 @@ async function read(
   return { headers, body: await readLimited(response, maxBytes) };
 }
 
-async function readLimited(response: IncomingMessage, maxBytes: number): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  let size = 0;
-  try {
-    for await (const chunk of response as AsyncIterable<Buffer>) {
+function readLimited(response: IncomingMessage, maxBytes: number): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let size = 0;
+    const refuse = (detail: string, options?: ErrorOptions) => {
+      reject(new FetchRefused(detail, options));
+      response.destroy();
+    };
+    response.on('data', (chunk: Buffer) => {
       size += chunk.length;
-      if (size > maxBytes) throw new FetchRefused('too_large');
       chunks.push(chunk);
-    }
-  } catch (cause) {
-    throw cause instanceof FetchRefused ? cause : new FetchRefused('cut_off', { cause });
-  }
-  if (!response.complete) throw new FetchRefused('cut_off');
-  return Buffer.concat(chunks);
+      if (size > maxBytes) refuse('too_large');
+      else if (chunks.length > MAX_PIECES) refuse('too_many_pieces');
+    });
+    response.once('error', (cause) => refuse('cut_off', { cause }));
+    response.once('close', () => {
+      if (response.complete) resolve(Buffer.concat(chunks));
+      else refuse('cut_off');
+    });
+  });
 }
 
 /** One value per name, cookies left out. */

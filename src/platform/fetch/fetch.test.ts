@@ -169,6 +169,44 @@ describe('the guarded fetch', () => {
     expect(await detailOf(URL_OF_IT)).toBe('cut_off');
   });
 
+  it('MCP 51: hangs up as soon as an answer is made to be much work, and reads nothing more of it', async () => {
+    const answers = {
+      interim_answers: 'HTTP/1.1 103 Early Hints\r\n\r\n',
+      too_many_pieces: '1\r\n \r\n',
+      no_answer: 'x-header: a\r\n',
+    };
+    const heads = {
+      interim_answers: '',
+      too_many_pieces:
+        'HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n',
+      no_answer: 'HTTP/1.1 200 OK\r\n',
+    };
+    for (const [detail, part] of Object.entries(answers)) {
+      const gone = Promise.withResolvers<void>();
+      web.serve(URL_OF_IT, ({ socket }) => {
+        socket.write(heads[detail as keyof typeof heads]);
+        const block = part.repeat(2_000);
+        const goOn = () => {
+          while (socket.writable && socket.write(block));
+        };
+        socket.on('drain', goOn).once('close', () => gone.resolve());
+        goOn();
+      });
+      expect(await detailOf(URL_OF_IT, { ...JSON_ONLY, maxBytes: 1_000_000 })).toBe(detail);
+      await gone.promise;
+    }
+  });
+
+  it('takes a body that comes byte by byte, if there are not too many of them', async () => {
+    web.serve(URL_OF_IT, (_request, response) => {
+      response.writeHead(200, { 'content-type': 'application/json' });
+      for (const byte of `{"a":"${'b'.repeat(1000)}"}`) response.write(byte);
+      response.end();
+    });
+    const { body } = await fetch(URL_OF_IT, { ...JSON_ONLY, maxBytes: 10_000 });
+    expect(JSON.parse(String(body)).a).toHaveLength(1000);
+  });
+
   it('MCP 51: waits for no one: neither for a name, a connection, a header nor a body', async () => {
     const never = () => new Promise<never>(() => {});
     web.name('slow-name.example', never);

@@ -6,7 +6,7 @@
  *
  * Owns the guard: https to public names and global unicast addresses only, resolved once and dialled as
  * they were looked at; no redirect, no compression, no proxy, no credential, no second use of a
- * connection; bounded in time, header, body and number. It refuses in one way, in word and in time. Owns
+ * connection; bounded in time, header, body, pieces and number. It refuses in one way, in word and in time. Owns
  * also the copies that all processes share, and how long one is good.
  *
  * Does not own: what an answer means, or who may cause a fetch.

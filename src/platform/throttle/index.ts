@@ -7,4 +7,5 @@
 
 export { Throttled } from './errors.ts';
 export { networkKey } from './network-key.ts';
+export { createPace } from './pace.ts';
 export { createThrottle, type Limit, type Limiter, type Throttle, type Verdict } from './throttle.ts';

@@ -58,7 +58,7 @@ function checkNames(text: string): void {
 function addName(names: Set<string> | undefined, token: string | undefined): void {
   if (!names || token === undefined) return;
   // As it is read, not as it is written: an escape spells the same name.
-  const name = JSON.parse(token) as string;
+  const name = token.includes('\\') ? (JSON.parse(token) as string) : token.slice(1, -1);
   if (name === '__proto__') throw new JsonRefused('the document has a member __proto__');
   if (names.has(name)) throw new JsonRefused('the document has a member twice');
   names.add(name);

@@ -1,7 +1,7 @@
 import type { Middleware } from 'koa';
 import type { KoaContextWithOIDC } from 'oidc-provider';
 
-import { recordAuditAlone } from '../domain/audit/index.ts';
+import { recordAuditOn } from '../domain/audit/index.ts';
 import { flowId } from '../kernel/ids.ts';
 import type { Database } from '../platform/database/index.ts';
 import { originOf, type RequestState } from '../platform/http/index.ts';
@@ -40,7 +40,7 @@ export async function recordStarted(
   const origin = originOf(ctx);
   const flow = flowId(uid);
   const again = origin.flow !== undefined;
-  await recordAuditAlone(
+  await recordAuditOn(
     pool,
     {
       event: 'authorization.started',

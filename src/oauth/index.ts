@@ -18,7 +18,7 @@ import type { Context, Middleware } from 'koa';
 import compose from 'koa-compose';
 import mount from 'koa-mount';
 
-import { type AuditEntry, recordAuditAlone } from '../domain/audit/index.ts';
+import { type AuditEntry, recordAuditOn } from '../domain/audit/index.ts';
 import { findClient } from '../domain/clients/index.ts';
 import { listResources } from '../domain/resources/index.ts';
 import type { Session } from '../domain/sessions/index.ts';
@@ -170,7 +170,7 @@ function recordRefusals({ database }: Pick<OAuthDeps, 'database'>): Middleware {
     }
     thrown ??= failureOf(ctx);
     const refusal = refusalOf(ctx);
-    if (refusal) await recordAuditAlone(database.pool, await withTenant(database, refusal), originOf(ctx));
+    if (refusal) await recordAuditOn(database.pool, await withTenant(database, refusal), originOf(ctx));
     if (thrown) throw thrown;
   };
 }

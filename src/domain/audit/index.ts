@@ -3,8 +3,8 @@
  *
  * Owns the closed list of events and the shape of a record. A caller inside a Prisma transaction
  * uses `recordAudit`; the token path, which is one prepared statement, appends `auditInsert` as a
- * further CTE and runs as an `auditedStatement`, so that neither can commit without the other. What changes
- * nothing else is recorded by `recordAuditAlone`.
+ * further CTE and runs as an `auditedStatement`, so that neither can commit without the other. Where there is
+ * a connection and no Prisma, and for what changes nothing else, there is `recordAuditOn`.
  *
  *     the action ──▶ record, same transaction ──▶ commit ──▶ observeAudit ──▶ whoever counts
  *
@@ -22,7 +22,7 @@ export {
   auditedStatement,
   auditInsert,
   recordAudit,
-  recordAuditAlone,
+  recordAuditOn,
   wasCommitted,
 } from './store.ts';
 export {

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Pool, QueryConfig } from 'pg';
+import type { Pool, PoolClient, QueryConfig } from 'pg';
 
 import type { Origin } from '../../kernel/origin.ts';
 import type { Prisma, PrismaClient } from '../../platform/database/generated/client.ts';
@@ -50,15 +50,20 @@ export function auditedStatement(
   return { ...statement, values: [...statement.values, ...valuesOf(record)], record };
 }
 
-const ALONE = auditInsert(1);
+const INSERT = auditInsert(1);
 
 /**
- * Writes the record of what changes nothing else in the store, such as a refusal.
+ * The same by a connection, in the transaction that it is in; by the pool for what changes nothing else in the
+ * store, such as a refusal.
  *
- * @throws whatever the store throws.
+ * @throws as `recordAudit`.
  */
-export async function recordAuditAlone(pool: Pool, entry: AuditEntry, origin: Origin): Promise<void> {
-  await pool.query(auditedStatement({ name: 'audit-record', text: ALONE, values: [] }, entry, origin));
+export async function recordAuditOn(
+  connection: Pick<Pool | PoolClient, 'query'>,
+  entry: AuditEntry,
+  origin: Origin,
+): Promise<void> {
+  await connection.query(auditedStatement({ name: 'audit-record', text: INSERT, values: [] }, entry, origin));
 }
 
 /** For so long a store that went away is waited for, to be asked what became of a statement. Milliseconds. */

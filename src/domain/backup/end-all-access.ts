@@ -2,12 +2,11 @@ import type { Pool, PoolClient } from 'pg';
 
 import type { Origin } from '../../kernel/origin.ts';
 import { transaction } from '../../platform/database/index.ts';
+import { recordAuditOn } from '../audit/index.ts';
 import { endEveryRegistrationToken } from '../clients/index.ts';
 import { forgetEveryAttempt } from '../credentials/index.ts';
 import { raiseGrantEpoch } from '../grants/index.ts';
 import { endEverySession } from '../sessions/index.ts';
-
-import { record } from './record.ts';
 
 /** What ended. */
 export interface EndedAccess {
@@ -37,7 +36,7 @@ export function revokeAllGrants(pool: Pool, origin: Origin): Promise<EndedAccess
   return transaction(pool, async (client) => {
     const ended = await endAllAccess(client);
     const detail = { grant_epoch: ended.epoch, grants: ended.grants, sessions: ended.sessions };
-    await record(client, { event: 'grant.all_revoked', outcome: 'success', detail }, origin);
+    await recordAuditOn(client, { event: 'grant.all_revoked', outcome: 'success', detail }, origin);
     return ended;
   });
 }

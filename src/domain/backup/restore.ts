@@ -5,6 +5,7 @@ import { InvalidInput } from '../../kernel/errors.ts';
 import type { Origin } from '../../kernel/origin.ts';
 import type { Sealer } from '../../platform/crypto/seal.ts';
 import { migrateWithin, PLAIN_TEXT, transactionOnce } from '../../platform/database/index.ts';
+import { recordAuditOn } from '../audit/index.ts';
 import { proveMasterKey, revokeEveryKey } from '../keys/index.ts';
 
 import { createDestination } from './destination.ts';
@@ -19,7 +20,6 @@ import {
   truncated,
 } from './format.ts';
 import { readLines } from './lines.ts';
-import { record } from './record.ts';
 
 export interface RestoreDeps {
   readonly pool: Pool;
@@ -126,6 +126,6 @@ async function settle(
     grants: ended.grants,
     sessions: ended.sessions,
   };
-  await record(client, { event: 'restore.completed', outcome: 'success', detail }, origin);
+  await recordAuditOn(client, { event: 'restore.completed', outcome: 'success', detail }, origin);
   return { madeAt: new Date(madeAt), installation: installation ?? undefined, rows, ended };
 }

@@ -14,10 +14,10 @@ import {
   readTables,
   type Table,
 } from '../../platform/database/index.ts';
+import { recordAuditOn } from '../audit/index.ts';
 import { proveMasterKey } from '../keys/index.ts';
 
 import { createSeal, FORMAT, fingerprintOf, type Header } from './format.ts';
-import { record } from './record.ts';
 
 export interface BackupDeps {
   readonly pool: Pool;
@@ -59,7 +59,7 @@ export function writeBackup(
     const { made_at: madeAt, installation } = header;
     const rows = header.tables.reduce((sum, table) => sum + table.rows, 0);
     const finish = () =>
-      record(
+      recordAuditOn(
         pool,
         { event: 'backup.created', outcome: 'success', detail: { made_at: madeAt, rows } },
         origin,

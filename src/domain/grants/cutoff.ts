@@ -56,10 +56,13 @@ export async function cutOffClient(
   const epoch = raised[0]?.epoch;
   if (epoch === undefined) return 0;
   await tx.$executeRawUnsafe(STOP_EARLY);
-  const { settled } = await settleBatch(tx, { clientId, epoch, reason, origin }, '');
+  const { settled } = await settleBatch(tx, { clientId, epoch, reason, origin }, OLDEST);
   const [rest] = await tx.$queryRawUnsafe<{ count: number }[]>(COUNT, clientId, epoch);
   return Math.min(settled + (rest?.count ?? 0), COUNTED);
 }
+
+/** From when on all grants are. */
+const OLDEST = '-infinity';
 
 const OPEN = `
   SELECT client_id, epoch, reason, request_id, network FROM client_cutoffs WHERE settled_at IS NULL
@@ -84,14 +87,14 @@ export async function settleCutoffs(prisma: PrismaClient, signal?: AbortSignal):
   for (const row of await prisma.$queryRawUnsafe<CutoffRow[]>(OPEN)) {
     const origin = { requestId: row.request_id, ...(row.network === null ? {} : { network: row.network }) };
     const cutoff = { clientId: row.client_id, epoch: row.epoch, reason: row.reason, origin };
-    let after: string | undefined = '';
-    while (after !== undefined) {
+    let next: string | undefined = OLDEST;
+    while (next !== undefined) {
       if (batches === MAX_BATCHES || signal?.aborted) return total;
       batches += 1;
-      const from: string = after;
+      const from: string = next;
       const done: Settled = await prisma.$transaction((tx) => settleBatch(tx, cutoff, from));
       total += done.settled;
-      after = done.next;
+      next = done.next;
     }
   }
   return total;
@@ -104,7 +107,8 @@ export async function settleCutoffs(prisma: PrismaClient, signal?: AbortSignal):
 const STOP_EARLY = 'SET LOCAL enable_bitmapscan = off';
 
 const TAKE = `
-  SELECT g.id ${UNSETTLED} AND g.id > $3 ORDER BY g.id LIMIT ${BATCH} FOR UPDATE OF g SKIP LOCKED`;
+  SELECT g.id, g.created_at::text AS "createdAt" ${UNSETTLED} AND g.created_at >= $3::timestamptz
+  ORDER BY g.created_at LIMIT ${BATCH} FOR UPDATE OF g SKIP LOCKED`;
 
 const SETTLE = `
   UPDATE grants g SET revoked_at = k.made_at, revoked_reason = k.reason FROM client_cutoffs k
@@ -123,23 +127,23 @@ const COMPLETE = `
 interface Settled {
   /** How many grants were written to. */
   readonly settled: number;
-  /** After which id there may be more; absent when the end was reached. What was locked is left for another round. */
+  /** From when on there may be more; absent when the end was reached. What was locked is left for another round. */
   readonly next: string | undefined;
 }
 
-/** Writes into the next grants, in the order of their ids, after the id `after`. Those that are locked are left for later. */
+/** Writes into the next grants, in the order of their age, from those on that were made at `from`. Those that are locked are left for later. */
 async function settleBatch(
   tx: Tx,
   { clientId, epoch, reason, origin }: Cutoff,
-  after: string,
+  from: string,
 ): Promise<Settled> {
-  const taken = await tx.$queryRawUnsafe<{ id: string }[]>(TAKE, clientId, epoch, after);
+  const taken = await tx.$queryRawUnsafe<{ id: string; createdAt: string }[]>(TAKE, clientId, epoch, from);
   const ids = taken.map(({ id }) => id);
   if (ids.length > 0) {
     const act = { text: SETTLE, values: [clientId, epoch, ids] };
     await recordAuditEach(tx, act, { event: 'grant.revoked', outcome: 'success', reason }, origin);
   }
-  if (ids.length === BATCH) return { settled: ids.length, next: ids.at(-1) };
+  if (ids.length === BATCH) return { settled: ids.length, next: taken.at(-1)?.createdAt };
   await tx.$executeRawUnsafe(COMPLETE, clientId, epoch);
   return { settled: ids.length, next: undefined };
 }

@@ -31,9 +31,16 @@ const FIND = `
     claimed_until > now() AS claimed
   FROM web_copies WHERE kind = $1 AND url = $2`;
 
+/**
+ * Has a commit not wait for the disk: what is lost in a crash is who was fetching, or that a fetch failed, and it
+ * is fetched again. Whoever asks for much that fails keeps nobody else's commits waiting.
+ */
+const NOT_DURABLE = `set_config('synchronous_commit', 'off', true) = 'off'`;
+
 /** One of those who find it stale, or lacking something for a while, may fetch it: the row decides. */
 const CLAIM = `
-  INSERT INTO web_copies AS w (kind, url, claimed_until) VALUES ($1, $2, now() + make_interval(secs => $3))
+  INSERT INTO web_copies AS w (kind, url, claimed_until)
+  SELECT $1, $2, now() + make_interval(secs => $3) WHERE ${NOT_DURABLE}
   ON CONFLICT (kind, url) DO UPDATE SET claimed_until = EXCLUDED.claimed_until, tried_at = now()
   WHERE (w.claimed_until IS NULL OR w.claimed_until <= now())
     AND (w.fresh_until IS NULL OR w.fresh_until <= now()
@@ -47,7 +54,8 @@ const KEEP = `
   WHERE kind = $1 AND url = $2`;
 
 const FAIL = `
-  UPDATE web_copies SET failed_at = now(), failure = $3, claimed_until = NULL WHERE kind = $1 AND url = $2`;
+  UPDATE web_copies SET failed_at = now(), failure = $3, claimed_until = NULL
+  WHERE kind = $1 AND url = $2 AND ${NOT_DURABLE}`;
 
 const RELEASE = 'UPDATE web_copies SET claimed_until = NULL WHERE kind = $1 AND url = $2';
 

@@ -11,7 +11,7 @@ import type { Installation } from './installation.ts';
 import type { Clock } from './kernel/clock.ts';
 import { carryFlow, cors, createOAuth, READABLE_BY_ALL } from './oauth/index.ts';
 import type { Database } from './platform/database/index.ts';
-import { createGuardedFetch, type GuardedFetch, type Outbound } from './platform/fetch/index.ts';
+import type { GuardedFetch, Ways } from './platform/fetch/index.ts';
 import {
   createAssets,
   createCookies,
@@ -44,8 +44,8 @@ export interface AppDeps {
   readonly clock: Clock;
   readonly log: Logger;
   readonly draining: () => boolean;
-  /** The way to what clients publish about themselves; the network of this machine, unless said otherwise. */
-  readonly outbound?: Outbound;
+  /** To what clients publish about themselves. */
+  readonly ways: Ways;
 }
 
 const VIEWS = fileURLToPath(new URL('../views', import.meta.url));
@@ -198,11 +198,8 @@ export async function createApp(
   return { listener, internal };
 }
 
-/** A way to what clients publish, with places of its own, traced under this name where anything is. */
-function guardedFetch(
-  { outbound, tracing }: Pick<AppDeps, 'outbound' | 'tracing'>,
-  name: string,
-): GuardedFetch {
-  const fetch = createGuardedFetch(outbound ? { outbound } : {});
+/** A way to what clients publish, traced under this name where anything is. */
+function guardedFetch({ ways, tracing }: Pick<AppDeps, 'ways' | 'tracing'>, name: string): GuardedFetch {
+  const fetch = ways.open();
   return tracing ? (...args) => tracing.trace(name, () => fetch(...args)) : fetch;
 }

@@ -11,7 +11,7 @@ import { createInstallation, type Installation } from './installation.ts';
 import { systemClock } from './kernel/clock.ts';
 import { newId } from './kernel/ids.ts';
 import { type Database, migrate, openDatabase } from './platform/database/index.ts';
-import type { Outbound } from './platform/fetch/index.ts';
+import { type Outbound, type OutboundModule, openWays } from './platform/fetch/index.ts';
 import { createLogger, type Logger, openTracing } from './platform/observability/index.ts';
 import { openRedis } from './platform/redis/index.ts';
 import { letPoolGiveWay } from './platform/threads/give-way.ts';
@@ -35,7 +35,7 @@ export interface RunningServer {
 
 export interface ServerOptions {
   /** The way to what clients publish about themselves; the network of this machine, unless said otherwise. */
-  readonly outbound?: Outbound;
+  readonly outbound?: Outbound | OutboundModule;
   /** One of several processes of one primary, which owns the embedded store and has the internal listener. */
   readonly worker?: boolean;
   /** Milliseconds that idle connections are kept when it stops, so that nobody finds one closed in the moment of using it. */
@@ -50,7 +50,7 @@ export const LINGER = 2_000;
  * begins with, and listens. Whatever fails on the way is closed again before it throws.
  */
 export async function startServer(config: Config, options: ServerOptions = {}): Promise<RunningServer> {
-  const { worker = false, lingerMs = 0, ...more } = options;
+  const { worker = false, lingerMs = 0, outbound } = options;
   const log = createLogger({ level: config.logLevel });
   const undo: (() => Promise<unknown>)[] = [];
   const unwind = async () => {
@@ -103,6 +103,13 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
       keyRotation: config.keys.rotateAfter,
     });
 
+    const ways = openWays({
+      outbound,
+      ended: (error) =>
+        log.error({ err: error }, 'the thread that fetches ended; the next fetch has another'),
+    });
+    undo.push(() => ways.close());
+
     let draining = () => false;
     const app = await createApp({
       config,
@@ -114,7 +121,7 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
       clock: systemClock,
       log,
       draining: () => draining(),
-      ...more,
+      ways,
     });
     const server = createHttpServer(app.listener, { issuer: config.issuer });
     const internal = createHttpServer(app.internal.callback(), { issuer: config.issuer });

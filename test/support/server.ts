@@ -6,7 +6,7 @@ import { addResource } from '../../src/domain/resources/index.ts';
 import type { Installation } from '../../src/installation.ts';
 import { startServer } from '../../src/main.ts';
 import type { Database } from '../../src/platform/database/index.ts';
-import type { Outbound } from '../../src/platform/fetch/index.ts';
+import type { Outbound, OutboundModule } from '../../src/platform/fetch/index.ts';
 
 import { createTestDatabase } from './database.ts';
 import { freePort } from './free-port.ts';
@@ -40,7 +40,7 @@ export async function startTestServer(
     /** What the web answers where clients publish; it is served by HTTPS, and the guard stands before it. */
     readonly fetch?: typeof globalThis.fetch;
     /** The way to the web, for example to that of `startTestWeb`. */
-    readonly outbound?: Outbound;
+    readonly outbound?: Outbound | OutboundModule;
     /** Path of the issuer, for example `/t1`. */
     readonly path?: string;
   } = {},

@@ -15,27 +15,41 @@ const IN_TIME = 0.96;
 /** Connections of one process at once, to one host, and those that wait for one. */
 const PLACES = { total: 32, perHost: 4, line: 256 };
 
+/** A guarded fetch whose failures are told as soon as they are known: not to whoever chose the URL. */
+export type Guarded = (url: string, request: GuardedRequest) => Promise<Fetched>;
+
+/** Milliseconds that a fetch has, by what is asked for. */
+export function timeFor({ timeoutMs = FETCH_TIMEOUT }: Pick<GuardedRequest, 'timeoutMs'>): number {
+  return Math.min(timeoutMs, FETCH_TIMEOUT);
+}
+
 /**
- * Makes the one way in which this process fetches what somebody else named.
+ * Makes the one way in which this process fetches what somebody else named, with places of its own.
  *
- *     url ──▶ target ──▶ a place ──▶ every address looked at ──▶ one dialled ──▶ TLS ──▶ one GET ──▶ Fetched
- *
- * Environment variables for proxies are not read: a proxy would resolve again, and dial what it likes.
+ * @see createGuard
  */
 export function createGuardedFetch({
   outbound = systemOutbound,
 }: {
   readonly outbound?: Outbound;
 } = {}): GuardedFetch {
+  const fetch = createGuard(outbound);
+  return (url, request) => failAtFixedTime(timeFor(request), () => fetch(url, request));
+}
+
+/**
+ * What everything passes that is fetched, wherever it runs:
+ *
+ *     url ──▶ target ──▶ a place ──▶ every address looked at ──▶ one dialled ──▶ TLS ──▶ one GET ──▶ Fetched
+ *
+ * Environment variables for proxies are not read: a proxy would resolve again, and dial what it likes.
+ */
+export function createGuard(outbound: Outbound): Guarded {
   const connect = createConnect(outbound);
   const takePlace = createPlaces(PLACES);
 
-  return (url, request) => {
-    const ms = Math.min(request.timeoutMs ?? FETCH_TIMEOUT, FETCH_TIMEOUT);
-    return failAtFixedTime(ms, () => fetchWithin(url, request, AbortSignal.timeout(ms * IN_TIME)));
-  };
-
-  async function fetchWithin(url: string, request: GuardedRequest, signal: AbortSignal): Promise<Fetched> {
+  return async (url, request) => {
+    const signal = AbortSignal.timeout(Math.floor(timeFor(request) * IN_TIME));
     const target = targetOf(url);
     const leave = await takePlace(target.hostname, signal);
     const connecting = connect(target, signal);
@@ -49,7 +63,7 @@ export function createGuardedFetch({
         () => {},
       );
     }
-  }
+  };
 }
 
 /** What is not there when the time is over does not count, however it ends. */

@@ -26,6 +26,12 @@ export interface Fetched {
  */
 export type GuardedFetch = (url: string, request: GuardedRequest) => Promise<Fetched>;
 
+/** Ways out of a server, each with places of its own. */
+export interface Ways {
+  open(): GuardedFetch;
+  close(): Promise<void>;
+}
+
 export interface ResolvedAddress {
   readonly address: string;
   readonly family: 4 | 6;

@@ -22,6 +22,12 @@ export function letPoolGiveWay(): number {
     .filter((thread) => lower(Number(thread))).length;
 }
 
+/** The same for the thread that calls: what it does is never as urgent as an answer. */
+export function giveWay(): void {
+  // Of the whole process anywhere else.
+  if (process.platform === 'linux') lower(0);
+}
+
 /** A container may forbid it; then it stays as it was. */
 function lower(thread: number): boolean {
   try {

@@ -24,6 +24,7 @@ import {
   hostGuard,
   limits,
   observeRequests,
+  oneByOne,
   requestContext,
   securityHeaders,
   shortcut,
@@ -182,7 +183,8 @@ export async function createApp(
     checks: [{ name: 'database', check: () => database.pool.query('SELECT 1') }],
     metrics: telemetry.scrape,
   });
-  const application = app.callback();
+  const authorization = `${basePath}/authorize`;
+  const application = oneByOne(app.callback(), ({ url }) => url?.startsWith(authorization) === true);
   // A trace has its place in the application, so what is traced takes the long way.
   const listener = tracing
     ? application

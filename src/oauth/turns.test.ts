@@ -71,6 +71,36 @@ it('lets everything else through', async () => {
   expect(begun.toSorted()).toEqual(['a', 'b', 'token']);
 });
 
+it('lets token requests go first, for ten milliseconds at the most', async () => {
+  const { send, begun } = startRequests();
+  const [one, two] = [send('token', { path: '/token' }), send('token', { path: '/token' })];
+  for (const name of ['a', 'b', 'c']) send(name);
+  await vi.advanceTimersByTimeAsync(5);
+  one.end();
+  await one.done;
+  await soon();
+  expect(begun).toEqual(['token', 'token']);
+  two.fail(new Error('no'));
+  await two.done;
+  await soon();
+  expect(begun.slice(2)).toEqual(['a', 'b']);
+});
+
+it('is kept waiting by tokens for no longer, however many they are', async () => {
+  const { send, begun } = startRequests();
+  send('token', { path: '/token' });
+  const [a] = ['a', 'b', 'c'].map((name) => send(name));
+  await vi.advanceTimersByTimeAsync(9);
+  expect(begun).toEqual(['token']);
+  await vi.advanceTimersByTimeAsync(1);
+  expect(begun.slice(1)).toEqual(['a']);
+  await vi.advanceTimersByTimeAsync(10);
+  expect(begun.slice(1)).toEqual(['a', 'b']);
+  a?.end();
+  await vi.advanceTimersByTimeAsync(10);
+  expect(begun.slice(1)).toEqual(['a', 'b', 'c']);
+});
+
 it('leaves the turn to others while something is waited for', async () => {
   const { send, begun } = startRequests();
   const fetched = Promise.withResolvers<void>();

@@ -8,7 +8,8 @@
  *
  * so that every response, refusals included, has an id, a log line and the security headers, and so
  * that nothing after `hostGuard` can see a scheme or a host other than the issuer's. Documents that are
- * fetched all day may take a `shortcut` before all of it, to the same answer.
+ * fetched all day may take a `shortcut` before all of it, to the same answer; requests that can wait are let in
+ * `oneByOne`.
  *
  * Does not own: who is signed in, what a client may learn from a refusal (each door has its table),
  * or any rule of the domain.
@@ -26,6 +27,7 @@ export { createInternalApp, type Exposition, health, type ReadinessCheck } from 
 export { hostGuard } from './host-guard.ts';
 export { limits } from './limits.ts';
 export { type EndedRequest, observeRequests, type RequestObserver } from './observe-requests.ts';
+export { oneByOne } from './one-by-one.ts';
 export type * from './pages.ts';
 export { type Prepared, prepare, prepared } from './prepared.ts';
 export { requestContext } from './request-context.ts';

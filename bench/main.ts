@@ -147,7 +147,9 @@ async function measure(options: Options, lab: Lab, driver: Driver): Promise<Foun
   }
   if (withPostgres && has('hostile')) {
     await attempt(found, 'hostile', async () => {
-      found.hostile = await measureHostile(lab, driver, { rounds, seconds: quick ? 6 : 15, progress });
+      // Many short stretches: what else the machine does is in few of them.
+      const length = quick ? { rounds, seconds: 6 } : { rounds: 2 * rounds, seconds: 10 };
+      found.hostile = await measureHostile(lab, driver, { ...length, progress });
     });
   }
   if (withPostgres && has('growth')) {

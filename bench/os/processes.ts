@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs';
+import { setPriority } from 'node:os';
 
 /** Clock ticks of /proc/<pid>/stat in one second; the same on every Linux since 2.6. */
 const TICKS = 100;
@@ -32,6 +33,17 @@ export function cpuOfFamily(pid: number): number {
     }
   });
   return living.reduce((sum, one) => sum + one, ((cutime + cstime) / TICKS) * 1e6);
+}
+
+/** Milliseconds that other machines of the same host have taken from our processors so far, all together. */
+export function stolenMs(): number {
+  const [, , , , , , , , , stolen] = readFileSync('/proc/stat', 'utf8').split(' ', 10);
+  return (Number(stolen) / TICKS) * 1000;
+}
+
+/** For what is on other machines in life, and must not take the processors of the server that is measured. */
+export function giveWay(pid: number): void {
+  setPriority(pid, 15);
 }
 
 /** Resident memory of a process, in bytes. */

@@ -145,6 +145,8 @@ export interface Hostile {
   readonly left: number;
   /** Hostile documents, in all. */
   readonly documents: number;
+  /** The most that other machines had of the processors in a stretch that counts; a share. */
+  readonly stolen: number;
   /** What came of how many of them, in the words of the audit trail. */
   readonly outcomes: Readonly<Record<string, number>>;
 }

@@ -136,13 +136,13 @@ function others({
 }
 
 function linesOf(measured: Hostile): string[] {
-  const { alone, known, hostile, documentMicroseconds, peak, left, documents: count, outcomes } = measured;
+  const { alone, known, hostile, documentMicroseconds, peak, left, documents: count, stolen } = measured;
   const beside = [
     ['alone', alone],
     ['beside a hundred known documents at once', known],
     ['beside a hundred hostile ones', hostile],
   ] as const;
-  const ends = Object.entries(outcomes).map(([why, times]) => `${why} ${times}`);
+  const ends = Object.entries(measured.outcomes).map(([why, times]) => `${why} ${times}`);
   return [
     ...beside.map(
       ([what, { p50, p99, memory: most }]) =>
@@ -151,6 +151,7 @@ function linesOf(measured: Hostile): string[] {
     `CPU of the server for an authorization request with a document: known ${round(documentMicroseconds.known)} µs, hostile ${round(documentMicroseconds.hostile)} µs`,
     `Memory of ${count} hostile documents: ${mib(peak)} MiB more at the most, ${mib(left)} MiB left behind`,
     `What came of ${count} hostile documents: ${ends.join(', ')}`,
+    `Other machines of the same host took at most ${round(100 * stolen)} % of the processors meanwhile`,
   ];
 }
 

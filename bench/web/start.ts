@@ -4,6 +4,7 @@ import { openSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 import type { Lab } from '../lab.ts';
+import { giveWay } from '../os/processes.ts';
 
 /** The web of a benchmark, in a process of its own, and the way there. */
 export interface Web {
@@ -21,6 +22,7 @@ export async function startWeb(lab: Lab): Promise<Web> {
   });
   died.catch(() => {});
   const [settings] = await Promise.race([once(child, 'message'), died]);
+  if (child.pid !== undefined) giveWay(child.pid);
   return {
     settings: JSON.stringify(settings),
     async stop() {

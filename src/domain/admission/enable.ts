@@ -3,7 +3,7 @@ import { DEFAULT_TENANT } from '../../kernel/ids.ts';
 import type { Origin } from '../../kernel/origin.ts';
 import type { PrismaClient } from '../../platform/database/generated/client.ts';
 import type { TrustLevel } from '../authority/index.ts';
-import { addClient, type RemoveClientDeps, removeClient } from '../clients/index.ts';
+import { addClient, changeRedirectUris, type RemoveClientDeps, removeClient } from '../clients/index.ts';
 
 import { CATALOGUE, type CatalogueEntry, catalogueEntry } from './catalogue.ts';
 import { deleteRules, writeRule } from './rules.ts';
@@ -47,8 +47,8 @@ export async function catalogueStatus(
 /**
  * Switches a client of the catalogue on. One with a metadata document gets a rule for each of its addresses, of the
  * level `known`; one that is told its client_id, and comes back to the same redirects everywhere, is
- * registered. Again it changes nothing, but what the catalogue says anew. For a client that can do neither
- * nothing is made, and its advice says what can be.
+ * registered. Again it changes nothing, but what the catalogue says anew: documents and redirects, and never who
+ * is connected. For a client that can do neither nothing is made, and its advice says what can be.
  *
  * @throws NotFound when the catalogue has no such entry.
  */
@@ -73,8 +73,11 @@ export async function enableCatalogued(
       return { entry, enabled: true, clientId: undefined, clientSecret: undefined };
     case 'preregistration': {
       const there = await prisma.client.findFirst({ where: { tenantId, catalogue: name, removedAt: null } });
-      if (there) return { entry, enabled: true, clientId: there.id, clientSecret: undefined };
       const { title, redirectUris, authMethod } = entry;
+      if (there) {
+        await changeRedirectUris(prisma, { clientId: there.id, redirectUris }, origin);
+        return { entry, enabled: true, clientId: there.id, clientSecret: undefined };
+      }
       const { clientId, clientSecret } = await addClient(
         prisma,
         { tenantId, name: title, redirectUris, authMethod, trust, catalogue: name },

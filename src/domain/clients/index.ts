@@ -4,7 +4,7 @@
  * Owns the registration of a client (by an administrator, dynamically by RFC 7591, by its metadata
  * document), the rules for redirect URIs, its trust level and its secret.
  *
- *     administrator ──addClient──────────────────────────────────────┐
+ *     administrator ──addClient, changeRedirectUris──────────────────┐
  *     POST /register ─┐                       ┌─registerDynamicClient─┼──▶ client
  *     document ───────┴─normalizeRegistration─┴─keepDocument──────────┘ and a snapshot, which grants rest on
  *     PUT /register/:id ────────────┴───────────changeRegistration ───────▶ the same client
@@ -16,6 +16,7 @@
  */
 
 export { type AddedClient, addClient, type NewClient } from './add.ts';
+export { changeRedirectUris } from './change-redirects.ts';
 export {
   AUTH_METHODS,
   type AuthMethod,

@@ -177,4 +177,41 @@ describe('gatehouse client catalogue enable', { timeout: 120_000 }, () => {
       expect(after.value.status).toBe(400);
     },
   );
+
+  it('MCP 55: once more, brings a registered client to the redirects of today, and disconnects nobody', async () => {
+    const { prisma } = server.database;
+    const clientId = String((await cli('client', 'catalogue', 'enable', 'inspector'))['client_id']);
+    const today = 'http://localhost:6274/oauth/callback';
+    const before = 'http://localhost:6274/oauth/before';
+    await prisma.client.update({ where: { id: clientId }, data: { redirectUris: [before] } });
+    const agent = createAgent();
+    await signedIn(server, agent, await addPerson(server));
+    const { code, verifier } = await obtainCode(server, agent, clientId, { redirect_uri: before });
+    const exchange = {
+      grant_type: 'authorization_code',
+      code,
+      code_verifier: verifier,
+      redirect_uri: before,
+    };
+    const tokens = await post(server, '/token', { ...exchange, client_id: clientId });
+
+    expect(await cli('client', 'catalogue', 'enable', 'inspector')).toMatchObject({ client_id: clientId });
+    await cli('client', 'catalogue', 'enable', 'inspector');
+
+    const stranger = createAgent({ follow: false });
+    expectRefusedOnPage(await askFor(server, stranger, clientId, { redirect_uri: before }), {
+      reason: 'redirect_uri',
+    });
+    await obtainCode(server, agent, clientId, { redirect_uri: today });
+    const refresh = { grant_type: 'refresh_token', refresh_token: tokens.body.refresh_token ?? '' };
+    expect((await post(server, '/token', { ...refresh, client_id: clientId })).status).toBe(200);
+    const trail = await prisma.auditRecord.findMany({ where: { client: clientId, event: 'client.changed' } });
+    expect(trail.map(({ detail }) => detail)).toEqual([
+      {
+        changed: ['redirect_uris'],
+        redirect_uris: [today, 'http://127.0.0.1:6274/oauth/callback', `${today}/debug`],
+      },
+    ]);
+    await cli('client', 'catalogue', 'disable', 'inspector');
+  });
 });

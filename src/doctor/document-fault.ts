@@ -15,6 +15,7 @@ const BY_WORD: Readonly<Record<string, DocumentFault>> = {
   timeout: { says: 'its host is too slow', with: 'way' },
   tls: { says: 'the certificate of its host is refused', with: 'way' },
   busy: { says: 'too many documents are fetched at once', with: 'later' },
+  no_fetcher: { says: 'the thread that fetched it ended; the log of the server says why', with: 'later' },
   late: { says: 'another process took too long to fetch it', with: 'later' },
   content_type: { says: 'what comes is not JSON', with: 'host' },
 };

@@ -1,6 +1,7 @@
 import type Provider from 'oidc-provider';
 import type { KoaContextWithOIDC } from 'oidc-provider';
 import type { AuditEntry, AuditEvent } from '../domain/audit/index.ts';
+import { plainText } from '../kernel/plain-text.ts';
 import { isStoreUnavailable } from '../platform/database/index.ts';
 
 import { type ProviderError, reasonOf } from './reasons.ts';
@@ -66,12 +67,34 @@ function detailOf(
   event: AuditEvent,
   { reason, error }: { readonly reason: string; readonly error: ProviderError },
 ): AuditEntry['detail'] {
-  // Many things can be wrong with a document, and whoever runs the server has to tell its makers which.
-  const why = reason === 'client_document' && (error.error_detail ?? error.error_description);
+  const why = whyOf(ctx, { reason, error });
   const type = event === 'token.rejected' && ctx.oidc.params?.['grant_type'];
   const grantType = type && (GRANT_TYPES.has(type) ? type : 'other');
   if (!why && !grantType) return undefined;
   return { ...(why ? { why } : {}), ...(grantType ? { grant_type: grantType } : {}) };
+}
+
+/** What whoever runs the server has to tell the makers of the client, or to write into its registration. */
+function whyOf(
+  ctx: KoaContextWithOIDC,
+  { reason, error }: { readonly reason: string; readonly error: ProviderError },
+): string | undefined {
+  if (reason === 'client_document') return error.error_detail ?? error.error_description;
+  return reason === 'redirect_uri' ? placeOf(ctx.oidc.params?.['redirect_uri']) : undefined;
+}
+
+/** Characters of a redirect that nobody registered, in a record. */
+const MAX_PLACE = 200;
+
+/** Where a redirect leads, without what it may carry: user, query and fragment. */
+function placeOf(redirectUri: unknown): string | undefined {
+  const url = typeof redirectUri === 'string' ? URL.parse(redirectUri) : null;
+  if (!url) return undefined;
+  url.username = '';
+  url.password = '';
+  url.search = '';
+  url.hash = '';
+  return plainText(url.href, MAX_PLACE) || undefined;
 }
 
 function eventOf(event: AuditEvent, error: ProviderError): AuditEvent {

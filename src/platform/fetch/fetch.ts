@@ -29,6 +29,7 @@ export type GuardedFetch = (url: string, request: GuardedRequest) => Promise<Fet
 /** Ways out of a server, each with places of its own. */
 export interface Ways {
   open(): GuardedFetch;
+  /** Ends all of them, with whatever is fetched. */
   close(): Promise<void>;
 }
 

@@ -78,12 +78,12 @@ describe('an attempt', () => {
 
   it('that ends at its redirect is found by its client', async () => {
     const { clientId, agent } = await newStory();
-    const query = requestQuery(clientId, { redirect_uri: 'https://elsewhere.example/cb' });
+    const query = requestQuery(clientId, { redirect_uri: 'https://me:pw@elsewhere.example/cb?key=k' });
     await agent.get(`${server.issuer}/authorize?${query}`);
-    expect(told(await onlyAttempt({ client: clientId }))).toEqual([
-      REGISTERED,
-      'authorize stopped: redirect_uri',
-    ]);
+    const attempt = await onlyAttempt({ client: clientId });
+    expect(told(attempt)).toEqual([REGISTERED, 'authorize stopped: redirect_uri']);
+    // Where it leads, for whoever has to register it, and nothing that it carries.
+    expect(attempt.stopped).toMatchObject({ why: 'https://elsewhere.example/cb' });
   });
 
   it('that waits for somebody to sign in waits, and has ended when it is too late', async () => {

@@ -118,12 +118,13 @@ describe('what happens to a thread that fetches', () => {
     expect(body.toString()).toBe('{"a":1}');
   });
 
-  it('is not told of one that was closed, and refuses what it fetched', async () => {
+  it('is not told of one that was closed, which refuses what it fetched and whatever comes', async () => {
     const fetch = thread.open();
     await fetch('https://app.web.example/client.json', PATIENT);
     const fetching = detailOf(fetch('https://app.web.example/never', REQUEST));
     await thread.close();
     expect(await fetching).toBe('no_fetcher');
+    expect(await detailOf(fetch('https://app.web.example/client.json', REQUEST))).toBe('no_fetcher');
     expect(ended).toEqual([]);
   });
 });

@@ -12,6 +12,8 @@ import type { Beginning, Order, OutboundModule, Outcome } from './messages.ts';
 const HEAP = { maxOldGenerationSizeMb: 64, maxYoungGenerationSizeMb: 8 };
 /** Milliseconds past the time of a fetch after which a thread that has not said what became of it hangs. */
 const HANGS = 5_000;
+/** The reason where a thread has ended that fetched something. */
+const NO_FETCHER = 'no_fetcher';
 
 interface Running {
   fetch(order: Omit<Order, 'id'>, ms: number): Promise<Fetched>;
@@ -34,8 +36,10 @@ export function createFetchThread({
 } = {}): Ways {
   let running: Running | undefined;
   let ways = 0;
+  let closed = false;
 
   function thread(): Running {
+    if (closed) throw new FetchRefused(NO_FETCHER);
     running ??= start({ outbound, compiled: getCompileCacheDir() }, (error) => {
       running = undefined;
       if (error) ended(error);
@@ -49,10 +53,11 @@ export function createFetchThread({
       ways += 1;
       return (url, request) => {
         const ms = timeFor(request);
-        return failAtFixedTime(ms, () => thread().fetch({ way, url, request }, ms));
+        return failAtFixedTime(ms, async () => thread().fetch({ way, url, request }, ms));
       };
     },
     async close() {
+      closed = true;
       await running?.end();
     },
   };
@@ -75,7 +80,7 @@ function start(beginning: Beginning, ended: (error?: unknown) => void): Running 
   });
   worker.on('exit', () => {
     ended(why);
-    for (const [id, settle] of waiting) settle({ id, refused: 'no_fetcher' });
+    for (const [id, settle] of waiting) settle({ id, refused: NO_FETCHER });
   });
   // Whoever waits for a fetch keeps the process, not the thread that has nothing to do.
   worker.unref();

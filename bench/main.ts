@@ -147,8 +147,8 @@ async function measure(options: Options, lab: Lab, driver: Driver): Promise<Foun
   }
   if (withPostgres && has('hostile')) {
     await attempt(found, 'hostile', async () => {
-      // Many short stretches: what else the machine does is in few of them.
-      const length = quick ? { rounds, seconds: 6 } : { rounds: 2 * rounds, seconds: 10 };
+      // Many short stretches, of a hundred documents each: what else the machine does is in few of them.
+      const length = quick ? { rounds, seconds: 6 } : { rounds: 2 * rounds, seconds: 9 };
       found.hostile = await measureHostile(lab, driver, { ...length, progress });
     });
   }

@@ -26,7 +26,9 @@ function provenRows(): ReadonlySet<string> {
   });
   const ids = files.flatMap((file) => {
     const text = readFileSync(join(root, file), 'utf8');
-    const titles = text.matchAll(/['"`]((?:(?:MCP R?|(?:SEC|REP|NEW|CLI)-[A-Z]?|[A-Z])\d+(?:, | and )?)+): /g);
+    const titles = text.matchAll(
+      /['"`]((?:(?:MCP R?|(?:SEC|REP|NEW|CLI)-[A-Z]?|[A-Z])\d+(?:, | and )?)+): /g,
+    );
     return [...titles].flatMap(([, lead = '']) => lead.split(/, | and /));
   });
   return new Set(ids);

@@ -12,7 +12,8 @@ const OPENID_ONLY = ['nonce', 'claims', 'claims_locales', 'acr_values', 'ui_loca
 /**
  * Puts an authorization request into the form in which the library reads it as we mean it:
  *
- * - every spelling of a resource becomes the registered one (RFC 8707 §2);
+ * - every spelling of a resource becomes the registered one, and one that is repeated counts once
+ *   (RFC 8707 §2); different ones stay, for the resource check to refuse;
  * - surplus spaces in `scope` go, and an empty one counts as omitted (RFC 6749 §3.3);
  * - `max_age` works without `openid`; what else OpenID Connect defines is dropped without it;
  * - `id_token_hint` is not used and therefore not read;
@@ -35,8 +36,12 @@ export function normalizeAuthorizationRequest(query: URLSearchParams): URLSearch
     else params.delete('scope');
   }
 
-  const resource = once('resource');
-  if (resource !== undefined) params.set('resource', canonicalizeResource(resource) ?? resource);
+  const resources = new Set(params.getAll('resource').map((value) => canonicalizeResource(value) ?? value));
+  const [resource] = resources;
+  if (resources.size === 1 && resource !== undefined) params.set('resource', resource);
+
+  const prompt = once('prompt')?.split(' ');
+  if (prompt?.includes('select_account')) params.set('prompt', withAccountShown(prompt).join(' '));
 
   const responseType = once('response_type');
   if (responseType !== undefined && responseType !== 'code') params.set('response_type', 'unsupported');
@@ -55,6 +60,14 @@ export function normalizeAuthorizationRequest(query: URLSearchParams): URLSearch
     for (const name of OPENID_ONLY) if (once(name) !== undefined) params.delete(name);
   }
   return params;
+}
+
+/**
+ * Replaces `select_account` (OpenID Connect Core §3.1.2.1) by `consent`: a browser has one session, and the
+ * consent page names its user and offers to sign in as another one. With `none` the library refuses both alike.
+ */
+function withAccountShown(prompts: readonly string[]): readonly string[] {
+  return [...new Set(prompts.map((prompt) => (prompt === 'select_account' ? 'consent' : prompt)))];
 }
 
 /** RFC 7636 §4.2: the base64url encoding of a SHA-256 hash, and nothing else. */

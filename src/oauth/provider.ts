@@ -36,6 +36,9 @@ import { REFRESH_PARAMETERS, refreshTokenGrant } from './grants/refresh-token.ts
 import { createLoadGrant } from './load-grant.ts';
 import { whyUnusable } from './registration-metadata.ts';
 
+/** Parameters of a token request that RFC 8707 §2.2 allows to be repeated. */
+const MAY_REPEAT = ['resource'];
+
 export interface ProviderDeps {
   readonly config: Config;
   readonly database: Database;
@@ -106,8 +109,13 @@ export function createProvider(deps: ProviderDeps): Provider {
     }),
   );
   deriveSessions(provider, deps.currentSession);
-  provider.registerGrantType('authorization_code', authorizationCodeGrant(grants), CODE_PARAMETERS, []);
-  provider.registerGrantType('refresh_token', refreshTokenGrant(grants), REFRESH_PARAMETERS, []);
+  provider.registerGrantType(
+    'authorization_code',
+    authorizationCodeGrant(grants),
+    CODE_PARAMETERS,
+    MAY_REPEAT,
+  );
+  provider.registerGrantType('refresh_token', refreshTokenGrant(grants), REFRESH_PARAMETERS, MAY_REPEAT);
   listen(provider);
   return provider;
 }

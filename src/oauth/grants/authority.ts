@@ -33,12 +33,16 @@ export function whyDead(grant: GrantFacts, lifetimes: Lifetimes): string | undef
 
 /**
  * Holds a token request to the resource of its grant (RFC 8707 §2.2): omitted, or the granted one in
- * any spelling.
+ * any spelling, however often it is repeated.
+ *
+ * @throws InvalidTarget when the request names several. Like every malformed request it spends nothing.
  */
 export function isGrantedResource(ctx: KoaContextWithOIDC, grant: GrantFacts): boolean {
-  const asked = ctx.oidc.params?.['resource'];
-  if (asked === undefined) return true;
-  return typeof asked === 'string' && canonicalizeResource(asked) === grant.resource;
+  const values: unknown = ctx.oidc.params?.['resource'];
+  if (values === undefined) return true;
+  const asked = new Set([values].flat().map((value) => canonicalizeResource(String(value))));
+  if (asked.size > 1) throw new errors.InvalidTarget('one token is for one resource', 'resource_ambiguous');
+  return asked.has(grant.resource);
 }
 
 /** What the next tokens of a grant are for. */

@@ -166,7 +166,24 @@ describe('prompt', () => {
     expect(await stepOf(started.location ?? '')).toBe('consent');
   });
 
-  it.each(['select_account', 'create', 'bogus', 'none login', 'none none consent', 'NONE'])(
+  it('REP-M1: prompt=select_account shows the user and a way to switch, however much is remembered', async () => {
+    const trusted = await addTestClient(server, {
+      redirectUris: ['https://app.example/cb'],
+      trust: 'first_party',
+    });
+    await signedIn(server, ada, person);
+    const params = { redirect_uri: 'https://app.example/cb', prompt: 'select_account' };
+    const { value: started } = await askFor(server, ada, trusted.clientId, params);
+    expect(await stepOf(started.location ?? '')).toBe('consent');
+    const page = await ada.get(started.location ?? '');
+    expect(page.html).toContain(person.email);
+    const [, switching = ''] = /href="([^"]*reauth=1[^"]*)"/.exec(page.html) ?? [];
+    expect((await ada.get(new URL(switching.replaceAll('&amp;', '&'), server.issuer).href)).html).toContain(
+      'name="email"',
+    );
+  });
+
+  it.each(['select_account none', 'create', 'bogus', 'none login', 'none none consent', 'NONE'])(
     'prompt=%s is invalid',
     async (prompt) => {
       await signedIn(server, ada, person);

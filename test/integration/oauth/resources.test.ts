@@ -2,8 +2,23 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { addResource, removeResource } from '../../../src/domain/resources/index.ts';
 import { type Agent, createAgent } from '../../support/agent.ts';
 import { observe } from '../../support/audit.ts';
-import { askFor, expectRefusedToClient, type RequestParams } from '../../support/authorization.ts';
-import { addPerson, claimsOf, connect, obtainCode, type Person, post, signedIn } from '../../support/flow.ts';
+import {
+  askFor,
+  expectRefusedToClient,
+  type RequestParams,
+  requestQuery,
+} from '../../support/authorization.ts';
+import {
+  addPerson,
+  allow,
+  claimsOf,
+  connect,
+  obtainCode,
+  type Person,
+  pkce,
+  post,
+  signedIn,
+} from '../../support/flow.ts';
 import { addTestClient, cause, FILES, MAIL, startTestServer, type TestServer } from '../../support/server.ts';
 
 let server: TestServer;
@@ -135,11 +150,54 @@ describe('resource', () => {
     }
   });
 
-  it('F5: two at once are refused, the same one twice too', async () => {
+  it('REP-F1: a resource that is repeated, in any spelling, counts once at both endpoints', async () => {
+    for (const resource of [
+      [FILES, FILES],
+      [`${FILES}/`, FILES, FILES.toUpperCase().replace('/MCP', '/mcp')],
+    ]) {
+      const { verifier, challenge } = pkce();
+      const query = requestQuery(clientId, { resource, code_challenge: challenge });
+      const callback = await allow(follower, await follower.get(`${server.issuer}/authorize?${query}`));
+      const body = new URLSearchParams({
+        grant_type: 'authorization_code',
+        client_id: clientId,
+        code: callback.get('code') ?? '',
+        code_verifier: verifier,
+      });
+      for (const one of resource) body.append('resource', one);
+      const response = await fetch(`${server.issuer}/token`, { method: 'POST', body });
+      expect(response.status).toBe(200);
+      const tokens = (await response.json()) as { access_token: string; refresh_token: string };
+      expect(claimsOf(tokens.access_token)['aud']).toBe(FILES);
+      const again = new URLSearchParams({
+        grant_type: 'refresh_token',
+        client_id: clientId,
+        refresh_token: tokens.refresh_token,
+      });
+      for (const one of resource) again.append('resource', one);
+      expect((await fetch(`${server.issuer}/token`, { method: 'POST', body: again })).status).toBe(200);
+    }
+  });
+
+  it('REP-F1, F5: different resources in one token request are invalid_target', async () => {
+    const { code, verifier } = await obtainCode(server, follower, clientId, { resource: FILES });
+    const body = new URLSearchParams({
+      grant_type: 'authorization_code',
+      client_id: clientId,
+      code,
+      code_verifier: verifier,
+    });
+    for (const one of [FILES, MAIL]) body.append('resource', one);
+    const response = await fetch(`${server.issuer}/token`, { method: 'POST', body });
+    expect(response.status).toBe(400);
+    expect(await response.json()).toMatchObject({ error: 'invalid_target' });
+  });
+
+  it('F5: two different ones at once are refused', async () => {
     for (const resource of [
       [FILES, MAIL],
       [MAIL, FILES],
-      [FILES, FILES],
+      [FILES, MAIL, FILES],
     ]) {
       expectRefusedToClient(await askFor(server, ada, clientId, { resource }), server, {
         error: 'invalid_target',

@@ -5,24 +5,35 @@ import { noteRefusal } from './refusal.ts';
 /** Where a client authenticates. */
 const AUTHENTICATED = new Set(['/token', '/introspect', '/revoke']);
 
-/** RFC 7617 §2, with exactly one space, as everybody sends it. */
+/** RFC 7617 §2, with exactly one space, as clients send it. */
 const BASIC = /^basic ([A-Za-z0-9+/]+={0,2})$/i;
 /** RFC 6749 appendix A.1 and A.2, not empty. */
 const VSCHARS = /^[\x20-\x7e]+$/;
 
+/** Any header of that scheme (RFC 9110 §11.1), well-formed or not. */
+const BASIC_SCHEME = /^basic(?:[\s,]|$)/i;
+
 /**
- * Refuses, before anything else is read, an `Authorization` header that names no client and its secret:
- * another scheme, malformed base64, no UTF-8, malformed form encoding, an empty half. Who authenticates
- * in the header and fails is answered 401 and challenged for it (RFC 6749 §5.2), where the library
- * would say that the request is malformed.
+ * Refuses, before anything else is read, an `Authorization` header of the scheme `Basic` that holds no
+ * client_id and secret: malformed base64, no UTF-8, malformed form encoding, an empty half. A client that
+ * authenticates in the header and fails is answered 401 and challenged for it (RFC 6749 §5.2), where the
+ * library would say that the request is malformed.
  *
- * Both halves are form-encoded (RFC 6749 §2.3.1), and many clients leave that out. Ours make no
- * difference: they are of `[A-Za-z0-9_-]`.
+ * Removes a header of any other scheme, which is no client authentication: some clients send the access token
+ * of their MCP server with every request, and an `invalid_client` would make them discard their credentials.
+ *
+ * Both halves are form-encoded (RFC 6749 §2.3.1), and many clients leave that out. Our client_ids and secrets
+ * consist of `[A-Za-z0-9_-]`, which reads the same either way.
  */
 export function basicCredentials({ issuer }: { readonly issuer: string }): Middleware {
   return async (ctx, next) => {
-    const sent = AUTHENTICATED.has(ctx.path) ? (ctx.req.headersDistinct['authorization'] ?? []) : [];
-    if (sent.length === 0 || (sent.length === 1 && areCredentials(sent[0] ?? ''))) return next();
+    if (!AUTHENTICATED.has(ctx.path)) return next();
+    const sent = ctx.req.headersDistinct['authorization'] ?? [];
+    if (!sent.some((header) => BASIC_SCHEME.test(header))) {
+      delete ctx.req.headers.authorization;
+      return next();
+    }
+    if (sent.length === 1 && areCredentials(sent[0] ?? '')) return next();
 
     noteRefusal(ctx, {
       event: 'client.authentication_failed',

@@ -7,6 +7,7 @@ import {
   type Connected,
   connected,
   endOf,
+  freshTokens,
   recordsOf,
   redeem,
   refresh,
@@ -144,7 +145,6 @@ describe('a client with a secret', () => {
     });
     const encode = (text: string | Buffer) => Buffer.from(text).toString('base64');
     const malformed = [
-      '',
       'Basic',
       'Basic !',
       `Basic ${encode(':')}`,
@@ -154,11 +154,10 @@ describe('a client with a secret', () => {
       `Basic ${encode(`${clientId}:${clientSecret}%`)}`,
       `Basic ${encode(Buffer.from([0xff, 0x3a, 0xff]))}`,
       `Basic ${encode(`${clientId}:${clientSecret}`)} x`,
-      `Bearer ${encode(`${clientId}:${clientSecret}`)}`,
+      `Basic, Basic ${encode(`${clientId}:${clientSecret}`)}`,
     ];
     for (const path of ['/token', '/introspect', '/revoke']) {
       for (const authorization of malformed) {
-        // An empty header is none.
         const response = await post(server, path, { ...nothing, token: 'x' }, { authorization });
         await expectRefused(response, undefined, 'authorization_header');
         expect(response.headers.get('www-authenticate')).toMatch(/^Basic realm="http.*invalid_client/);
@@ -168,6 +167,30 @@ describe('a client with a secret', () => {
     await expectRefused(colon, clientId, 'wrong_secret');
     const encoded = `Basic ${encode(`${encodeURIComponent(clientId).replaceAll('_', '%5F')}:${clientSecret}`)}`;
     expect(await post(server, '/token', nothing, { authorization: encoded })).toMatchObject(letIn);
+  });
+});
+
+describe('an Authorization header of another scheme', () => {
+  it('REP-F6: a public client refreshes when it sends the access token of its MCP server along', async () => {
+    let { accessToken, refreshToken } = await freshTokens(server, ada);
+    for (const authorization of [`Bearer ${accessToken}`, 'Bearer stale', 'DPoP x', '']) {
+      const params = {
+        grant_type: 'refresh_token',
+        client_id: ada.clientId,
+        refresh_token: refreshToken,
+      };
+      const refreshed = await post(server, '/token', params, { authorization });
+      ({ accessToken, refreshToken } = tokensOf(refreshed));
+    }
+  });
+
+  it('REP-F6: does not authenticate a client with a secret, and does not stand in the way of its secret', async () => {
+    const { clientId, clientSecret = '' } = await addTestClient(server, { authMethod: 'client_secret_post' });
+    const headers = { authorization: `Bearer ${clientSecret}` };
+    const without = await post(server, '/token', { ...nothing, client_id: clientId }, headers);
+    await expectRefused(without, clientId, 'method');
+    const inBody = { ...nothing, client_id: clientId, client_secret: clientSecret };
+    expect(await post(server, '/token', inBody, headers)).toMatchObject(letIn);
   });
 });
 

@@ -158,7 +158,7 @@ describe('what is not a token of its own', () => {
     const attempts: readonly (readonly [Record<string, string>, Record<string, string>, number])[] = [
       [{}, {}, 400],
       [{ client_id: 'cli_unknown' }, {}, 401],
-      [{}, { authorization: `Bearer ${accessToken}` }, 401],
+      [{}, { authorization: `Bearer ${accessToken}` }, 400],
       [{}, basic(ada.clientId, 'guess'), 401],
     ];
     for (const [params, headers, status] of attempts) {

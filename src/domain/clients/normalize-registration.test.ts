@@ -164,6 +164,12 @@ describe('normalizeRegistration', () => {
     ]);
   });
 
+  it('REP-F14: names grant_types when a client without redirects asks for a grant type that is not served', () => {
+    const refused = refuse({ ...minimal, grant_types: ['client_credentials'], redirect_uris: [] });
+    expect(refused).toMatchObject({ error: 'invalid_client_metadata' });
+    expect(refused.reason).toContain('grant_types');
+  });
+
   it('refuses a client that wants only what is not served, and says what is', () => {
     expect(refuse({ ...minimal, grant_types: ['client_credentials'] }).reason).toContain(
       'authorization_code',

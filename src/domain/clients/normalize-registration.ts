@@ -60,6 +60,11 @@ export function normalizeRegistration(
   const statement = document ? undefined : refuseSoftwareStatement(body['software_statement']);
   if (statement) return statement;
 
+  // Before the redirects: a client that needs none asks for a grant type that has none.
+  const grantTypes = readGrantTypes(body['grant_types']);
+  if (!grantTypes) {
+    return refuse(`none of the grant_types is served here; this server has ${GRANT_TYPES.join(' and ')}`);
+  }
   const redirects = checkRedirectUris(body['redirect_uris']);
   if (!redirects.ok) {
     return {
@@ -68,10 +73,6 @@ export function normalizeRegistration(
       reason: redirects.reason,
       code: redirects.code,
     };
-  }
-  const grantTypes = readGrantTypes(body['grant_types']);
-  if (!grantTypes) {
-    return refuse(`none of the grant_types is served here; this server has ${GRANT_TYPES.join(' and ')}`);
   }
   const method = readAuthMethod(body['token_endpoint_auth_method'], document);
   if (!method.ok) return method;

@@ -171,8 +171,8 @@ export async function createApp(
   app.use(errorBoundary({ views, log, basePath }));
   app.use(health(basePath));
   app.use(hostGuard({ issuer }));
-  app.use(limits());
   app.use(cors(basePath));
+  app.use(limits());
   app.use(assets.middleware);
   app.use(oauth.metadata);
   app.use(basePath === '' ? mount(doors) : mount(basePath, doors));

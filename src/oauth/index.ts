@@ -39,6 +39,7 @@ import { introspectionRoutes } from './introspection.ts';
 import { openLogos } from './logos.ts';
 import { blanketScopes, serverMetadata } from './metadata/document.ts';
 import { metadataRoutes } from './metadata/routes.ts';
+import { methods } from './methods.ts';
 import type { VerifyOwnToken } from './own-token.ts';
 import { createProvider, type ProviderDeps } from './provider.ts';
 import { refusalOf } from './refusal.ts';
@@ -142,6 +143,7 @@ export function createOAuth(deps: OAuthDeps): OAuth {
     documents: metadata.documents,
     endpoints: compose([
       turns.whole,
+      methods(),
       recordRefusals(deps),
       boundRefusedRequests({ limiter: deps.refusalLimiter }),
       basicCredentials({ issuer }),

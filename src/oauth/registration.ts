@@ -11,7 +11,7 @@ import {
   registerDynamicClient,
 } from '../domain/clients/index.ts';
 import type { Database } from '../platform/database/index.ts';
-import { originOf } from '../platform/http/index.ts';
+import { HttpError, originOf } from '../platform/http/index.ts';
 import { networkKey } from '../platform/throttle/index.ts';
 
 import { clientInformation } from './client-information.ts';
@@ -43,7 +43,12 @@ interface Deps {
 export function registrationRoutes(deps: Deps): Router {
   const router = new Router();
   const { provider, database, issuer, mode, limits, quota } = deps;
-  if (mode === 'off') return router;
+  if (mode === 'off') {
+    router.all(['/register', '/register/:id'], async () => {
+      throw new HttpError(403, 'access_denied', OFF);
+    });
+    return router;
+  }
 
   router.post('/register', async (ctx) => {
     ctx.set('Cache-Control', 'no-store');
@@ -63,6 +68,9 @@ export function registrationRoutes(deps: Deps): Router {
   addManagement(router, deps);
   return router;
 }
+
+const OFF =
+  'dynamic client registration is off at this server: ask its administrator for a client_id, or use a client that identifies itself by a metadata document';
 
 /**
  * The id of the initial access token that permits this registration (RFC 7591 §3); `undefined` for a stranger

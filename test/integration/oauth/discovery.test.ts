@@ -84,8 +84,31 @@ describe('the metadata', () => {
       headers: { 'content-type': 'application/json' },
       body: '{"redirect_uris":["http://127.0.0.1/cb"]}',
     });
-    expect(refused.status).toBe(404);
-    expect(await refused.json()).toMatchObject({ error: 'not_found' });
+    expect(refused.status).toBe(403);
+    expect(await refused.json()).toMatchObject({ error: 'access_denied' });
+  });
+
+  it('REP-M3: a registration is answered with OAuth JSON that says that registration is off', async () => {
+    const refused = await fetch(`${closed.issuer}/register`, { method: 'POST', body: '{}' });
+    expect(refused.headers.get('access-control-allow-origin')).toBe('*');
+    expect(await refused.json()).toEqual({
+      error: 'access_denied',
+      error_description: expect.stringMatching(/registration is off .* administrator/),
+    });
+  });
+
+  it('REP-M2: announces neither `profile` nor `email`, whose claims no token carries', async () => {
+    const metadata = await json(`${server.issuer}${METADATA[1]}`);
+    expect(metadata['scopes_supported']).not.toEqual(expect.arrayContaining(['profile']));
+    expect(metadata['scopes_supported']).not.toEqual(expect.arrayContaining(['email']));
+    expect(metadata['claims_supported']).not.toEqual(expect.arrayContaining(['email']));
+    expect(metadata).not.toHaveProperty('userinfo_endpoint');
+    const agent = createAgent();
+    await signedIn(server, agent, await addPerson(server));
+    const { clientId } = await addTestClient(server);
+    const tokens = await connect(server, agent, clientId, { scope: 'openid profile email files:read' });
+    expect(tokens.scope?.split(' ').sort()).toEqual(['files:read', 'openid']);
+    expect(claimsOf(String(tokens['id_token']))).not.toHaveProperty('email');
   });
 
   it('MCP 7: where documents are off, a URL is an unknown client and nothing is fetched', async () => {
@@ -195,6 +218,52 @@ describe('calls from a page of another origin', () => {
     '/revoke',
     '/introspect',
   ];
+
+  it.each(open)('REP-F7: %s allows a preflight the headers that it asks for', async (path) => {
+    const ask = (headers: string) =>
+      fetch(`${server.issuer}${path}`, {
+        method: 'OPTIONS',
+        headers: {
+          origin: ORIGIN,
+          'access-control-request-method': 'POST',
+          'access-control-request-headers': headers,
+        },
+      });
+    const preflight = await ask('content-type,x-tenant-id');
+    expect(preflight.headers.get('access-control-allow-headers')).toBe('content-type,x-tenant-id');
+    expect(preflight.headers.get('access-control-allow-credentials')).toBeNull();
+    expect(preflight.headers.get('vary')).toContain('Access-Control-Request-Headers');
+    const malformed = await ask('content-type; x');
+    expect(malformed.headers.get('access-control-allow-headers')).toContain('content-type, mcp-protocol');
+  });
+
+  it('REP-F7: a response that refuses the size of a request can be read by a page', async () => {
+    const refused = await fetch(`${server.issuer}/token`, {
+      method: 'POST',
+      headers: { origin: ORIGIN, 'content-type': 'application/x-www-form-urlencoded' },
+      body: 'a'.repeat(200_000),
+    });
+    expect(refused.status).toBe(413);
+    expect(refused.headers.get('access-control-allow-origin')).toBe('*');
+  });
+
+  it.each([
+    ['/token', 'OPTIONS, POST'],
+    ['/revoke', 'OPTIONS, POST'],
+    ['/introspect', 'OPTIONS, POST'],
+    ['/register', 'OPTIONS, POST'],
+    ['/register/cli_x', 'OPTIONS, GET, PUT, DELETE'],
+  ])('REP-F13: %s answers 405 and names its methods to any other', async (path, allow) => {
+    for (const method of ['GET', 'HEAD', 'PUT', 'DELETE', 'PATCH', 'POST']) {
+      if (allow.includes(method)) continue;
+      const response = await fetch(`${server.issuer}${path}`, { method });
+      expect(response.status, method).toBe(405);
+      expect(response.headers.get('allow')).toBe(allow);
+      if (method !== 'HEAD') expect(await response.json()).toMatchObject({ error: 'invalid_request' });
+    }
+    const options = await fetch(`${server.issuer}${path}`, { method: 'OPTIONS' });
+    expect([options.status, options.headers.get('allow')]).toEqual([204, allow]);
+  });
 
   it.each(open)('MCP 13: %s may be asked, after a preflight too', async (path) => {
     const preflight = await fetch(`${server.issuer}${path}`, {

@@ -164,7 +164,7 @@ describe('where nobody may', () => {
     try {
       const { token } = await create(off);
       const { value: refused, clients } = await observe(off, () => register(off, NATIVE, bearer(token)));
-      expect(refused.status).toBe(404);
+      expect(refused.status).toBe(403);
       expect(refused.body).toHaveProperty('error');
       expect(clients).toBe(0);
       for (const path of ['oauth-authorization-server', 'openid-configuration']) {

@@ -6,12 +6,13 @@ import type { Config, Listen } from '../src/config/config.ts';
 import { ConfigError, loadConfig } from '../src/config/load.ts';
 import { addResource, findResource } from '../src/domain/resources/index.ts';
 import { newId } from '../src/kernel/ids.ts';
-import { type RunningServer, startServer, untilSignal } from '../src/main.ts';
+import { type RunningServer, startServer } from '../src/main.ts';
 import {
   DataDirectoryInUse,
   EmbeddedPostgresFailed,
   MigrationRefused,
 } from '../src/platform/database/index.ts';
+import { untilStopped } from '../src/until-stopped.ts';
 
 /**
  * `npm start`: the authorization server and, on a loopback issuer, the example MCP server that it
@@ -26,7 +27,7 @@ async function main(): Promise<void> {
 
   await greet(server, config, example ? resource : undefined);
   flushCompileCache();
-  await untilSignal();
+  await untilStopped(config);
   console.log('\nStopping: answering what is under way …');
   await example?.close();
   await server.stop();

@@ -17,6 +17,7 @@ import { openRedis } from './platform/redis/index.ts';
 import { letPoolGiveWay } from './platform/threads/give-way.ts';
 import { createThrottle } from './platform/throttle/index.ts';
 import { createTelemetry, type Telemetry } from './telemetry/index.ts';
+import { untilStopped } from './until-stopped.ts';
 import { version } from './version.ts';
 
 /** A server that runs. */
@@ -177,25 +178,13 @@ function loadPrismaSoon({ prisma }: Database): () => Promise<void> {
 export async function serve(config: Config): Promise<void> {
   if (config.workers > 1) {
     const { serveWithWorkers } = await import('./workers/index.ts');
-    return serveWithWorkers(config, untilSignal);
+    return serveWithWorkers(config, () => untilStopped(config));
   }
   const server = await startServer(config, { lingerMs: LINGER });
   flushCompileCache();
-  await untilSignal();
+  await untilStopped(config);
   server.log.info('draining');
   await server.stop();
-}
-
-/** Resolves at the first SIGTERM or SIGINT; from then on the next one ends the process at once. */
-export async function untilSignal(): Promise<void> {
-  await new Promise<void>((resolve) => {
-    for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-      process.once(signal, () => {
-        process.once(signal, () => process.exit(130));
-        resolve();
-      });
-    }
-  });
 }
 
 async function listen(server: Server, { host, port }: Listen): Promise<AddressInfo> {

@@ -29,12 +29,14 @@ function kept(): number {
 
 // Afterwards, as `gatehouse serve` does it, so that it has what that has in memory.
 const { loadConfig } = await import('../../src/config/load.ts');
-const { startServer, untilSignal } = await import('../../src/main.ts');
-const server = await startServer(loadConfig(process.env), { outbound });
+const { startServer } = await import('../../src/main.ts');
+const { untilStopped } = await import('../../src/until-stopped.ts');
+const config = loadConfig(process.env);
+const server = await startServer(config, { outbound });
 process.on('message', () => {
   const [resolved, dialled] = sent;
   process.send?.({ resolved, dialled, kept: kept() });
 });
-await untilSignal();
+await untilStopped(config);
 await server.stop();
 process.exit(0);

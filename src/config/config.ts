@@ -95,4 +95,6 @@ export interface Config {
   /** Requests for clients that wait for an administrator. */
   readonly clientRequests: { readonly perPerson: number; readonly inAll: number };
   readonly maxPasswordHashes: number;
+  /** Whether an npm script started this process. */
+  readonly startedByNpm: boolean;
 }

@@ -31,7 +31,8 @@ export function loadConfig(
   env: Readonly<Record<string, string | undefined>> | undefined = undefined,
   cwd: string = process.cwd(),
 ): Config {
-  const parsed = Settings.safeParse(withoutEmpty(env ?? readEnvironment(process.env, cwd)));
+  const given = env ?? readEnvironment(process.env, cwd);
+  const parsed = Settings.safeParse(withoutEmpty(given));
   if (!parsed.success) {
     throw new ConfigError(parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`));
   }
@@ -142,6 +143,7 @@ export function loadConfig(
       inAll: settings.GATEHOUSE_MAX_CLIENT_REQUESTS,
     },
     maxPasswordHashes: settings.GATEHOUSE_MAX_PASSWORD_HASHES,
+    startedByNpm: given['npm_lifecycle_event'] !== undefined,
   });
 }
 

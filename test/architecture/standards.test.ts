@@ -66,3 +66,14 @@ it('the repository names no path of the machine that it was written on', () => {
     text.filter((file) => existsSync(join(root, file)) && home.test(readFileSync(join(root, file), 'utf8'))),
   ).toEqual([]);
 });
+
+it('NEW-13: every file that package.json names as a binary is executable in git', () => {
+  const { bin } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
+    bin: Record<string, string>;
+  };
+  const modes = execFileSync('git', ['ls-files', '-s', ...Object.values(bin)], {
+    cwd: root,
+    encoding: 'utf8',
+  });
+  for (const line of modes.trim().split('\n')) expect(line).toMatch(/^100755 /);
+});

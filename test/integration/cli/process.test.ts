@@ -1,13 +1,17 @@
+import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import { chmodSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import { runCli, startServe } from '../../support/cli.ts';
 import { createEmptyDatabase } from '../../support/database.ts';
 import { freePort } from '../../support/free-port.ts';
 
+const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
 const KEY = randomBytes(32).toString('base64url');
 /** Nothing listens on port 1. */
 const NOWHERE = 'postgres://postgres@127.0.0.1:1/gatehouse';
@@ -140,6 +144,42 @@ describe('gatehouse as a process', () => {
       expect(await server.stop()).toBe(0);
     }
   }, 60_000);
+
+  it.each(['SIGTERM', 'SIGHUP'] as const)(
+    'NEW-6: a server that npm started drains when npm ends by %s',
+    async (signal) => {
+      const [port, internal] = [await freePort(), await freePort()];
+      const database = await createEmptyDatabase();
+      const npm = spawn('npm', ['run', '-s', 'gatehouse', '--', 'serve'], {
+        cwd: ROOT,
+        env: {
+          PATH: process.env['PATH'],
+          HOME: process.env['HOME'],
+          DATABASE_URL: database.url,
+          GATEHOUSE_MASTER_KEY: KEY,
+          GATEHOUSE_ISSUER: `http://localhost:${port}`,
+          GATEHOUSE_INTERNAL_LISTEN: `127.0.0.1:${internal}`,
+        },
+        stdio: ['ignore', 'ignore', 'pipe'],
+      });
+      let log = '';
+      npm.stderr.setEncoding('utf8').on('data', (text: string) => {
+        log += text;
+      });
+      const reachable = () =>
+        fetch(`http://127.0.0.1:${internal}/readyz`).then(
+          ({ ok }) => ok,
+          () => false,
+        );
+      await expect.poll(reachable, { timeout: 30_000 }).toBe(true);
+      npm.kill(signal);
+      await once(npm, 'exit');
+      await expect.poll(reachable, { timeout: 15_000 }).toBe(false);
+      await expect.poll(() => log, { timeout: 15_000 }).toContain('draining');
+      await database.drop();
+    },
+    90_000,
+  );
 
   it('says in its help what each command does, and gives examples', async () => {
     const help = await runCli(['--help'], { cwd, env: {} });

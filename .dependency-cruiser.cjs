@@ -21,7 +21,7 @@ const DOMAIN_ARROWS = {
   tenants: [],
   clients: ['audit'],
   credentials: ['audit'],
-  grants: ['admission', 'audit', 'authority'],
+  grants: ['admission', 'audit', 'authority', 'resources'],
   keys: ['audit'],
   resources: ['audit'],
   secrets: ['audit'],

@@ -156,7 +156,7 @@ async function seed(): Promise<{ readonly client: string; readonly cursor: strin
         { scope: 'files:write', description: 'Create and change files', destructive: false },
         { scope: 'files:delete', description: 'Delete files', destructive: true },
       ],
-      defaultScopes: ['files:read', 'files:write', 'files:delete'],
+      defaultScopes: ['files:read', 'files:write'],
       tools: [
         { name: 'list_files', title: 'List files', scopes: ['files:read'], effect: 'read' },
         { name: 'read_file', title: 'Read a file', scopes: ['files:read'], effect: 'read' },

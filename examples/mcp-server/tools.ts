@@ -11,12 +11,13 @@ export interface Tool {
   readonly effect: Effect;
 }
 
-export type Scope = 'files:read' | 'files:write';
+export type Scope = 'files:read' | 'files:write' | 'files:delete';
 
 /** What each scope means, in the words that a person reads at consent. */
 export const scopes: Readonly<Record<Scope, string>> = {
   'files:read': 'Read and search your files',
-  'files:write': 'Create, change and delete files',
+  'files:write': 'Create and change files',
+  'files:delete': 'Delete files',
 };
 
 /** The tools of Team Files: the one list from which the server, its guard and the consent page are made. */
@@ -53,7 +54,7 @@ export const tools = [
     name: 'delete_file',
     title: 'Delete a file',
     description: 'Deletes one file for good.',
-    scopes: ['files:write'],
+    scopes: ['files:delete'],
     effect: 'destructive',
   },
 ] as const satisfies readonly Tool[];
@@ -63,8 +64,8 @@ export type ToolName = (typeof tools)[number]['name'];
 /**
  * Team Files as a protected resource: what an authorization server registers about it.
  *
- * No scope is registered as destructive, although a tool behind one is: a client that nobody vouches
- * for could not be granted it, and every client that a newcomer tries is such a one.
+ * `files:delete` needs no flag: the authorization server sees that a destructive tool needs it, and grants it
+ * to no untrusted client.
  */
 export const teamFiles = {
   name: 'Team Files',

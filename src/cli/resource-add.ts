@@ -30,9 +30,12 @@ export const resourceAdd: Register = (resources, cli) => {
     )
     .option(
       '--default-scope <scope...>',
-      'what a request without scope asks for (default: all that are not destructive)',
+      'what a request without scope asks for; never a destructive scope (default: all others)',
     )
-    .option('--destructive-scope <scope...>', 'scopes that delete or overwrite; confirmed one by one')
+    .option(
+      '--destructive-scope <scope...>',
+      'scopes that delete or overwrite, beside those that a destructive tool needs; confirmed one by one',
+    )
     .option(
       '--tools <file>',
       'tool catalogue: a JSON array of {name, title, scopes, effect: read|write|destructive}',

@@ -95,14 +95,14 @@ describeWith('browser', 'consent, in Chromium', () => {
       'Skip to content',
       'not you?',
       'Read and search your files',
-      'Create, change and delete files',
+      'Create and change files',
       'Allow access',
       'Deny',
       'Connections',
     ]);
     expect(stops.filter(({ visible }) => !visible)).toEqual([]);
 
-    await focusOn(page, 'Create, change and delete files');
+    await focusOn(page, 'Create and change files');
     await keyboard.press('Space');
     await focusOn(page, 'Allow access');
     await keyboard.press('Enter');

@@ -9,7 +9,7 @@ import { type Stack, startStack } from '../support/stack.ts';
 import { type Decision, walk } from '../support/walk.ts';
 
 const READ_TOOLS = ['list_files', 'read_file', 'search_files'];
-const ALL_TOOLS = [...READ_TOOLS, 'write_file', 'delete_file'];
+const WRITE_TOOLS = [...READ_TOOLS, 'write_file'];
 const REDIRECT = 'http://localhost:33418/oauth/callback';
 
 let stack: Stack;
@@ -91,7 +91,7 @@ describe('a program made with @modelcontextprotocol/sdk 1.x', () => {
       'files:read',
       'files:read files:write',
     ]);
-    expect(await program.tools()).toEqual(ALL_TOOLS);
+    expect(await program.tools()).toEqual(WRITE_TOOLS);
     expect(await program.call('read_file', { path: 'notes/a.md' })).toBe('mine');
     await program.close();
   });

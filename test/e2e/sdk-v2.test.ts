@@ -10,7 +10,7 @@ import { type Stack, startStack } from '../support/stack.ts';
 import { type Decision, walk } from '../support/walk.ts';
 
 const READ_TOOLS = ['list_files', 'read_file', 'search_files'];
-const ALL_TOOLS = [...READ_TOOLS, 'write_file', 'delete_file'];
+const WRITE_TOOLS = [...READ_TOOLS, 'write_file'];
 const REDIRECT = 'http://127.0.0.1:19876/oauth/callback';
 
 let stack: Stack;
@@ -100,7 +100,7 @@ describe('a program made with @modelcontextprotocol/client 2.x', () => {
       new Set(['files:read', 'offline_access']),
       new Set(['files:read', 'files:write', 'offline_access']),
     ]);
-    expect(await program.tools()).toEqual(ALL_TOOLS);
+    expect(await program.tools()).toEqual(WRITE_TOOLS);
     expect(program.memory.tokens?.refresh_token).not.toBe(before);
     await program.close();
   });

@@ -60,7 +60,7 @@ describeWith('browser', 'a person whose browser runs no scripts', () => {
     );
     await signIn(page, person);
     await page.getByRole('heading', { name: 'Field Notes asks for access' }).waitFor();
-    await page.getByRole('checkbox', { name: 'Create, change and delete files' }).check();
+    await page.getByRole('checkbox', { name: 'Create and change files' }).check();
     await page.getByRole('button', { name: 'Allow access' }).click();
     const { searchParams } = await callback.arrival();
     const tokens = await post(stack.server, '/token', {

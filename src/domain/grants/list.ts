@@ -2,6 +2,7 @@ import type { PrismaClient } from '../../platform/database/generated/client.ts';
 
 import { standingOf } from '../admission/index.ts';
 import type { TrustLevel } from '../authority/index.ts';
+import { destructiveScopeSql } from '../resources/index.ts';
 
 import { notEnded } from './living.ts';
 
@@ -42,7 +43,7 @@ const LIST = `
       'trust', COALESCE(${standingOf('c', 'g.tenant_id')}, 'untrusted')) AS client,
     json_build_object('identifier', r.identifier, 'name', r.name) AS resource,
     ARRAY(SELECT json_build_object('scope', held.scope, 'description', COALESCE(s.description, held.scope),
-                                   'destructive', COALESCE(s.destructive, false))
+                                   'destructive', COALESCE(${destructiveScopeSql('s')}, false))
           FROM unnest(g.scopes) WITH ORDINALITY AS held (scope, place)
           LEFT JOIN resource_scopes s ON s.resource_id = g.resource_id AND s.scope = held.scope
           ORDER BY held.place) AS scopes,

@@ -3,6 +3,7 @@ import type { Pool } from 'pg';
 import { hashSecret } from '../../kernel/ids.ts';
 import { type DocumentMode, standingOf, trustOf } from '../admission/index.ts';
 import type { TrustLevel } from '../authority/index.ts';
+import { destructiveScopeSql } from '../resources/index.ts';
 
 import { notEnded } from './living.ts';
 
@@ -111,7 +112,7 @@ const GRANT_COLUMNS = `
   u.disabled_at IS NULL AS user_active,
   res.identifier AS resource, res.removed_at IS NULL AS resource_active, res.admits_strangers,
   ARRAY(SELECT rs.scope FROM resource_scopes rs WHERE rs.resource_id = res.id ORDER BY rs.position) AS offered,
-  ARRAY(SELECT rs.scope FROM resource_scopes rs WHERE rs.resource_id = res.id AND rs.destructive) AS destructive,
+  ARRAY(SELECT rs.scope FROM resource_scopes rs WHERE rs.resource_id = res.id AND ${destructiveScopeSql('rs')}) AS destructive,
   ARRAY(SELECT COALESCE(rp.scope, '*') FROM memberships m
         JOIN role_permits rp ON rp.role_id = m.role_id
         WHERE m.user_id = g.user_id AND m.tenant_id = g.tenant_id

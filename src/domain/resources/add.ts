@@ -7,7 +7,7 @@ import { recordAudit } from '../audit/index.ts';
 import { canonicalizeResource } from './canonicalize.ts';
 import type { Resource, ResourceScope, ResourceTool } from './resource.ts';
 import { refuseScopeToken } from './scope-token.ts';
-import { insertResource } from './store.ts';
+import { insertResource, type ResourceToInsert } from './store.ts';
 
 export interface NewResource {
   /** `ten_default` when absent. */
@@ -16,7 +16,7 @@ export interface NewResource {
   readonly name: string;
   /** At least one. */
   readonly scopes: readonly ResourceScope[];
-  /** Every scope that is not destructive when absent. */
+  /** Every scope that is not destructive when absent; never a destructive one. */
   readonly defaultScopes?: readonly string[] | undefined;
   readonly tools?: readonly ResourceTool[] | undefined;
   /** Whether clients that nobody vouches for may have anything here; they may when absent. */
@@ -34,7 +34,8 @@ export interface AddedResource {
 /**
  * Registers an MCP server to issue tokens for.
  *
- * @throws InvalidInput when the identifier, a scope or a tool cannot be; the message says how to mend it.
+ * @throws InvalidInput when the identifier, a scope, a default scope or a tool is not valid; the message says
+ * how to correct it.
  * @throws AlreadyExists when the identifier is taken, in whatever spelling and by whatever tenant.
  */
 export async function addResource(
@@ -43,33 +44,47 @@ export async function addResource(
   origin: Origin,
 ): Promise<AddedResource> {
   const secret = input.withSecret ? newSecret() : undefined;
-  const resource = build(input, secret !== undefined);
+  const toInsert = build(input, secret === undefined ? undefined : hashSecret(secret));
 
-  await prisma.$transaction(async (tx) => {
-    if (!(await insertResource(tx, resource, secret === undefined ? undefined : hashSecret(secret)))) {
-      throw new AlreadyExists(`A resource with the identifier ${resource.identifier} exists already.`);
+  const resource = await prisma.$transaction(async (tx) => {
+    const inserted = await insertResource(tx, toInsert);
+    if (!inserted) {
+      throw new AlreadyExists(`A resource with the identifier ${toInsert.identifier} exists already.`);
     }
+    refuseDestructiveDefaults(inserted);
     await recordAudit(
       tx,
       {
         event: 'resource.added',
         outcome: 'success',
-        tenant: resource.tenantId,
-        resource: resource.identifier,
-        scopes: resource.scopes.map(({ scope }) => scope),
+        tenant: inserted.tenantId,
+        resource: inserted.identifier,
+        scopes: inserted.scopes.map(({ scope }) => scope),
         detail: {
-          id: resource.id,
-          with_secret: resource.hasSecret,
-          admits_strangers: resource.admitsStrangers,
+          id: inserted.id,
+          with_secret: inserted.hasSecret,
+          admits_strangers: inserted.admitsStrangers,
         },
       },
       origin,
     );
+    return inserted;
   });
   return { resource, secret };
 }
 
-function build(input: NewResource, hasSecret: boolean): Resource {
+/** @throws InvalidInput when a default scope is destructive: clients would request it without naming it. */
+function refuseDestructiveDefaults({ scopes, defaultScopes, tools }: Resource): void {
+  const refused = scopes.find(({ scope, destructive }) => destructive && defaultScopes.includes(scope));
+  if (!refused) return;
+  const tool = tools.find((each) => each.effect === 'destructive' && each.scopes.includes(refused.scope));
+  throw new InvalidInput(
+    `The scope ${refused.scope} is destructive (${tool ? `the tool ${tool.name} needs it` : 'it is flagged so'}) ` +
+      'and cannot be a default scope. Leave it out of the default scopes; clients request it by name.',
+  );
+}
+
+function build(input: NewResource, secretHash: Buffer | undefined): ResourceToInsert {
   const identifier = canonicalizeResource(input.identifier);
   if (identifier === undefined) {
     throw new InvalidInput(
@@ -91,10 +106,9 @@ function build(input: NewResource, hasSecret: boolean): Resource {
       throw new InvalidInput(`The scope ${scope} needs a sentence for the consent page.`);
     offered.add(scope);
   }
-  const defaultScopes =
-    input.defaultScopes ?? input.scopes.filter((scope) => !scope.destructive).map(({ scope }) => scope);
+  const { defaultScopes } = input;
   const tools = input.tools ?? [];
-  for (const scope of [...defaultScopes, ...tools.flatMap((tool) => tool.scopes)]) {
+  for (const scope of [...(defaultScopes ?? []), ...tools.flatMap((tool) => tool.scopes)]) {
     if (!offered.has(scope))
       throw new InvalidInput(`The scope ${scope} is used but not offered; add it to the scopes.`);
   }
@@ -108,10 +122,10 @@ function build(input: NewResource, hasSecret: boolean): Resource {
     tenantId: input.tenantId ?? DEFAULT_TENANT,
     identifier,
     name,
-    defaultScopes: [...new Set(defaultScopes)],
+    defaultScopes: defaultScopes && [...new Set(defaultScopes)],
     scopes: input.scopes.map((scope) => ({ ...scope, description: scope.description.trim() })),
     tools,
     admitsStrangers: input.admitsStrangers ?? true,
-    hasSecret,
+    secretHash,
   };
 }

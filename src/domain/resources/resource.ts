@@ -6,7 +6,7 @@ export interface Resource {
   /** Canonical, as `canonicalizeResource` writes it; the `aud` of its tokens (RFC 8707 §2). */
   readonly identifier: string;
   readonly name: string;
-  /** What a request without `scope` asks for (RFC 6749 §3.3). A subset of `scopes`. */
+  /** What a request without `scope` asks for (RFC 6749 §3.3). A subset of `scopes`, without destructive ones. */
   readonly defaultScopes: readonly string[];
   readonly scopes: readonly ResourceScope[];
   readonly tools: readonly ResourceTool[];
@@ -21,7 +21,10 @@ export interface ResourceScope {
   readonly scope: string;
   /** One sentence for the person who consents. */
   readonly description: string;
-  /** Deletes or overwrites what cannot be had back: confirmed one by one, and never given to strangers. */
+  /**
+   * Deletes or overwrites what cannot be restored: confirmed one by one, and never granted to untrusted clients.
+   * Read from a resource: flagged so, or needed by a destructive tool. Given to one: the flag alone.
+   */
   readonly destructive: boolean;
 }
 

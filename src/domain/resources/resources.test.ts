@@ -11,6 +11,7 @@ import {
   findResource,
   listResources,
   parseTools,
+  type Resource,
   removeResource,
 } from './index.ts';
 
@@ -81,6 +82,61 @@ describe('resources', () => {
     const input = { ...files, identifier: 'https://refused.example/mcp', ...change };
     await expect(addResource(test.database.prisma, input, origin)).rejects.toThrow(InvalidInput);
     expect(await findResource(test.database.pool, 'https://refused.example/mcp')).toBeUndefined();
+  });
+
+  describe('SEC-H2, NEW-1: a scope that a destructive tool needs', () => {
+    const unflagged = {
+      identifier: 'https://unflagged.example/mcp',
+      name: 'Files',
+      scopes: ['files:read', 'files:write', 'files:delete', 'files:admin'].map((scope) => ({
+        scope,
+        description: `May ${scope}`,
+        destructive: scope === 'files:delete',
+      })),
+      tools: [
+        { name: 'read', title: 'Read', scopes: ['files:read'], effect: 'read' as const },
+        { name: 'write', title: 'Write', scopes: ['files:write'], effect: 'write' as const },
+        { name: 'purge', title: 'Purge', scopes: ['files:admin'], effect: 'destructive' as const },
+      ],
+    };
+    const destructiveOf = (resource: Resource | undefined) =>
+      resource?.scopes.filter(({ destructive }) => destructive).map(({ scope }) => scope);
+
+    it('SEC-H2, NEW-1: is destructive without a flag, and is no default scope', async () => {
+      const { prisma, pool } = test.database;
+      const { resource } = await addResource(prisma, unflagged, origin);
+      expect(destructiveOf(resource)).toEqual(['files:delete', 'files:admin']);
+      expect(resource.defaultScopes).toEqual(['files:read', 'files:write']);
+      expect(await findResource(pool, unflagged.identifier)).toEqual(resource);
+    });
+
+    it.each([
+      ['files:admin', 'the tool purge needs it'],
+      ['files:delete', 'it is flagged so'],
+    ])('SEC-H2, NEW-1: addResource refuses %s as a default scope, since %s', async (scope, why) => {
+      const { prisma, pool } = test.database;
+      const identifier = 'https://unsound.example/mcp';
+      const input = { ...unflagged, identifier, defaultScopes: ['files:read', scope] };
+      await expect(addResource(prisma, input, origin)).rejects.toThrow(
+        `The scope ${scope} is destructive (${why}) and cannot be a default scope`,
+      );
+      expect(await findResource(pool, identifier)).toBeUndefined();
+    });
+
+    it('SEC-H2, NEW-1: becomes destructive when a tool of an existing resource does', async () => {
+      const { prisma, pool } = test.database;
+      const identifier = 'https://upgraded.example/mcp';
+      const { resource } = await addResource(prisma, { ...unflagged, identifier }, origin);
+      await pool.query(
+        `UPDATE resource_tools SET effect = 'destructive' WHERE resource_id = $1 AND name = 'write'`,
+        [resource.id],
+      );
+      expect(destructiveOf(await findResource(pool, identifier))).toEqual([
+        'files:write',
+        'files:delete',
+        'files:admin',
+      ]);
+    });
   });
 
   it('knows a resource by its secret, under its id or its identifier, and by no other', async () => {

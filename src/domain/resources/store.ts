@@ -3,6 +3,7 @@ import { hashSecret } from '../../kernel/ids.ts';
 import type { Prisma } from '../../platform/database/generated/client.ts';
 
 import { canonicalizeResource } from './canonicalize.ts';
+import { destructiveScopeSql } from './destructive.ts';
 import type { Resource } from './resource.ts';
 
 /** A pool, or one connection of it inside a transaction. */
@@ -11,7 +12,7 @@ export type Queryable = Pool | PoolClient;
 const COLUMNS = `
   r.id, r.tenant_id, r.identifier, r.name, r.default_scopes, r.secret_hash, r.admits_strangers,
   coalesce((SELECT json_agg(json_build_object('scope', s.scope, 'description', s.description,
-                                              'destructive', s.destructive) ORDER BY s.position, s.scope)
+                                              'destructive', ${destructiveScopeSql('s')}) ORDER BY s.position, s.scope)
               FROM resource_scopes s WHERE s.resource_id = r.id), '[]') AS scopes,
   coalesce((SELECT json_agg(json_build_object('name', t.name, 'title', t.title, 'scopes', t.scopes,
                                               'effect', t.effect) ORDER BY t.position, t.name)
@@ -21,6 +22,12 @@ const FIND = `SELECT ${COLUMNS} FROM resources r WHERE r.identifier = $1 AND r.r
 const FIND_ANY = `
   SELECT ${COLUMNS}, CASE WHEN r.previous_secret_expires_at > now() THEN r.previous_secret_hash END AS previous_secret_hash
   FROM resources r WHERE (r.identifier = $1 OR r.id = $2) AND r.removed_at IS NULL`;
+const DEFAULT_TO_HARMLESS = `
+  UPDATE resources r SET default_scopes = ARRAY(
+    SELECT s.scope FROM resource_scopes s
+    WHERE s.resource_id = r.id AND NOT ${destructiveScopeSql('s')} ORDER BY s.position, s.scope)
+  WHERE r.id = $1`;
+
 const LIST = `SELECT ${COLUMNS} FROM resources r WHERE r.removed_at IS NULL ORDER BY r.created_at, r.id`;
 
 interface ResourceRow {
@@ -87,12 +94,21 @@ export async function authenticateResource(
   return row && living.some((hash) => hash?.equals(presented)) ? toResource(row) : undefined;
 }
 
-/** Writes a new resource with its scopes and tools; `false` when a living one has that identifier. */
+/** A resource to be inserted. Without `defaultScopes` every scope that is not destructive becomes one. */
+export interface ResourceToInsert extends Omit<Resource, 'defaultScopes' | 'hasSecret'> {
+  readonly defaultScopes: readonly string[] | undefined;
+  readonly secretHash: Buffer | undefined;
+}
+
+/**
+ * Inserts a resource with its scopes and tools. Returns it as later readers see it, or `undefined` when a
+ * living resource has that identifier.
+ */
 export async function insertResource(
   tx: Prisma.TransactionClient,
-  resource: Resource,
-  secretHash: Buffer | undefined,
-): Promise<boolean> {
+  resource: ResourceToInsert,
+): Promise<Resource | undefined> {
+  const { secretHash, defaultScopes } = resource;
   // A removed resource gives its identifier back: its row keeps the grants' history under another name.
   await tx.$executeRaw`
     UPDATE resources SET identifier = identifier || '#removed-' || id
@@ -103,13 +119,13 @@ export async function insertResource(
       tenantId: resource.tenantId,
       identifier: resource.identifier,
       name: resource.name,
-      defaultScopes: [...resource.defaultScopes],
+      defaultScopes: [...(defaultScopes ?? [])],
       admitsStrangers: resource.admitsStrangers,
       ...(secretHash ? { secretHash: new Uint8Array(secretHash) } : {}),
     },
     skipDuplicates: true,
   });
-  if (count === 0) return false;
+  if (count === 0) return undefined;
   await tx.resourceScope.createMany({
     data: resource.scopes.map((scope, position) => ({ resourceId: resource.id, ...scope, position })),
   });
@@ -121,7 +137,9 @@ export async function insertResource(
       position,
     })),
   });
-  return true;
+  if (!defaultScopes) await tx.$executeRawUnsafe(DEFAULT_TO_HARMLESS, resource.id);
+  const rows = await tx.$queryRawUnsafe<ResourceRow[]>(FIND, resource.identifier);
+  return rows[0] && toResource(rows[0]);
 }
 
 /** Marks a living resource removed; answers it, or `undefined` when there is none of that id or identifier. */

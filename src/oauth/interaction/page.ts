@@ -84,8 +84,7 @@ export function consentPage(
     scopes: offer.scopes.map((scope) => {
       const known = resource.scopes.find((candidate) => candidate.scope === scope);
       const tools = resource.tools.filter((tool) => tool.scopes.includes(scope));
-      const destructive =
-        (known?.destructive ?? false) || tools.some((tool) => tool.effect === 'destructive');
+      const destructive = known?.destructive ?? false;
       const before = remembered.includes(scope);
       return {
         scope,

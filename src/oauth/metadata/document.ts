@@ -7,20 +7,15 @@ import { DEFAULT_TENANT } from '../../kernel/ids.ts';
 export type ServerMetadata = Readonly<Record<string, unknown>>;
 
 /**
- * The scopes that may be asked for all at once: some clients ask for whatever they see announced, so
- * what is destructive, or opens a destructive tool, is left for the server's challenge to name.
+ * Lists the scopes that a client may request all at once. Some clients request every scope that the metadata
+ * lists, so destructive scopes are left for the resource server's challenge to name.
  * Everybody reads the metadata, so nothing of any tenant but the one that everybody begins with is in it.
  */
 export function blanketScopes(resources: readonly Resource[]): readonly string[] {
   const ours = resources.filter(({ tenantId }) => tenantId === DEFAULT_TENANT);
-  return ours.flatMap(({ scopes, tools }) => {
-    const dangerous = new Set(
-      tools.filter(({ effect }) => effect === 'destructive').flatMap((tool) => tool.scopes),
-    );
-    return scopes
-      .filter(({ scope, destructive }) => !destructive && !dangerous.has(scope))
-      .map(({ scope }) => scope);
-  });
+  return ours.flatMap(({ scopes }) =>
+    scopes.filter(({ destructive }) => !destructive).map(({ scope }) => scope),
+  );
 }
 
 /**

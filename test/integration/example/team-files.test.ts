@@ -27,7 +27,7 @@ afterAll(async () => {
 });
 
 type Claims = Readonly<Record<string, unknown>>;
-const readWrite = { scope: 'files:read files:write' };
+const everything = { scope: 'files:read files:write files:delete' };
 const bearer = async (claims?: Claims) => ({ authorization: `Bearer ${await issuer.token(claims)}` });
 
 interface Connected {
@@ -100,7 +100,7 @@ describe.each<[string, string, Connect]>([
   });
 
   it('writes and deletes with a token that allows it', async () => {
-    const client = await connect({ ...readWrite, sub });
+    const client = await connect({ ...everything, sub });
     expect(await client.tools()).toEqual(teamFiles.tools.map(({ name }) => name));
     await client.call('write_file', { path: 'notes/a.md', text: 'mine' });
     expect(await client.call('read_file', { path: 'notes/a.md' })).toBe('mine');
@@ -110,8 +110,8 @@ describe.each<[string, string, Connect]>([
   });
 
   it('MCP R20: gives everybody their own files, by the token alone', async () => {
-    const mine = await connect({ ...readWrite, sub });
-    const theirs = await connect({ ...readWrite, sub: '__proto__' });
+    const mine = await connect({ ...everything, sub });
+    const theirs = await connect({ ...everything, sub: '__proto__' });
     await mine.call('write_file', { path: 'secret.md', text: 'mine' });
     expect(await theirs.call('read_file', { path: 'secret.md' })).toContain('no file');
     await Promise.all([mine.close(), theirs.close()]);
@@ -190,14 +190,14 @@ describe('Team Files on the wire', () => {
   });
 
   it('X1: refuses a body over its limit', async () => {
-    const response = await post(call('write_file', { path: 'a', text: 'x'.repeat(300_000) }), {}, readWrite);
+    const response = await post(call('write_file', { path: 'a', text: 'x'.repeat(300_000) }), {}, everything);
     expect(response.status).toBe(413);
   });
 
   it.each(['../etc/passwd', '/etc/passwd', 'a/../../b', 'a\\b', '', 'a//b', '.'])(
     'knows no path like %j',
     async (path) => {
-      const response = await post(call('write_file', { path, text: 'x' }), {}, readWrite);
+      const response = await post(call('write_file', { path, text: 'x' }), {}, everything);
       expect(await response.text()).toMatch(/"isError":true|"error":/);
     },
   );

@@ -85,6 +85,14 @@ async function greet(
       lines.push('Make the first administrator: gatehouse setup-link prints a link.', '');
     }
   }
+  if (!(await server.documentsReachable)) {
+    lines.push(
+      'This computer resolves no internet names, so metadata documents cannot be fetched. They are not announced,',
+      'and clients register instead. A client that still shows "This program could not be identified" needs',
+      'GATEHOUSE_METADATA_DOCUMENTS=off, and to forget its client ID (Claude Code: claude mcp logout NAME).',
+      '',
+    );
+  }
   if (resource) {
     lines.push('Then connect a client:', `  claude mcp add --transport http team-files ${resource}`, '');
   }

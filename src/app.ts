@@ -47,6 +47,8 @@ export interface AppDeps {
   readonly draining: () => boolean;
   /** To what clients publish about themselves. */
   readonly ways: Ways;
+  /** Whether metadata documents can be fetched at the moment. */
+  readonly documentsReachable: () => boolean;
 }
 
 const VIEWS = fileURLToPath(new URL('../views', import.meta.url));
@@ -131,6 +133,7 @@ export async function createApp(
     guardedFetch: guardedFetch(deps, 'fetch client document'),
     keyFetch: guardedFetch(deps, 'fetch client keys'),
     documentAsked: telemetry.documentAsked,
+    documentsReachable: deps.documentsReachable,
     clientRequested: (request) => log.info(request, 'a client was asked for: gatehouse client requests'),
   });
 

@@ -11,7 +11,14 @@ import { createInstallation, type Installation } from './installation.ts';
 import { systemClock } from './kernel/clock.ts';
 import { newId } from './kernel/ids.ts';
 import { type Database, migrate, openDatabase } from './platform/database/index.ts';
-import { type Outbound, type OutboundModule, openWays } from './platform/fetch/index.ts';
+import {
+  type Outbound,
+  type OutboundModule,
+  openWays,
+  type Reachability,
+  systemOutbound,
+  watchReachability,
+} from './platform/fetch/index.ts';
 import { createLogger, type Logger, openTracing } from './platform/observability/index.ts';
 import { openRedis } from './platform/redis/index.ts';
 import { letPoolGiveWay } from './platform/threads/give-way.ts';
@@ -30,6 +37,8 @@ export interface RunningServer {
   /** Where the internal listener really listens: probes and metrics, never exposed. A worker has none. */
   readonly internalAddress: AddressInfo | undefined;
   readonly telemetry: Telemetry;
+  /** Resolves, within seconds of the start, with whether metadata documents can be fetched. */
+  readonly documentsReachable: Promise<boolean>;
   /** Answers what is in flight (at most 10 s), closes everything, and resolves when all is gone. Safe to call twice. */
   stop(): Promise<void>;
 }
@@ -63,6 +72,9 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
     const tracing =
       endpoint === undefined ? undefined : await openTracing({ endpoint, sample, version: version() }, log);
     if (tracing) undo.push(() => tracing.close());
+
+    const reachability = watchDocuments(config, outbound, log);
+    if (reachability) undo.push(async () => reachability.stop());
 
     const opening = openDatabase({
       url: config.databaseUrl,
@@ -123,6 +135,7 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
       log,
       draining: () => draining(),
       ways,
+      documentsReachable: () => reachability?.reachable() ?? true,
     });
     const server = createHttpServer(app.listener, { issuer: config.issuer });
     const internal = createHttpServer(app.internal.callback(), { issuer: config.issuer });
@@ -147,6 +160,7 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
       address,
       internalAddress,
       telemetry,
+      documentsReachable: reachability?.first ?? Promise.resolve(true),
       stop() {
         stopping ??= unwind();
         return stopping;
@@ -156,6 +170,34 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
     await unwind();
     throw error;
   }
+}
+
+/** The host of a document that a developer's client is likely to present; only its name is resolved. */
+const DOCUMENT_HOST = 'claude.ai';
+
+/**
+ * Watches whether metadata documents can be fetched, where `open` is the default that a developer did not choose:
+ * without internet, clients that read the announcement would not register. `undefined` everywhere else, production
+ * included, where the setting alone decides.
+ */
+function watchDocuments(
+  { metadataDocuments, metadataDocumentsByDefault }: Config,
+  outbound: Outbound | OutboundModule | undefined,
+  log: Logger,
+): Reachability | undefined {
+  if (metadataDocuments !== 'open' || !metadataDocumentsByDefault) return undefined;
+  if (outbound && !('resolve' in outbound)) return undefined;
+  return watchReachability({
+    outbound: outbound ?? systemOutbound,
+    hostname: DOCUMENT_HOST,
+    onChange(reachable) {
+      if (reachable) log.info('metadata documents can be fetched and are announced');
+      else
+        log.warn(
+          'metadata documents cannot be fetched (no name resolves) and are not announced, so that clients register; GATEHOUSE_METADATA_DOCUMENTS=off or open settles it',
+        );
+    },
+  });
 }
 
 /** Milliseconds after the first request could come. */

@@ -47,10 +47,12 @@ export interface Config {
   readonly databasePoolSize: number;
   readonly redisUrl: string | undefined;
   readonly trustedProxies: readonly string[];
-  /** What is done with clients that are named by the URL of a metadata document. */
   /** Seconds for fetching what somebody else named; also the time after which a failure is told. */
   readonly fetchTimeout: number;
+  /** What is done with clients that are named by the URL of a metadata document. */
   readonly metadataDocuments: 'off' | 'allowlist' | 'review' | 'open';
+  /** Whether the setting is empty, so that documents are announced only while they can be fetched (`open` on loopback). */
+  readonly metadataDocumentsByDefault: boolean;
   readonly dynamicRegistration: 'off' | 'initial-access-token' | 'open';
   /** Resource identifier for requests that name none. */
   readonly defaultResource: string | undefined;

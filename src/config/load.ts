@@ -94,6 +94,7 @@ export function loadConfig(
     fetchTimeout: settings.GATEHOUSE_FETCH_TIMEOUT,
     metadataDocuments:
       settings.GATEHOUSE_METADATA_DOCUMENTS || (loopback && !production ? 'open' : 'allowlist'),
+    metadataDocumentsByDefault: settings.GATEHOUSE_METADATA_DOCUMENTS === '',
     dynamicRegistration:
       settings.GATEHOUSE_DYNAMIC_REGISTRATION || (loopback && !production ? 'open' : 'off'),
     defaultResource: settings.GATEHOUSE_DEFAULT_RESOURCE || undefined,

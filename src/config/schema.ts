@@ -72,7 +72,9 @@ export const Settings = z.object({
 
   GATEHOUSE_METADATA_DOCUMENTS: oneOf('', 'off', 'allowlist', 'review', 'open')
     .default('')
-    .describe('Client ID Metadata Documents; empty: open on a loopback issuer, else allowlist'),
+    .describe(
+      'Client ID Metadata Documents; empty: open on a loopback issuer (announced while names can be resolved), else allowlist',
+    ),
   GATEHOUSE_FETCH_TIMEOUT: seconds(5, { max: 5 }).describe(
     'Time to fetch what a client publishes; a fetch that fails is told when it is over, and not before',
   ),

@@ -21,6 +21,8 @@ export interface ErrorDeps {
   readonly basePath: string;
   /** Where a client can register anew, if strangers can. */
   readonly registrationEndpoint: string | undefined;
+  /** Whether the issuer is on loopback, so that the reader runs this server. */
+  readonly onLoopback: boolean;
 }
 
 /** What is said of a client that is named by an address, and for whose address somebody will ask. */
@@ -45,7 +47,7 @@ const STALE: ReadonlySet<string> = new Set(['unknown_client', 'client_removed'])
  * ID that they have saved is still good, and register anew when it is not.
  */
 export async function renderProviderError(
-  { views, pool, basePath, registrationEndpoint }: ErrorDeps,
+  { views, pool, basePath, registrationEndpoint, onLoopback }: ErrorDeps,
   ctx: KoaContextWithOIDC,
   out: Out,
   error: Error,
@@ -73,7 +75,7 @@ export async function renderProviderError(
     ctx,
     'error',
     {
-      ...wordsOf(reason, { error: out.error, client: params?.['client_id'] }),
+      ...wordsOf(reason, { error: out.error, client: params?.['client_id'], onLoopback }),
       ...(stale ? { remedies: await remediesFor(pool, asked) } : {}),
       ...aboutClient(reason, params, basePath),
       requestId,

@@ -66,6 +66,8 @@ export interface OAuthDeps extends Omit<ProviderDeps, 'prefetchLogo'> {
   readonly registrationLimiters: { readonly perNetwork: Limiter; readonly inAll: Limiter };
   /** Refused requests at the endpoints for programs, per network. */
   readonly refusalLimiter: Limiter;
+  /** Whether metadata documents can be fetched at the moment. */
+  readonly documentsReachable: () => boolean;
   /** Is told when a person asks for a client. */
   readonly clientRequested: (request: ClientRequested) => void;
 }
@@ -132,7 +134,9 @@ export function createOAuth(deps: OAuthDeps): OAuth {
     jwksLifetime: config.keys.jwksLifetime,
     jwks: keys.jwks,
     metadata: async () =>
-      serverMetadata(config, blanketScopes(await listResources(pool)), (await keys.jwks()).keys),
+      serverMetadata(config, blanketScopes(await listResources(pool)), (await keys.jwks()).keys, {
+        documentsReachable: deps.documentsReachable(),
+      }),
   });
 
   const turns = takeTurns();

@@ -130,6 +130,7 @@ function configurationOf(deps: ProviderDeps, metadataDocuments: Documents): Conf
     pool: database.pool,
     basePath,
     registrationEndpoint: config.dynamicRegistration === 'open' ? `${config.issuer}/register` : undefined,
+    onLoopback: config.issuerIsLoopback,
   };
 
   return {

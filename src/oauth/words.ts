@@ -68,6 +68,10 @@ const BY_REASON: Readonly<Record<string, ErrorWords>> = {
   },
 };
 
+/** Added for a document that could not be fetched by a server on the reader's own computer. */
+const WITHOUT_INTERNET =
+  'If this computer has no internet connection, start this server with GATEHOUSE_METADATA_DOCUMENTS=off and connect again: the program then registers itself.';
+
 /** The same by error code. */
 const BY_ERROR: Readonly<Record<string, ErrorWords>> = {
   invalid_client: NOT_KNOWN,
@@ -95,8 +99,15 @@ export function namedByAddress(client: unknown): client is string {
 /** The sentences of the page on which an authorization ends that cannot be answered to the client. */
 export function wordsOf(
   reason: string,
-  { error, client }: { readonly error?: string; readonly client?: unknown } = {},
+  {
+    error,
+    client,
+    onLoopback = false,
+  }: { readonly error?: string; readonly client?: unknown; readonly onLoopback?: boolean } = {},
 ): ErrorWords {
   if (reason === 'client_removed' && namedByAddress(client)) return NOT_LET_IN;
-  return BY_REASON[reason] ?? (error === undefined ? undefined : BY_ERROR[error]) ?? OTHERWISE;
+  const words = BY_REASON[reason];
+  if (reason === 'client_document' && words && onLoopback)
+    return { ...words, advice: `${words.advice} ${WITHOUT_INTERNET}` };
+  return words ?? (error === undefined ? undefined : BY_ERROR[error]) ?? OTHERWISE;
 }

@@ -27,6 +27,12 @@ export function serverMetadata(
   { issuer, dynamicRegistration, metadataDocuments }: Config,
   scopes: readonly string[],
   keys: readonly { readonly alg: string }[],
+  {
+    documentsReachable = true,
+  }: {
+    /** False while a server on loopback cannot resolve names: a client that reads it registers instead. */
+    readonly documentsReachable?: boolean;
+  } = {},
 ): ServerMetadata {
   const at = (path: string) => `${issuer}${path}`;
   return {
@@ -49,7 +55,7 @@ export function serverMetadata(
     introspection_endpoint_auth_methods_supported: AUTH_METHODS,
     introspection_endpoint_auth_signing_alg_values_supported: ASSERTION_ALGORITHMS,
     authorization_response_iss_parameter_supported: true,
-    client_id_metadata_document_supported: metadataDocuments !== 'off',
+    client_id_metadata_document_supported: metadataDocuments !== 'off' && documentsReachable,
     prompt_values_supported: ['none', 'login', 'consent', 'select_account'],
     subject_types_supported: ['public'],
     id_token_signing_alg_values_supported: [...new Set(keys.map(({ alg }) => alg))],

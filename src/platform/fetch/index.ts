@@ -19,5 +19,7 @@ export { sweepCopies } from './copies/store.ts';
 export { createGuardedFetch } from './create.ts';
 export { FetchRefused } from './errors.ts';
 export type { Fetched, GuardedFetch, GuardedRequest, Outbound, ResolvedAddress, Ways } from './fetch.ts';
+export { systemOutbound } from './outbound.ts';
+export { type Reachability, watchReachability } from './reachability.ts';
 export type { OutboundModule } from './thread/messages.ts';
 export { openWays } from './ways.ts';

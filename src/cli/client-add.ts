@@ -55,9 +55,9 @@ Examples:
     )
     .action(async (options: Options) => {
       const jwks = options.jwksFile === undefined ? undefined : readJsonFile(options.jwksFile);
-      const warning = await warningOf(options);
+      const keysWarning = await warningOf(options);
       await cli.withStore(async ({ database, origin }) => {
-        const { clientId, clientSecret } = await addClient(
+        const { clientId, clientSecret, namesakes } = await addClient(
           database.prisma,
           {
             name: options.name,
@@ -70,18 +70,21 @@ Examples:
           },
           origin,
         );
+        const warnings = [keysWarning, namesakesWarning(namesakes)].filter(
+          (warning) => warning !== undefined,
+        );
         return {
           json: {
             client_id: clientId,
             ...(clientSecret === undefined ? {} : { client_secret: clientSecret }),
-            ...(warning === undefined ? {} : { warning }),
+            ...(warnings.length === 0 ? {} : { warning: warnings.join(' ') }),
           },
           text: [
             `client_id      ${clientId}`,
             ...(clientSecret === undefined
               ? []
               : [`client_secret  ${clientSecret}`, 'The secret is shown this once.']),
-            ...(warning === undefined ? [] : [warning]),
+            ...warnings,
           ].join('\n'),
         };
       });
@@ -93,4 +96,10 @@ async function warningOf({ auth, jwksUri }: Options): Promise<string | undefined
   if (jwksUri === undefined || auth !== 'private_key_jwt') return undefined;
   const { createGuardedFetch } = await import('../platform/fetch/index.ts');
   return checkJwksUri(jwksUri, createGuardedFetch());
+}
+
+/** People cannot tell two clients of one name apart. */
+function namesakesWarning(namesakes: readonly string[]): string | undefined {
+  if (namesakes.length === 0) return undefined;
+  return `People will not tell it from ${namesakes.join(', ')} of the same name; gatehouse client remove ID removes one.`;
 }

@@ -11,10 +11,12 @@ export const grantList: Register = (grants, cli) => {
     .summary('list living grants')
     .description('Lists living grants, newest first.')
     .option('--user <user>', 'of this person only (e-mail address or id)')
-    .action(({ user }: { readonly user?: string }) =>
+    .option('--client <client_id>', 'of this client only')
+    .action(({ user, client }: { readonly user?: string; readonly client?: string }) =>
       cli.withStore(async ({ database, installation }) => {
         const userId = user === undefined ? undefined : (await findUser(installation, user)).id;
-        const found = await listConnections(database.prisma, userId);
+        const living = await listConnections(database.prisma, userId);
+        const found = living.filter((grant) => client === undefined || grant.client.id === client);
         return {
           json: found.map((grant) => ({
             id: grant.id,

@@ -25,6 +25,7 @@ import { grantRevoke } from './grant-revoke.ts';
 import { grantRevokeAll } from './grant-revoke-all.ts';
 import { keysList } from './keys-list.ts';
 import { keysRotate } from './keys-rotate.ts';
+import { descendants, unknownCommandMessage } from './mistyped.ts';
 import { registrationTokenCreate } from './registration-token-create.ts';
 import { registrationTokenList } from './registration-token-list.ts';
 import { registrationTokenRevoke } from './registration-token-revoke.ts';
@@ -88,7 +89,8 @@ Settings come from the environment and from .env (see .env.example). Commands wo
 server, beside it or without it: DATABASE_URL, or else the embedded PostgreSQL in GATEHOUSE_DATA_DIR.
 
 With --json, standard output is one JSON document and nothing else.
-Exit codes: 0 done, 1 refused, 2 wrong usage or configuration, 3 store or server not available.
+Exit codes: 0 done; 1 refused, and nothing changed; 2 usage or configuration: an unknown command or option, or
+a value that cannot be read; 3 store or server not available.
 
 Begin with:
   $ gatehouse setup-link
@@ -118,7 +120,7 @@ export function createProgram(cli: Cli): Command {
   restore(program, cli);
   serve(program, cli);
   needsCommand(program);
-  for (const command of withDescendants(program)) command.option('--json', 'print one JSON document');
+  for (const command of descendants(program)) command.option('--json', 'print one JSON document');
   return program;
 }
 
@@ -130,23 +132,21 @@ function groupOf(program: Command, name: string): Command {
   return parent.command(inner ?? name);
 }
 
-/** A group alone does nothing: it says what there is. */
+/** Refuses a group without a command, or with one that it does not have, and names those that there are. */
 function needsCommand(group: Command): void {
-  group.allowExcessArguments().action((_options: unknown, { args: [unknown] }: Command) => {
-    const path = pathOf(group);
-    const known = group.commands.map((command) => command.name()).join(', ');
-    const fault =
-      unknown === undefined ? `${path} needs a command` : `There is no command ${path} ${unknown}`;
-    group.error(`${fault}. There is ${known}; see: ${path} --help`);
-  });
+  group
+    .allowExcessArguments()
+    .allowUnknownOption()
+    .action((_options: unknown, { args: [word] }: Command) => {
+      const path = pathOf(group);
+      const known = group.commands.map((command) => command.name()).join(', ');
+      const fault = word === undefined ? `${path} needs a command` : unknownCommandMessage(group, word);
+      group.error(`${fault}\nThere is ${known}; see: ${path} --help`);
+    });
 }
 
 function pathOf(command: Command): string {
   return command.parent ? `${pathOf(command.parent)} ${command.name()}` : command.name();
-}
-
-function withDescendants(command: Command): readonly Command[] {
-  return [command, ...command.commands.flatMap(withDescendants)];
 }
 
 function capital(text: string): string {

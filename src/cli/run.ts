@@ -2,6 +2,7 @@ import { CommanderError } from 'commander';
 
 import type { Cli } from './cli.ts';
 import { type ExitCode, toFailure, UsageError } from './failure.ts';
+import { mistypedOption } from './mistyped.ts';
 import type { Result } from './output.ts';
 import { createProgram } from './program.ts';
 
@@ -19,10 +20,12 @@ export async function run(args: readonly string[]): Promise<ExitCode> {
     const stream = result.aside ? process.stderr : process.stdout;
     stream.write(`${json ? JSON.stringify(result.json, null, 2) : result.text}\n`);
   };
+  const program = () => createProgram(createCli(print));
   try {
-    await createProgram(createCli(print)).parseAsync([...args], { from: 'user' });
+    await program().parseAsync([...args], { from: 'user' });
     return exitCode;
-  } catch (error) {
+  } catch (thrown) {
+    const error = await mistypedOption(program(), args, thrown);
     if (error instanceof CommanderError && error.exitCode === 0) return 0;
     const failure = toFailure(error);
     const { exitCode: failed, ...document } = failure;

@@ -5,6 +5,7 @@ import { NotFound } from '../kernel/errors.ts';
 
 import type { Register } from './cli.ts';
 import { UsageError } from './failure.ts';
+import { findUser } from './find-user.ts';
 import { readSince } from './since.ts';
 import { traceText } from './trace-report.ts';
 
@@ -22,20 +23,23 @@ export const trace: Register = (program, cli) => {
     )
     .argument(
       '<what>',
-      'a flow (flw_…), a client_id, the request id of an error page (req_…), a grant (grt_…), or the network address of the caller',
+      'a user (e-mail address or usr_…), a flow (flw_…), a client_id, the request id of an error page (req_…), a grant (grt_…), or the network address of the caller',
     )
     .option('--since <time>', 'from this time on: 2026-11-21T08:00:00Z, or how long ago: 30m, 12h, 7d', '24h')
     .addHelpText(
       'after',
       `
 Examples:
+  $ gatehouse trace grace@example.com --since 7d
   $ gatehouse trace req_3q2-7wAAAAAAAAAAAAAAAA
   $ gatehouse trace https://claude.ai/oauth/claude-code-client-metadata --since 1h`,
     )
     .action(async (what: string, options: Options) => {
-      const subject = subjectOf(what);
+      const named = nameOf(what);
       const since = readSince(options.since, new Date());
-      await cli.withStore(async ({ config, database }) => {
+      await cli.withStore(async ({ config, database, installation }) => {
+        const subject =
+          'email' in named ? { subject: (await findUser(installation, named.email)).id } : named;
         const { interaction, code } = config.lifetimes;
         const now = await database.pool.query<{ now: Date }>('SELECT now()');
         const attempts = await findAttempts(database.prisma, subject, {
@@ -49,19 +53,22 @@ Examples:
     });
 };
 
-function subjectOf(what: string): TraceSubject {
+/** Reads what is to be traced; the id of a user who is named by an address is in the store. */
+function nameOf(what: string): TraceSubject | { readonly email: string } {
+  if (what.startsWith('usr_')) return { subject: what };
   if (what.startsWith('flw_')) return { flow: what };
   if (what.startsWith('grt_')) return { grant: what };
   if (what.startsWith('req_')) return { requestId: what };
   if (isIP(what) !== 0) return { network: what };
   if (/^(?:cli_|https:\/\/)[\x21-\x7e]+$/.test(what)) return { client: what };
+  if (/^[^\s:/]+@[^\s:/]+$/.test(what)) return { email: what };
   throw new UsageError(
-    `${what} names nothing that can be traced: give a flow (flw_…), a client_id (cli_… or its URL), a request id (req_…), a grant (grt_…) or a network address.`,
+    `${what} names nothing that can be traced: give a user (e-mail address or usr_…), a flow (flw_…), a client_id (cli_… or its URL), a request id (req_…), a grant (grt_…) or a network address.`,
   );
 }
 
 function nothing(what: string, since: Date): NotFound {
   return new NotFound(
-    `Nothing is recorded of ${what} since ${since.toISOString()}. Who only fetched metadata is in the access log alone; what a client sees of this server says: gatehouse doctor.`,
+    `Nothing is recorded of ${what} since ${since.toISOString()}. A client that only fetched metadata leaves no record. To see what a client sees of this server: gatehouse doctor.`,
   );
 }

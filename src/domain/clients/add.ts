@@ -33,7 +33,12 @@ export interface AddedClient {
   readonly clientId: string;
   /** In the clear, this once; only its hash is kept. */
   readonly clientSecret: string | undefined;
+  /** Ids of clients of the tenant that people see under the same name, ten at most. */
+  readonly namesakes: readonly string[];
 }
+
+/** Clients of the same name that are looked up. */
+const MAX_NAMESAKES = 10;
 
 /**
  * Pre-registers a client.
@@ -51,7 +56,13 @@ export async function addClient(
   const record = build(input);
   const secret = record.authMethod.startsWith('client_secret') ? newSecret() : undefined;
 
-  await prisma.$transaction(async (tx) => {
+  const namesakes = await prisma.$transaction(async (tx) => {
+    const { tenantId, name } = record;
+    const found = await tx.client.findMany({
+      where: { tenantId, name, removedAt: null },
+      select: { id: true },
+      take: MAX_NAMESAKES,
+    });
     await insertClient(tx, { ...record, secretHash: secret === undefined ? undefined : hashSecret(secret) });
     await recordAudit(
       tx,
@@ -64,8 +75,9 @@ export async function addClient(
       },
       origin,
     );
+    return found.map(({ id }) => id);
   });
-  return { clientId: record.id, clientSecret: secret };
+  return { clientId: record.id, clientSecret: secret, namesakes };
 }
 
 function build(input: NewClient) {

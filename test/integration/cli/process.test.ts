@@ -65,6 +65,23 @@ describe('gatehouse as a process', () => {
     expect(run.json()).toEqual({ error: 'usage', reason: expect.stringMatching(/./) });
   });
 
+  it.each([
+    [
+      ['client', 'add', '--name', 'A', '--redirect-url', 'https://a.example/cb'],
+      '--redirect-url',
+      '--redirect-uri',
+    ],
+    [['user', 'ad', '--email', 'ada@example.com'], 'ad', 'add'],
+    [['usr', 'list'], 'usr', 'user'],
+    [['--verison'], '--verison', '--version'],
+  ])('NEW-16: gatehouse %s names the mistyped word %s and suggests %s', async (args, wrong, right) => {
+    const run = await runCli(args, { cwd, env: {} });
+    expect(run).toMatchObject({ code: 2, stdout: '' });
+    expect(run.stderr).toContain(`'${wrong}'`);
+    expect(run.stderr).toContain(`Did you mean ${right}?`);
+    expect(run.stderr).not.toContain('required option');
+  });
+
   it('reports every fault of the configuration at once', async () => {
     const run = await runCli(['user', 'list', '--json'], {
       cwd,

@@ -341,6 +341,20 @@ describe('gatehouse trace', () => {
     }
   });
 
+  it('NEW-16: finds the attempts of a user by e-mail address and by id', async () => {
+    const grace = await addPerson(server);
+    const { clientId, agent, start } = await newStory();
+    await walk(agent, start, grace, { deny: true });
+    const other = await newStory();
+    await walk(other.agent, other.start, person, { deny: true });
+    for (const name of [grace.email, grace.id]) {
+      const { attempts } = (await run([name, '--json'])).json<{ attempts: Attempt[] }>();
+      expect(attempts.map(({ client }) => client).filter(Boolean)).toEqual([clientId]);
+    }
+    const unknown = await run(['unknown@example.com']);
+    expect([unknown.code, unknown.stderr]).toEqual([1, expect.stringContaining('gatehouse user list')]);
+  });
+
   it('is refused in words where nothing is recorded, and where nothing can be', async () => {
     const nobody = await run(['cli_never-seen']);
     expect([nobody.code, nobody.stderr]).toEqual([1, expect.stringContaining('gatehouse doctor')]);

@@ -12,6 +12,8 @@ export type TraceSubject =
   | { readonly grant: string }
   | { readonly requestId: string }
   | { readonly client: string }
+  /** Id of a user. */
+  | { readonly subject: string }
   /** IP address, as the server saw it. */
   | { readonly network: string };
 

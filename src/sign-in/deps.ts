@@ -7,7 +7,7 @@ import type { Throttle } from '../platform/throttle/index.ts';
 
 /** What this door stands on. */
 export interface SignInDeps {
-  readonly config: Pick<Config, 'lifetimes' | 'throttle' | 'defaultResource'>;
+  readonly config: Pick<Config, 'issuer' | 'lifetimes' | 'throttle' | 'defaultResource'>;
   readonly database: Pick<Database, 'pool'>;
   readonly installation: { readonly signIn: SignIn; readonly sessions: Sessions; readonly setup: Setup };
   readonly throttle: Throttle;

@@ -1,5 +1,5 @@
 /**
- * The door where a person comes in: `/sign-in`, `/sign-out` and, once, `/setup`.
+ * The door where a person comes in: `/`, `/sign-in`, `/sign-out` and, once, `/setup`.
  *
  *     /sign-in ──▶ /sign-in/password ──▶ /sign-in/totp ──┐
  *         └──────▶ /sign-in/passkey ─────────────────────┴──▶ the session's cookie ──▶ `continue`
@@ -20,6 +20,7 @@ import { DomainError } from '../kernel/errors.ts';
 import { FormForged, originOf } from '../platform/http/index.ts';
 
 import type { SignInDeps } from './deps.ts';
+import { addFront } from './front.ts';
 import { createSignInLimits, SignInThrottled } from './limits.ts';
 import { addPasskey } from './passkey.ts';
 import { addSetup } from './setup.ts';
@@ -37,6 +38,7 @@ export function signInRoutes(deps: SignInDeps): Middleware {
   });
 
   router.use(recordRefusals(deps));
+  addFront(router, deps);
   addSteps(router, deps, limits);
   addPasskey(router, deps, limits);
   addSignOut(router, deps);

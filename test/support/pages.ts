@@ -84,6 +84,14 @@ export const samplePages: Pages = {
       { program: 'MCP Inspector', steps: 'Close its tab, and open it again.' },
     ],
   },
+  front: {
+    user: undefined,
+    signInUrl: '/sign-in',
+    accountUrl: '/account',
+    issuer: 'https://auth.acme.example',
+    metadataUrl: 'https://auth.acme.example/.well-known/oauth-authorization-server',
+    documentationUrl: 'https://docs.example/',
+  },
   'signed-out': { signInUrl: '/sign-in' },
   'client-request': {
     ...form,

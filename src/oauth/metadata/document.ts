@@ -2,6 +2,7 @@ import type { Config } from '../../config/config.ts';
 import { ASSERTION_ALGORITHMS, AUTH_METHODS } from '../../domain/clients/index.ts';
 import type { Resource } from '../../domain/resources/index.ts';
 import { DEFAULT_TENANT } from '../../kernel/ids.ts';
+import { SERVICE_DOCUMENTATION } from '../../kernel/service-documentation.ts';
 
 /** What the authorization server says about itself. */
 export type ServerMetadata = Readonly<Record<string, unknown>>;
@@ -64,6 +65,6 @@ export function serverMetadata(
     request_parameter_supported: false,
     request_uri_parameter_supported: false,
     claims_parameter_supported: false,
-    service_documentation: 'https://modelcontextprotocol.io/specification/draft/basic/authorization',
+    service_documentation: SERVICE_DOCUMENTATION,
   };
 }

@@ -9,6 +9,7 @@ import type { ClientRequestPage } from './pages/client-request.ts';
 import type { ErrorPage } from './pages/error.ts';
 import type { ConsentPage, ContinuePage, DonePage } from './pages/interaction.ts';
 import type {
+  FrontPage,
   IdentifyPage,
   PasswordPage,
   SetupDonePage,
@@ -21,6 +22,7 @@ import type {
 /** Every template under views/, by its path, with the data that it takes. */
 export interface Pages {
   readonly error: ErrorPage;
+  readonly front: FrontPage;
   readonly 'signed-out': SignedOutPage;
   readonly 'client-request': ClientRequestPage;
   readonly 'interaction/consent': ConsentPage;
@@ -42,6 +44,7 @@ export interface Pages {
 /** The names again, for compiling every template at start: the type proves that none is missing. */
 export const PAGES: Readonly<Record<keyof Pages, true>> = {
   error: true,
+  front: true,
   'signed-out': true,
   'client-request': true,
   'interaction/consent': true,

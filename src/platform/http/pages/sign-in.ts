@@ -62,3 +62,14 @@ export interface SetupDonePage {
 export interface SignedOutPage {
   readonly signInUrl: string;
 }
+
+/** `front`: what a browser finds at the issuer. */
+export interface FrontPage {
+  /** Left out when no user is signed in. */
+  readonly user: { readonly name: string; readonly email: string } | undefined;
+  readonly signInUrl: string;
+  readonly accountUrl: string;
+  readonly issuer: string;
+  readonly metadataUrl: string;
+  readonly documentationUrl: string;
+}

@@ -61,7 +61,7 @@ function nameOf(what: string): TraceSubject | { readonly email: string } {
   if (what.startsWith('req_')) return { requestId: what };
   if (isIP(what) !== 0) return { network: what };
   if (/^(?:cli_|https:\/\/)[\x21-\x7e]+$/.test(what)) return { client: what };
-  if (/^[^\s:/]+@[^\s:/]+$/.test(what)) return { email: what };
+  if (what.includes('@') && !/[\s:/]/.test(what)) return { email: what };
   throw new UsageError(
     `${what} names nothing that can be traced: give a user (e-mail address or usr_…), a flow (flw_…), a client_id (cli_… or its URL), a request id (req_…), a grant (grt_…) or a network address.`,
   );

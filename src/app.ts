@@ -30,7 +30,7 @@ import {
   shortcut,
 } from './platform/http/index.ts';
 import type { Tracing } from './platform/observability/index.ts';
-import type { Throttle } from './platform/throttle/index.ts';
+import { createPrefixLimiter, type Throttle } from './platform/throttle/index.ts';
 import { signInRoutes } from './sign-in/index.ts';
 import type { Telemetry } from './telemetry/index.ts';
 
@@ -93,6 +93,7 @@ export async function createApp(
     forms,
     currentSession: (ctx) => sessionCookie.current(ctx),
     clock,
+    anonymous: installation.anonymous,
     keys: installation.keys,
     grants: {
       pool: database.pool,
@@ -103,20 +104,21 @@ export async function createApp(
       derivation: installation.secrets('refresh-derivation'),
     },
     registrationLimiters: {
-      perNetwork: throttle.limiter('registration', {
+      perNetwork: createPrefixLimiter(throttle, 'registration', {
         points: config.throttle.registrationPerNetwork,
         seconds: HOUR,
+        bound: config.throttle.registrationInAll,
       }),
       inAll: throttle.limiter('registration-all', {
         points: config.throttle.registrationInAll,
         seconds: HOUR,
       }),
     },
-    authorizationLimiter: throttle.limiter('authorization', {
+    authorizationLimiter: createPrefixLimiter(throttle, 'authorization', {
       points: config.throttle.authorizationPerNetwork,
       seconds: MINUTE,
     }),
-    refusalLimiter: throttle.limiter('refused-requests', {
+    refusalLimiter: createPrefixLimiter(throttle, 'refused-requests', {
       points: config.throttle.tokenPerNetwork,
       seconds: MINUTE,
     }),

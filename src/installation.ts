@@ -1,4 +1,5 @@
 import type { Config } from './config/config.ts';
+import { createAnonymousRecorder } from './domain/audit/index.ts';
 import { createAttempts, createPasskeys, createPasswords, createTotps } from './domain/credentials/index.ts';
 import { revokeGrantsOf } from './domain/grants/index.ts';
 import { createKeys, createServerSecrets } from './domain/keys/index.ts';
@@ -30,6 +31,7 @@ export function createInstallation({
 }) {
   const { prisma, pool } = database;
   const { issuer, lifetimes } = config;
+  const anonymous = createAnonymousRecorder({ pool, enabled: config.throttle.enabled });
   const sealer = createSealer(config.masterKey);
   const secrets = createServerSecrets({ pool, sealer, clock });
   const keys = createKeys({
@@ -58,10 +60,11 @@ export function createInstallation({
       await revokeGrantsOf(tx, { userId }, 'user_disabled', origin);
     },
   });
-  const signIn = createSignIn({ prisma, users, attempts, passwords, totps, passkeys, sessions });
+  const signIn = createSignIn({ prisma, anonymous, users, attempts, passwords, totps, passkeys, sessions });
   const factors = createFactors({ prisma, attempts, passwords, totps, passkeys, sessions });
   const setup = createSetup({
     prisma,
+    anonymous,
     issuer,
     lifetime: lifetimes.setupLink,
     attempts,
@@ -71,6 +74,7 @@ export function createInstallation({
   });
 
   return {
+    anonymous,
     sealer,
     secrets,
     keys,

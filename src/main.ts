@@ -92,6 +92,7 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
     const database = observeAudit(opened, telemetry.actions);
     await migrate(database.pool, { log });
     const installation = createInstallation({ config, database, clock: systemClock });
+    undo.push(installation.anonymous.close);
     await installation.prepare({ requestId: newId('req') });
     letPoolGiveWay();
 

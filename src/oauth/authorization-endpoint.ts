@@ -1,7 +1,7 @@
 import type { Context, Middleware } from 'koa';
 import type { KoaContextWithOIDC } from 'oidc-provider';
 
-import type { Database } from '../platform/database/index.ts';
+import type { AnonymousRecorder } from '../domain/audit/index.ts';
 import { HttpError } from '../platform/http/index.ts';
 
 import { normalizeAuthorizationRequest } from './authorization-request.ts';
@@ -25,7 +25,10 @@ const DECISIVE = ['client_id', 'redirect_uri'] as const;
  * source of parameters. What is doubled of what decides the redirect is refused on a page, before
  * the library falls back on the one redirect that is registered.
  */
-export function authorizationEndpoint(library: Middleware, database: Database): Middleware {
+export function authorizationEndpoint(
+  library: Middleware,
+  anonymous: Pick<AnonymousRecorder, 'record'>,
+): Middleware {
   return async (ctx, next) => {
     const resumes = RESUME.test(ctx.path);
     if (ctx.path !== REQUEST && !resumes) return next();
@@ -42,7 +45,7 @@ export function authorizationEndpoint(library: Middleware, database: Database): 
     }
     await library(ctx, next);
     if (leadsToClient(ctx)) holdRedirect(ctx);
-    else await recordStarted(database, ctx as unknown as KoaContextWithOIDC);
+    else await recordStarted(anonymous, ctx as unknown as KoaContextWithOIDC);
     return undefined;
   };
 }

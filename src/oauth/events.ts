@@ -106,13 +106,9 @@ function eventOf(event: AuditEvent, error: ProviderError): AuditEvent {
     : event;
 }
 
-/** What a client_id can be. Anything else that was sent as one may be a secret, put in the wrong place. */
-const CLIENT_ID = /^(?:cli_|res_|https:\/\/)/;
-
 function clientOf(ctx: KoaContextWithOIDC): string | undefined {
   const claimed = ctx.oidc.params?.['client_id'];
-  const named = typeof claimed === 'string' && CLIENT_ID.test(claimed) ? claimed : undefined;
-  return ctx.oidc.client?.clientId ?? named;
+  return ctx.oidc.client?.clientId ?? (typeof claimed === 'string' ? claimed : undefined);
 }
 
 /** The library wraps what a hook throws; what counts is whether the store was behind it. */

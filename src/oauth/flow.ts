@@ -1,9 +1,8 @@
 import type { Middleware } from 'koa';
 import type { KoaContextWithOIDC } from 'oidc-provider';
 
-import { recordAuditOn } from '../domain/audit/index.ts';
+import type { AnonymousRecorder } from '../domain/audit/index.ts';
 import { flowId } from '../kernel/ids.ts';
-import type { Database } from '../platform/database/index.ts';
 import { originOf, type RequestState } from '../platform/http/index.ts';
 
 import { resourceOf } from './configuration/resources.ts';
@@ -31,7 +30,7 @@ export const carryFlow: Middleware = async (ctx, next) => {
  * Without it nobody could tell one that was never answered from one that never came.
  */
 export async function recordStarted(
-  { pool }: Pick<Database, 'pool'>,
+  anonymous: Pick<AnonymousRecorder, 'record'>,
   ctx: KoaContextWithOIDC,
 ): Promise<void> {
   const uid = INTERACTION.exec(String(ctx.res.getHeader('Location') ?? ''))?.[1];
@@ -40,8 +39,7 @@ export async function recordStarted(
   const origin = originOf(ctx);
   const flow = flowId(uid);
   const again = origin.flow !== undefined;
-  await recordAuditOn(
-    pool,
+  await anonymous.record(
     {
       event: 'authorization.started',
       outcome: 'success',
@@ -60,5 +58,6 @@ export async function recordStarted(
       },
     },
     { ...origin, flow: origin.flow ?? flow },
+    { distinct: flow, authenticated: session?.accountId !== undefined },
   );
 }

@@ -18,14 +18,14 @@ import type { Context, Middleware } from 'koa';
 import compose from 'koa-compose';
 import mount from 'koa-mount';
 
-import { type AuditEntry, recordAuditOn } from '../domain/audit/index.ts';
+import type { AnonymousRecorder, AuditEntry } from '../domain/audit/index.ts';
 import { findClient } from '../domain/clients/index.ts';
 import { listResources } from '../domain/resources/index.ts';
 import type { Session } from '../domain/sessions/index.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { Database } from '../platform/database/index.ts';
 import { type Document, type Forms, originOf, type Purpose } from '../platform/http/index.ts';
-import type { Limiter } from '../platform/throttle/index.ts';
+import type { Limiter, PrefixLimiter } from '../platform/throttle/index.ts';
 
 import { CLIENT_ID } from './adapter/client.ts';
 import { authorizationEndpoint } from './authorization-endpoint.ts';
@@ -54,6 +54,8 @@ export { carryFlow } from './flow.ts';
 
 export interface OAuthDeps extends Omit<ProviderDeps, 'prefetchLogo'> {
   readonly clock: Clock;
+  /** Records refusals of callers that are not known. */
+  readonly anonymous: Pick<AnonymousRecorder, 'record'>;
   readonly forms: Forms;
   readonly currentSession: (ctx: Context) => Promise<Session | undefined>;
   readonly keys: {
@@ -61,11 +63,11 @@ export interface OAuthDeps extends Omit<ProviderDeps, 'prefetchLogo'> {
     readonly verify: VerifyOwnToken;
   };
   /** Authorization requests, per network. */
-  readonly authorizationLimiter: Limiter;
+  readonly authorizationLimiter: PrefixLimiter;
   /** What is written at the registration endpoint. */
-  readonly registrationLimiters: { readonly perNetwork: Limiter; readonly inAll: Limiter };
+  readonly registrationLimiters: { readonly perNetwork: PrefixLimiter; readonly inAll: Limiter };
   /** Refused requests at the endpoints for programs, per network. */
-  readonly refusalLimiter: Limiter;
+  readonly refusalLimiter: PrefixLimiter;
   /** Whether metadata documents can be fetched at the moment. */
   readonly documentsReachable: () => boolean;
   /** Is told when a person asks for a client. */
@@ -159,14 +161,14 @@ export function createOAuth(deps: OAuthDeps): OAuth {
       }),
       turns.begin,
       ...routers.map((router) => router.routes() as Middleware),
-      authorizationEndpoint(mount(provider), database),
+      authorizationEndpoint(mount(provider), deps.anonymous),
       only('/token', mount(provider)),
     ]),
   };
 }
 
-/** Writes the one record of a refused request before its answer leaves, and lets a failure of ours be one. */
-function recordRefusals({ database }: Pick<OAuthDeps, 'database'>): Middleware {
+/** Records a refused request once, before its answer leaves, and throws what failed on our side. */
+function recordRefusals({ database, anonymous }: Pick<OAuthDeps, 'database' | 'anonymous'>): Middleware {
   return async (ctx, next) => {
     let thrown: unknown;
     try {
@@ -176,7 +178,12 @@ function recordRefusals({ database }: Pick<OAuthDeps, 'database'>): Middleware {
     }
     thrown ??= failureOf(ctx);
     const refusal = refusalOf(ctx);
-    if (refusal) await recordAuditOn(database.pool, await withTenant(database, refusal), originOf(ctx));
+    if (refusal) {
+      await anonymous.record(refusal, originOf(ctx), {
+        authenticated: refusal.grant !== undefined || refusal.subject !== undefined,
+        complete: (entry) => withTenant(database, entry),
+      });
+    }
     if (thrown) throw thrown;
   };
 }

@@ -1,7 +1,7 @@
 import type { Context, Middleware } from 'koa';
 
 import { HttpError, originOf } from '../platform/http/index.ts';
-import { type Limiter, networkKey } from '../platform/throttle/index.ts';
+import type { PrefixLimiter } from '../platform/throttle/index.ts';
 
 import { noteGraverRefusal, refusalOf } from './refusal.ts';
 
@@ -16,7 +16,7 @@ const GUESSABLE = /^\/(?:token|introspect|revoke|register\/.+)$/;
  * program in a loop, or somebody who means harm, cannot keep a whole office behind the same address from
  * refreshing. What is guessed at has 256 bits, so to be heard among the wrong ones is of no use.
  */
-export function boundRefusedRequests({ limiter }: { readonly limiter: Limiter }): Middleware {
+export function boundRefusedRequests({ limiter }: { readonly limiter: PrefixLimiter }): Middleware {
   return async (ctx, next) => {
     if (!GUESSABLE.test(ctx.path)) return next();
     let thrown: unknown;
@@ -31,7 +31,7 @@ export function boundRefusedRequests({ limiter }: { readonly limiter: Limiter })
   };
 
   async function count(ctx: Context): Promise<void> {
-    const { allowed, retryAfter } = await limiter.take(networkKey(originOf(ctx).network ?? ''));
+    const { allowed, retryAfter } = await limiter.take(originOf(ctx).network ?? '');
     if (allowed) return;
     noteGraverRefusal(ctx, { event: 'request.throttled', outcome: 'refused', reason: 'token' });
     ctx.remove('WWW-Authenticate');

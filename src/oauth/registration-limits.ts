@@ -1,13 +1,10 @@
 import type { Context } from 'koa';
-import { LRUCache } from 'lru-cache';
 
 import { HttpError, originOf } from '../platform/http/index.ts';
-import { type Limiter, networkKey } from '../platform/throttle/index.ts';
+import type { Limiter, PrefixLimiter } from '../platform/throttle/index.ts';
 
 import { noteRefusal } from './refusal.ts';
 
-/** Networks of which it is remembered until when they were told to wait; with more, the first is forgotten. */
-const MAX_NETWORKS = 50_000;
 /** Seconds after which there may be room again for one more client. */
 const FULL_RETRY_AFTER = 3600;
 
@@ -29,39 +26,27 @@ export interface RegistrationLimits {
   full(ctx: Context, limit: Extract<Limit, `registration_quota${string}`>): HttpError;
 }
 
-/**
- * How often it may be written to the clients, per network and in all. Of a network that is told to wait there
- * is one record for each time and limit, not one for each request: refusals must not be what fills the store.
- */
+/** Limits registrations per network and its prefixes, and in all. */
 export function registrationLimits({
   perNetwork,
   inAll,
 }: {
-  readonly perNetwork: Limiter;
+  readonly perNetwork: PrefixLimiter;
   readonly inAll: Limiter;
 }): RegistrationLimits {
-  const told = new LRUCache<string, true>({ max: MAX_NETWORKS });
-
-  function refuse(ctx: Context, limit: Limit, network: string, retryAfter: number): HttpError {
-    const key = `${limit} ${network}`;
-    if (!told.has(key)) {
-      noteRefusal(ctx, { event: 'request.throttled', outcome: 'refused', reason: limit });
-      told.set(key, true, { ttl: retryAfter * 1000 });
-    }
+  function refuse(ctx: Context, limit: Limit, retryAfter: number): HttpError {
+    noteRefusal(ctx, { event: 'request.throttled', outcome: 'refused', reason: limit });
     return new HttpError(429, 'slow_down', WORDS[limit], { 'Retry-After': String(retryAfter) });
   }
-  const networkOf = (ctx: Context) => networkKey(originOf(ctx).network ?? '');
 
   return {
     async take(ctx) {
-      const network = networkOf(ctx);
-      // The network first: one that is refused uses nothing up of what everybody shares.
-      const own = await perNetwork.take(network);
-      if (!own.allowed) throw refuse(ctx, 'registration', network, own.retryAfter);
+      // The network first: one that is refused uses nothing up of what all networks share.
+      const own = await perNetwork.take(originOf(ctx).network ?? '');
+      if (!own.allowed) throw refuse(ctx, 'registration', own.retryAfter);
       const all = await inAll.take('');
-      if (!all.allowed) throw refuse(ctx, 'registration_all', '', all.retryAfter);
+      if (!all.allowed) throw refuse(ctx, 'registration_all', all.retryAfter);
     },
-    full: (ctx, limit) =>
-      refuse(ctx, limit, limit === 'registration_quota' ? '' : networkOf(ctx), FULL_RETRY_AFTER),
+    full: (ctx, limit) => refuse(ctx, limit, FULL_RETRY_AFTER),
   };
 }

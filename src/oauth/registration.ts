@@ -12,7 +12,6 @@ import {
 } from '../domain/clients/index.ts';
 import type { Database } from '../platform/database/index.ts';
 import { HttpError, originOf } from '../platform/http/index.ts';
-import { networkKey } from '../platform/throttle/index.ts';
 
 import { clientInformation } from './client-information.ts';
 import { bearerOf, unauthorized } from './registration-access.ts';
@@ -56,9 +55,7 @@ export function registrationRoutes(deps: Deps): Router {
     const registrationToken = await permission(deps, ctx);
     const metadata = validateRegistration(ctx, provider, await readRegistration(ctx));
     const origin = originOf(ctx);
-    const by = registrationToken
-      ? { registrationToken }
-      : { network: networkKey(origin.network ?? ''), quota };
+    const by = registrationToken ? { registrationToken } : { network: origin.network ?? '', quota };
     const outcome = await registerDynamicClient(database.prisma, { metadata, by }, origin);
     if (!outcome.ok) throw notKept(limits, ctx, outcome.reason);
     ctx.status = 201;

@@ -1,5 +1,13 @@
 import { HttpError } from '../platform/http/index.ts';
-import { networkKey, type Throttle, Throttled, type Verdict } from '../platform/throttle/index.ts';
+import {
+  createPrefixLimiter,
+  networkKey,
+  prefixShare,
+  type Throttle,
+  Throttled,
+  type Verdict,
+  widestPrefix,
+} from '../platform/throttle/index.ts';
 
 /** Which limit was reached; the reason in the audit record. */
 export type LimitReached = 'account_and_network' | 'account' | 'network' | 'steps';
@@ -68,12 +76,16 @@ export function createSignInLimits(
 ): SignInLimits {
   const hourly = (name: string, points: number) => throttle.limiter(name, { points, seconds: HOUR });
   const byPair = hourly('sign-in-pair', perAccount);
-  const byNetwork = hourly('sign-in-network', perNetwork);
-  const steps = hourly('sign-in-steps', perNetwork * STEPS_FACTOR);
+  const hourlyByPrefix = (name: string, points: number) =>
+    createPrefixLimiter(throttle, name, { points, seconds: HOUR });
+  const byNetwork = hourlyByPrefix('sign-in-network', perNetwork);
+  const steps = hourlyByPrefix('sign-in-steps', perNetwork * STEPS_FACTOR);
   const strange = hourly('sign-in-account', perAccount * STRANGE_FACTOR);
   const strangeWary = hourly('sign-in-account-wary', Math.ceil(perAccount * WARY_FACTOR));
   const known = hourly('sign-in-account-known', perAccount * KNOWN_FACTOR);
   const everywhere = hourly('sign-in-everywhere', perNetwork * EVERYWHERE_FACTOR);
+  // No prefix can switch the caution of all others on by itself.
+  const everywhereOfPrefix = hourly('sign-in-everywhere-prefix', prefixShare(perNetwork * EVERYWHERE_FACTOR));
 
   const pair = ({ email, network }: Guess) => JSON.stringify([email, networkKey(network)]);
 
@@ -88,23 +100,24 @@ export function createSignInLimits(
 
   return {
     async step(network) {
-      within('steps', await steps.take(networkKey(network)));
+      within('steps', await steps.take(network));
     },
     async guess(guess) {
       const { email, network, knowsNetwork } = guess;
-      within('network', await byNetwork.peek(networkKey(network)));
+      within('network', await byNetwork.peek(network));
       within('account_and_network', await byPair.take(pair(guess)));
       within('account', knowsNetwork ? await known.take(email) : await guessFromStrange(email));
     },
     async wrong({ network, knowsNetwork }) {
-      await byNetwork.take(networkKey(network));
-      if (!knowsNetwork) await everywhere.take('');
+      await byNetwork.take(network);
+      if (knowsNetwork) return;
+      if ((await everywhereOfPrefix.take(widestPrefix(network))).allowed) await everywhere.take('');
     },
     async right(guess) {
       await byPair.reset(pair(guess));
     },
     async unproven(network) {
-      const { allowed, retryAfter } = await byNetwork.take(networkKey(network));
+      const { allowed, retryAfter } = await byNetwork.take(network);
       if (!allowed)
         throw new HttpError(429, 'slow_down', 'too many attempts', { 'Retry-After': String(retryAfter) });
     },

@@ -94,7 +94,7 @@ export function addSteps(router: Router, deps: SignInDeps, limits: SignInLimits)
   router.post('/sign-in/password', async (ctx) => {
     const form = await forms.read(ctx);
     await limits.step(networkOf(ctx));
-    const token = await signIn.password(attemptOf(ctx) ?? '', field(form, 'password'));
+    const token = await signIn.password(attemptOf(ctx) ?? '', field(form, 'password'), networkOf(ctx));
     if (token === undefined) return beginAgain(ctx);
     cookies.set(ctx, 'attempt', token, { path, maxAge: config.lifetimes.interaction });
     return seeOther(ctx, url(ctx, '/totp'));

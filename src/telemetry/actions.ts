@@ -39,6 +39,7 @@ const LIMITERS: Readonly<Record<string, string>> = {
   authorization: 'authorization',
   client_documents: 'client-documents',
   interactions: 'interactions',
+  interactions_network: 'interactions-network',
   too_many_client_requests: 'client-requests-person',
   client_requests_full: 'client-requests',
   account_and_network: 'sign-in-pair',

@@ -111,6 +111,7 @@ export const REASONS: ReadonlySet<string> = new Set([
   'authorization',
   'client_documents',
   'interactions',
+  'interactions_network',
   'too_many_client_requests',
   'client_requests_full',
   'token',

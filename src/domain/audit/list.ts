@@ -1,3 +1,4 @@
+import { recordableClientId } from '../../kernel/client-id.ts';
 import type {
   AuditRecord as AuditRecordModel,
   PrismaClient,
@@ -41,7 +42,7 @@ export async function listAudit(prisma: PrismaClient, query: AuditQuery): Promis
       ...(query.since ? { time: { gte: query.since } } : {}),
       ...(query.event ? { event: query.event } : {}),
       ...(query.subject ? { subject: query.subject } : {}),
-      ...(query.client ? { client: query.client } : {}),
+      ...(query.client ? { client: recordableClientId(query.client) } : {}),
       ...(query.grant ? { grant: query.grant } : {}),
       ...(query.requestId ? { requestId: query.requestId } : {}),
     },

@@ -8,7 +8,7 @@ import type { AuditedStatement } from './store.ts';
 /** Is told of each record once, after its commit. It must not throw: what it is told of has happened. */
 export type AuditObserver = (record: Pick<AuditRow, 'event' | 'outcome' | 'reason' | 'detail'>) => void;
 
-/** Who is told of what is written through a client of Prisma, or a transaction of it. */
+/** The observer of what is written through a pool, a client of Prisma, or a transaction of it. */
 const observers = new WeakMap<object, AuditObserver>();
 
 /** For a record that a statement of its own wrote through `writer`. */
@@ -41,7 +41,9 @@ function observedPool(pool: Pool, observer: AuditObserver): Pool {
   };
   const dispatch = (...args: Parameters<Pool['query']>) =>
     isAudited(args[0]) ? query(args[0]) : pool.query(...args);
-  return viewOf(pool, { query: dispatch as Pool['query'] });
+  const view = viewOf(pool, { query: dispatch as Pool['query'] });
+  observers.set(view, observer);
+  return view;
 }
 
 function isAudited(statement: unknown): statement is AuditedStatement {

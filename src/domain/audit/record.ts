@@ -1,3 +1,4 @@
+import { recordableClientId } from '../../kernel/client-id.ts';
 import { newId } from '../../kernel/ids.ts';
 import type { Origin } from '../../kernel/origin.ts';
 
@@ -40,7 +41,7 @@ export interface AuditRow {
   readonly detail: Record<string, unknown> | null;
 }
 
-/** Attacker-chosen text (a client_id, a URL) is cut, and control characters are removed, before it is kept. */
+/** Attacker-chosen text (a URL) is cut, and control characters are removed, before it is kept. */
 const MAX_TEXT = 512;
 
 /** The row of an entry, the same for Prisma and for the prepared statements of the token path. */
@@ -52,7 +53,7 @@ export function toRow(entry: AuditEntry, origin: Origin): AuditRow {
     reason: clean(entry.reason),
     tenant: clean(entry.tenant),
     subject: clean(entry.subject),
-    client: clean(entry.client),
+    client: entry.client === undefined ? null : recordableClientId(entry.client),
     agentChain: [...(entry.agentChain ?? [])],
     service: clean(entry.service),
     grant: clean(entry.grant),

@@ -66,6 +66,11 @@ export async function recordAuditOn(
   await connection.query(auditedStatement({ name: 'audit-record', text: INSERT, values: [] }, entry, origin));
 }
 
+/** Writes one row that no observer counts: it repeats what was observed already. */
+export async function insertRow(connection: Pick<Pool, 'query'>, row: AuditRow): Promise<void> {
+  await connection.query({ name: 'audit-record', text: INSERT, values: [...valuesOf(row)] });
+}
+
 /** For so long a store that went away is waited for, to be asked what became of a statement. Milliseconds. */
 const PATIENCE = 8_000;
 const PAUSE = 100;

@@ -59,3 +59,17 @@ describe('createGate', () => {
     await expect(gate.run(async () => 'yes')).resolves.toBe('yes');
   });
 });
+
+it('SEC-M4: a full queue gives the latest place of the largest prefix to a smaller one', async () => {
+  const { job, endAll } = jobs();
+  const gate = createGate({ concurrency: 1, queue: 4 });
+  const flood = Array.from({ length: 10 }, () => gate.run(job, '2001:db8:666::/48'));
+  const settled = Promise.allSettled(flood);
+  const others = Promise.all(['203.0.113.0/24', '198.51.100.0/24'].map((prefix) => gate.run(job, prefix)));
+  await new Promise(setImmediate);
+  await endAll();
+
+  await expect(others).resolves.toHaveLength(2);
+  const statuses = (await settled).map(({ status }) => status);
+  expect(statuses.filter((status) => status === 'fulfilled')).toHaveLength(3);
+});

@@ -1,6 +1,7 @@
 import { argon2id, type HashOptions, hash, verify } from 'argon2';
 
 import type { Origin } from '../../kernel/origin.ts';
+import { widestPrefix } from '../../platform/throttle/index.ts';
 import { recordAudit } from '../audit/index.ts';
 
 import { FieldRefused } from './errors.ts';
@@ -26,11 +27,11 @@ export interface Passwords {
   store(tx: Db, userId: string, hash: string, origin: Origin): Promise<void>;
   /**
    * Whether this is the password of that person. Takes the same time for a person who does not
-   * exist, or has none: then a hash that nothing matches is verified instead.
+   * exist, or has none: then a hash that nothing matches is verified instead. `network` is the address that asks.
    *
    * @throws HashingBusy
    */
-  verify(userId: string | undefined, password: string): Promise<boolean>;
+  verify(userId: string | undefined, password: string, network?: string): Promise<boolean>;
   /** How many hashes are computed, and wait for it, in this process now. */
   load(): GateLoad;
 }
@@ -70,11 +71,12 @@ export function createPasswords({
       await recordAudit(tx, { event: 'password.changed', outcome: 'success', subject: userId }, origin);
     },
 
-    async verify(userId, password) {
+    async verify(userId, password, network) {
       const known = await prisma.password.findUnique({ where: { userId: userId ?? '' } });
       const given = password.length > MAX_PASSWORD_LENGTH * 2 ? '' : normalize(password);
       const digest = known?.hash ?? (await unmatched);
-      const matches = await gate.run(() => verify(digest, given));
+      const prefix = network === undefined ? undefined : widestPrefix(network);
+      const matches = await gate.run(() => verify(digest, given), prefix);
       return known !== null && matches;
     },
 

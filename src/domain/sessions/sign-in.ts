@@ -1,6 +1,6 @@
 import { NotFound } from '../../kernel/errors.ts';
 import type { Origin } from '../../kernel/origin.ts';
-import { type AuditEvent, recordAudit } from '../audit/index.ts';
+import { type AnonymousRecorder, type AuditEvent, recordAudit } from '../audit/index.ts';
 import {
   type Attempt,
   type Attempts,
@@ -55,7 +55,7 @@ export interface SignIn {
    *
    * @throws HashingBusy
    */
-  password(token: string, password: string): Promise<string | undefined>;
+  password(token: string, password: string, network: string): Promise<string | undefined>;
   /** Judges what was proven; on success the attempt is spent and the session made or renewed. */
   code(token: string, code: string, browser: SignInBrowser): Promise<SignInOutcome>;
 
@@ -76,6 +76,7 @@ export interface SignIn {
 
 interface Deps {
   readonly prisma: PrismaClient;
+  readonly anonymous: Pick<AnonymousRecorder, 'record'>;
   readonly users: Users;
   readonly attempts: Attempts;
   readonly passwords: Passwords;
@@ -96,6 +97,7 @@ class Refusal extends Error {
 
 export function createSignIn({
   prisma,
+  anonymous,
   users,
   attempts,
   passwords,
@@ -104,7 +106,6 @@ export function createSignIn({
   sessions,
 }: Deps): SignIn {
   const record = (
-    db: Db,
     entry: {
       event: AuditEvent;
       reason?: string | undefined;
@@ -116,7 +117,7 @@ export function createSignIn({
   ) => {
     const { event, reason, subject, method, passkey } = entry;
     const detail = method && { method, ...(passkey === undefined ? {} : { passkey }) };
-    return recordAudit(db, { event, outcome: 'refused', reason, subject, detail }, origin);
+    return anonymous.record({ event, outcome: 'refused', reason, subject, detail }, origin);
   };
 
   /** The session and its record. */
@@ -149,7 +150,6 @@ export function createSignIn({
         error instanceof Refusal ? error.reason : error instanceof NotFound ? 'user_disabled' : undefined;
       if (reason === undefined) throw error;
       await record(
-        prisma,
         {
           event: 'signin.failed',
           reason,
@@ -175,10 +175,10 @@ export function createSignIn({
       return { email: attempt.email, knowsNetwork };
     },
 
-    async password(token, password) {
+    async password(token, password, network) {
       const attempt = await attempts.find(token, 'sign-in');
       if (attempt?.email === undefined) return undefined;
-      return attempts.passwordTried(token, await passwords.verify(attempt.userId, password));
+      return attempts.passwordTried(token, await passwords.verify(attempt.userId, password, network));
     },
 
     async code(token, code, browser) {
@@ -189,11 +189,7 @@ export function createSignIn({
 
       if (userId === undefined || !attempt.passwordOk || step === undefined) {
         const reason = refusalOf(attempt, enrolled);
-        await record(
-          prisma,
-          { event: 'signin.failed', reason, subject: userId, method: 'password' },
-          browser.origin,
-        );
+        await record({ event: 'signin.failed', reason, subject: userId, method: 'password' }, browser.origin);
         return { outcome: 'refused' };
       }
       return open(token, byPasswordAndCode(userId), browser, async (tx) => {
@@ -215,14 +211,14 @@ export function createSignIn({
         if (!(error instanceof PasskeyRefused)) throw error;
         const { reason, userId: subject, passkeyId: passkey } = error;
         const event = reason === 'counter_regressed' ? 'passkey.clone_suspected' : 'signin.failed';
-        await record(prisma, { event, reason, subject, method: 'passkey', passkey }, browser.origin);
+        await record({ event, reason, subject, method: 'passkey', passkey }, browser.origin);
         return { outcome: 'refused' };
       }
     },
 
     enter: (authentication, browser) => prisma.$transaction((tx) => enter(tx, authentication, browser)),
 
-    recordRefusal: (event, reason, origin) => record(prisma, { event, reason }, origin),
+    recordRefusal: (event, reason, origin) => record({ event, reason }, origin),
   };
 }
 

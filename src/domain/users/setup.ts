@@ -1,7 +1,7 @@
 import { AlreadyExists, InvalidInput, NotFound } from '../../kernel/errors.ts';
 import { DEFAULT_TENANT, hashSecret, newId, newSecret } from '../../kernel/ids.ts';
 import type { Origin } from '../../kernel/origin.ts';
-import { recordAudit } from '../audit/index.ts';
+import { type AnonymousRecorder, recordAudit } from '../audit/index.ts';
 import {
   type Attempt,
   type Attempts,
@@ -64,6 +64,7 @@ export interface Setup {
 
 interface Deps {
   readonly prisma: PrismaClient;
+  readonly anonymous: Pick<AnonymousRecorder, 'record'>;
   readonly issuer: string;
   /** Whole seconds that a link is valid. */
   readonly lifetime: number;
@@ -76,11 +77,20 @@ interface Deps {
 /** One sentence for a link that is wrong, spent, expired or too late. */
 const gone = () => new NotFound('there is no such set-up link');
 
-export function createSetup({ prisma, issuer, lifetime, attempts, passwords, totps, passkeys }: Deps): Setup {
+export function createSetup({
+  prisma,
+  anonymous,
+  issuer,
+  lifetime,
+  attempts,
+  passwords,
+  totps,
+  passkeys,
+}: Deps): Setup {
   const needed = async () => !(await hasAdministrator(prisma, DEFAULT_TENANT));
 
   const refuse = async (reason: string, origin: Origin): Promise<never> => {
-    await recordAudit(prisma, { event: 'setup.rejected', outcome: 'refused', reason }, origin);
+    await anonymous.record({ event: 'setup.rejected', outcome: 'refused', reason }, origin);
     throw gone();
   };
 

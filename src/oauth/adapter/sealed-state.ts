@@ -1,13 +1,15 @@
 import { createHash } from 'node:crypto';
 import type { Adapter, AdapterPayload } from 'oidc-provider';
-import { errors } from 'oidc-provider';
+import Provider, { errors } from 'oidc-provider';
 import type { Pool } from 'pg';
 
 import type { Sealer } from '../../platform/crypto/seal.ts';
+import { originOf } from '../../platform/http/index.ts';
+import { widestPrefix } from '../../platform/throttle/index.ts';
 
 const UPSERT = `
-  INSERT INTO interactions (id_hash, kind, sealed, expires_at)
-  VALUES ($1, $2, $3, now() + make_interval(secs => $4))
+  INSERT INTO interactions (id_hash, kind, sealed, expires_at, network)
+  VALUES ($1, $2, $3, now() + make_interval(secs => $4), $5)
   ON CONFLICT (id_hash) DO UPDATE SET sealed = EXCLUDED.sealed, expires_at = EXCLUDED.expires_at
   WHERE interactions.consumed_at IS NULL`;
 const FIND =
@@ -40,7 +42,7 @@ export function sealedState(
       const { rowCount } = await pool.query({
         name: 'state-upsert',
         text: UPSERT,
-        values: [hash, kind, sealer.seal(place(hash), JSON.stringify(payload)), expiresIn],
+        values: [hash, kind, sealer.seal(place(hash), JSON.stringify(payload)), expiresIn, prefixOfRequest()],
       });
       if (rowCount !== 1) throw alreadyAnswered();
     },
@@ -66,6 +68,12 @@ export function sealedState(
     findByUid: unused,
     findByUserCode: unused,
   };
+}
+
+/** The widest prefix of the network that asks: of interactions no prefix may hold more than its share. */
+function prefixOfRequest(): string | null {
+  const network = Provider.ctx && originOf(Provider.ctx).network;
+  return network === undefined ? null : widestPrefix(network);
 }
 
 function alreadyAnswered(): Error {

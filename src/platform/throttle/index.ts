@@ -6,6 +6,7 @@
  */
 
 export { Throttled } from './errors.ts';
-export { networkKey } from './network-key.ts';
+export { networkKey, networkKeyStart, networkPrefixes, widestPrefix } from './network-key.ts';
 export { createPace } from './pace.ts';
+export { createPrefixLimiter, type PrefixLimiter, prefixPoints, prefixShare } from './prefixes.ts';
 export { createThrottle, type Limit, type Limiter, type Throttle, type Verdict } from './throttle.ts';

@@ -7,7 +7,9 @@ import { post } from '../../support/flow.ts';
 import { addTestClient, startTestServer, type TestServer } from '../../support/server.ts';
 
 const PER_NETWORK = 40;
-const IN_ALL = 100;
+const IN_ALL = 1_000;
+/** Of one IPv4 /24 or IPv6 /48: 5 %. */
+const SHARE = 50;
 
 let server: TestServer;
 let clientId: string;
@@ -62,19 +64,34 @@ describe('authorization requests of nobody', () => {
     ]);
   });
 
-  it('X5: all networks together begin so many and no more, and there is room again when they have expired', async () => {
+  it('SEC-M4: networks of one /24 together hold 5 % of all authorizations under way', async () => {
     const answers: Response[] = [];
-    for (let network = 1; network <= 10; network += 1) {
+    for (let network = 1; network <= 4; network += 1) {
       answers.push(...(await Promise.all(Array.from({ length: 20 }, () => begin(`198.51.101.${network}`)))));
-      expect(await interactions()).toBeLessThanOrEqual(IN_ALL + 20);
     }
-    const full = answers.filter(({ status }) => status === 429);
-    expect(full.length).toBeGreaterThanOrEqual(200 - IN_ALL);
-    expect(full[0]?.headers.get('retry-after')).toBe('30');
-    expect(await throttled('interactions')).toHaveLength(1);
-    const asJson = await begin('198.51.102.1', { accept: 'application/json' });
+    const { 303: begun = [], 429: refused = [] } = statusesOf(answers);
+    expect([begun.length, refused.length]).toEqual([SHARE, 80 - SHARE]);
+    expect(refused[0]?.headers.get('retry-after')).toBe('30');
+    expect((await throttled('interactions_network')).length).toBeGreaterThan(0);
+    const asJson = await begin('198.51.101.9', { accept: 'application/json' });
     expect(await asJson.json()).toMatchObject({ error: 'slow_down' });
+    expect((await begin('198.51.102.1')).status).toBe(303);
+  });
 
+  it('X5, SEC-M4: a full server evicts the oldest authorization of the largest prefix and lets others begin', async () => {
+    for (let prefix = 1; prefix <= 30; prefix += 1) {
+      await Promise.all(Array.from({ length: 40 }, () => begin(`198.18.${prefix}.1`)));
+    }
+    const held = await interactions();
+    expect(held).toBeGreaterThanOrEqual(IN_ALL);
+    expect(held).toBeLessThanOrEqual(IN_ALL + 40);
+    const answers = await Promise.all(Array.from({ length: 10 }, (_, n) => begin(`198.19.${n}.1`)));
+    expect(answers.map(({ status }) => status)).toEqual(Array(10).fill(303));
+    expect(await interactions()).toBeLessThanOrEqual(held);
+    const { rows } = await server.database.pool.query(
+      `SELECT network, count(*)::int AS count FROM interactions WHERE network LIKE '198.19.%' GROUP BY network`,
+    );
+    expect(rows).toHaveLength(10);
     await server.database.pool.query(`UPDATE interactions SET expires_at = now() - interval '1 second'`);
     expect(await sweepGrants(server.database.pool)).toBeGreaterThanOrEqual(IN_ALL);
     await expect

@@ -71,18 +71,17 @@ async function exhaust(network: string): Promise<void> {
 }
 
 describe('guessing', () => {
-  it('D8: is counted per network, and beyond the limit told to wait, with one record each', async () => {
+  it('D8: is limited per network, with one audit record for a network and minute', async () => {
     await exhaust('198.51.100.1');
-    for (const guess of guesses) {
+    for (const [index, guess] of guesses.entries()) {
       const response = await guess('198.51.100.1');
       expect(response).toMatchObject({ status: 429, body: { error: 'slow_down' } });
       expect(Number(response.headers.get('retry-after'))).toBeGreaterThan(0);
       expect(Number(response.headers.get('retry-after'))).toBeLessThanOrEqual(60);
       expect(response.headers.get('cache-control')).toContain('no-store');
       expect(response.headers.get('www-authenticate')).toBeNull();
-      expect(await recordsOf(server, response)).toEqual([
-        expect.objectContaining({ event: 'request.throttled', outcome: 'refused', network: '198.51.100.1' }),
-      ]);
+      const first = { event: 'request.throttled', outcome: 'refused', network: '198.51.100.1' };
+      expect(await recordsOf(server, response)).toEqual(index === 0 ? [expect.objectContaining(first)] : []);
     }
     expect((await guesses[0]?.('198.51.100.2'))?.status).toBe(400);
   });

@@ -187,7 +187,7 @@ describe('/sign-in with password and code', () => {
     const tokens: string[] = [];
     for (let count = 0; count < 50; count += 1) {
       const token = await door.begin(user.email);
-      tokens.push((await door.password(token, user.password)) ?? '');
+      tokens.push((await door.password(token, user.password, '127.0.0.1')) ?? '');
     }
 
     const results = await Promise.all(

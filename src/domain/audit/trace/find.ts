@@ -1,3 +1,4 @@
+import { recordableClientId } from '../../../kernel/client-id.ts';
 import type { Prisma, PrismaClient } from '../../../platform/database/generated/client.ts';
 
 import { type AuditRecord, toRecord } from '../list.ts';
@@ -42,7 +43,7 @@ export async function findAttempts(
 
 function whereOf(subject: TraceSubject): Prisma.AuditRecordWhereInput | undefined {
   if ('flow' in subject) return undefined;
-  return subject;
+  return 'client' in subject ? { client: recordableClientId(subject.client) } : subject;
 }
 
 /** Follows flows and grants until nothing new comes up: from a refused token to its grant, its flow, its sign-in. */
@@ -114,6 +115,6 @@ function concerns(subject: TraceSubject, attempt: Attempt, records: readonly Aud
     return attempt.flow === subject.flow || (went !== undefined && attempt.flow === detailOf(went, 'flow'));
   }
   if ('grant' in subject) return attempt.grant === subject.grant;
-  if ('client' in subject) return attempt.client === subject.client;
+  if ('client' in subject) return attempt.client === recordableClientId(subject.client);
   return true;
 }

@@ -1,6 +1,13 @@
 import type { Prisma } from '../../../platform/database/generated/client.ts';
+import {
+  networkKey,
+  networkKeyStart,
+  prefixPoints,
+  prefixShare,
+  widestPrefix,
+} from '../../../platform/throttle/index.ts';
 
-/** How many clients may be kept that registered themselves and that nobody has ever allowed anything. */
+/** Limits of clients that registered themselves and were never allowed anything. */
 export interface RegistrationQuota {
   readonly perNetwork: number;
   readonly inAll: number;
@@ -13,19 +20,25 @@ export type QuotaRefusal = 'registration_quota_network' | 'registration_quota';
 const LOCK = 4_610_101;
 
 /**
- * Whether there is room for one more client of `network`. Whoever asks is alone with the question until the
- * end of the transaction, so that many at once do not exceed what one after the other could have.
+ * Returns why there is no room for one more client from `address`, if there is none: its network, its widest
+ * prefix or all networks together have as many as they may. Holds an advisory lock until the transaction ends,
+ * so that concurrent registrations cannot exceed the quota.
  */
 export async function refusedByQuota(
   tx: Prisma.TransactionClient,
-  network: string,
+  address: string,
   { perNetwork, inAll }: RegistrationQuota,
 ): Promise<QuotaRefusal | undefined> {
+  const share = prefixShare(inAll);
   await tx.$executeRaw`SELECT pg_advisory_xact_lock(${LOCK}::bigint)`;
-  const [counted] = await tx.$queryRaw<{ network: number; total: number }[]>`
-    SELECT count(*)::int AS total, count(*) FILTER (WHERE registered_from = ${network})::int AS network
+  const [counted] = await tx.$queryRaw<{ network: number; prefix: number; total: number }[]>`
+    SELECT count(*)::int AS total, count(*) FILTER (WHERE registered_from = ${networkKey(address)})::int AS network,
+           count(*) FILTER (WHERE starts_with(registered_from, ${networkKeyStart(address)}))::int AS prefix
     FROM clients WHERE registration = 'dynamic' AND used_at IS NULL`;
   if (!counted) throw new Error('the clients could not be counted');
-  if (counted.network >= perNetwork) return 'registration_quota_network';
+  const ofPrefix = prefixPoints(widestPrefix(address), perNetwork, share);
+  if (counted.network >= Math.min(perNetwork, share) || counted.prefix >= ofPrefix) {
+    return 'registration_quota_network';
+  }
   return counted.total >= inAll ? 'registration_quota' : undefined;
 }

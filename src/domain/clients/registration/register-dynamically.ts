@@ -1,6 +1,7 @@
 import { DEFAULT_TENANT, hashSecret, newId, newSecret } from '../../../kernel/ids.ts';
 import type { Origin } from '../../../kernel/origin.ts';
 import type { Prisma, PrismaClient } from '../../../platform/database/generated/client.ts';
+import { networkKey } from '../../../platform/throttle/index.ts';
 import { recordAudit } from '../../audit/index.ts';
 
 import type { Client, Trust } from '../client.ts';
@@ -19,7 +20,7 @@ export interface DynamicRegistration {
   /** The initial access token that permits it, by its id; or, where everybody may, the network that asks. */
   readonly by:
     | { readonly registrationToken: string }
-    /** Without a quota anything is kept. */
+    /** An IP address. Without a quota anything is kept. */
     | { readonly network: string; readonly quota: RegistrationQuota | undefined };
 }
 
@@ -53,7 +54,7 @@ export async function registerDynamicClient(
     }
     const refusal = by.quota && (await refusedByQuota(tx, by.network, by.quota));
     if (refusal) return { ok: false, reason: refusal };
-    const stranger = { tenantId: DEFAULT_TENANT, trust: 'untrusted', from: by.network } as const;
+    const stranger = { tenantId: DEFAULT_TENANT, trust: 'untrusted', from: networkKey(by.network) } as const;
     return insert(tx, metadata, { ...stranger, token: undefined }, origin);
   });
 }

@@ -138,7 +138,8 @@ describe('/setup', () => {
 
     expect(new Set(answers).size).toBe(1);
     const reasons = (await harness.audit('setup.rejected')).map(({ reason }) => reason);
-    expect(reasons).toEqual(['link_unknown', 'link_unknown', 'administrator_exists', 'administrator_exists']);
+    // The first of each kind; the second is counted when its minute ends.
+    expect(reasons).toEqual(['link_unknown', 'administrator_exists']);
   });
 
   it('N10: of several links completed at the same time, one makes an administrator', async () => {

@@ -63,16 +63,18 @@ async function newStory(more: Parameters<typeof addTestClient>[1] = {}) {
 }
 
 const REGISTERED = 'registration passed';
+/** In the exact form of a client_id. */
+const UNKNOWN_CLIENT = 'cli_AAAAAAAAAAAAAAAAAAAAAA';
 
 describe('an attempt', () => {
   it('that ends at the authorization endpoint is found by the request id of its page', async () => {
-    const page = await createAgent().get(`${server.issuer}/authorize?${requestQuery('cli_nobody')}`);
+    const page = await createAgent().get(`${server.issuer}/authorize?${requestQuery(UNKNOWN_CLIENT)}`);
     const requestId = page.headers.get('x-request-id') ?? '';
     expect(page.html).toContain(`gatehouse trace ${requestId}`);
     const attempt = await onlyAttempt({ requestId });
     expect(told(attempt)).toEqual(['authorize stopped: unknown_client']);
     expect(attempt.stopped).toMatchObject({ stage: 'authorize', reason: 'unknown_client' });
-    expect(attempt).toMatchObject({ client: 'cli_nobody', network: '127.0.0.1' });
+    expect(attempt).toMatchObject({ client: UNKNOWN_CLIENT, network: '127.0.0.1' });
     expect(attempt).not.toHaveProperty('flow');
   });
 

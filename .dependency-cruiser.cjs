@@ -17,17 +17,18 @@ const DOMAIN_ARROWS = {
   admission: ['audit', 'authority', 'clients'],
   audit: [],
   authority: [],
-  backup: ['audit', 'clients', 'credentials', 'grants', 'keys', 'sessions'],
+  backup: ['audit', 'clients', 'credentials', 'grants', 'keys', 'links', 'sessions'],
   tenants: [],
   clients: ['audit'],
   credentials: ['audit'],
   grants: ['admission', 'audit', 'authority', 'resources'],
   keys: ['audit'],
+  links: [],
   resources: ['audit'],
   secrets: ['audit'],
   sessions: ['audit', 'credentials', 'users'],
   tokens: ['admission', 'audit', 'authority', 'grants'],
-  users: ['audit', 'credentials', 'tenants'],
+  users: ['audit', 'credentials', 'links', 'tenants'],
 };
 
 const TEST = '\\.test\\.ts$';

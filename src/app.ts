@@ -152,6 +152,7 @@ export async function createApp(
       views,
       sessionCookie,
       basePath,
+      clock,
       describe: oauth.purposeOf,
     }),
   );

@@ -3,6 +3,7 @@ import type { Logger } from 'pino';
 import { sweepRequests } from './domain/admission/index.ts';
 import { type ClientLifetimes, sweepClients } from './domain/clients/index.ts';
 import { settleCutoffs, sweepGrants } from './domain/grants/index.ts';
+import { sweepLinks } from './domain/links/index.ts';
 import type { Installation } from './installation.ts';
 import { type Database, isStoreUnavailable } from './platform/database/index.ts';
 import { sweepCopies } from './platform/fetch/index.ts';
@@ -59,6 +60,7 @@ export function startHousekeeping({
       (await sweepClients(database.prisma, clientLifetimes)) +
       (await sweepRequests(database.prisma)) +
       (await sweepCopies(database.pool)) +
+      (await sweepLinks(database.prisma)) +
       (await installation.sessions.sweep()) +
       (await installation.attempts.sweep());
     if (swept > 0) log.debug({ swept }, 'housekeeping');

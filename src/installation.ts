@@ -1,11 +1,11 @@
 import type { Config } from './config/config.ts';
 import { createAnonymousRecorder } from './domain/audit/index.ts';
 import { createAttempts, createPasskeys, createPasswords, createTotps } from './domain/credentials/index.ts';
-import { revokeGrantsOf } from './domain/grants/index.ts';
+import { forgetConsentsOf, revokeGrantsOf } from './domain/grants/index.ts';
 import { createKeys, createServerSecrets } from './domain/keys/index.ts';
 import { createFactors, createSessions, createSignIn } from './domain/sessions/index.ts';
 import { seedDefaultTenant } from './domain/tenants/index.ts';
-import { createSetup, createUsers } from './domain/users/index.ts';
+import { createEnrolment, createSetup, createUsers } from './domain/users/index.ts';
 import type { Clock } from './kernel/clock.ts';
 import { DEFAULT_TENANT } from './kernel/ids.ts';
 import type { Origin } from './kernel/origin.ts';
@@ -47,18 +47,29 @@ export function createInstallation({
   const attempts = createAttempts({ prisma, lifetime: lifetimes.interaction });
   const passwords = createPasswords({ prisma, concurrency: config.maxPasswordHashes });
   const totps = createTotps({ prisma, sealer, clock, issuer });
-  const passkeys = createPasskeys({ prisma, attempts, issuer });
+  const passkeys = createPasskeys({ prisma, attempts, issuer, clock });
   const sessions = createSessions({ prisma, lifetimes });
   const users = createUsers({
     prisma,
+    issuer,
+    lifetimes,
+    attempts,
     passwords,
     totps,
-    endSessionsOf: async (tx, userId, _reason, origin) => {
-      await sessions.endAllOf(tx, userId, 'user_disabled', origin);
+    endSessionsOf: sessions.endAllOf,
+    async endConnectionsOf(tx, userId, reason, origin) {
+      await forgetConsentsOf(tx, userId);
+      return revokeGrantsOf(tx, { userId }, reason, origin);
     },
-    revokeGrantsOf: async (tx, userId, _reason, origin) => {
-      await revokeGrantsOf(tx, { userId }, 'user_disabled', origin);
-    },
+  });
+  const enrolment = createEnrolment({
+    prisma,
+    anonymous,
+    attempts,
+    passwords,
+    totps,
+    passkeys,
+    endSessionsOf: sessions.endAllOf,
   });
   const signIn = createSignIn({ prisma, anonymous, users, attempts, passwords, totps, passkeys, sessions });
   const factors = createFactors({ prisma, attempts, passwords, totps, passkeys, sessions });
@@ -86,6 +97,7 @@ export function createInstallation({
     users,
     signIn,
     factors,
+    enrolment,
     setup,
 
     /** What every installation begins with: the default tenant and a signing key. Any number of processes may call it. */

@@ -8,9 +8,10 @@ const NOTICES = {
   'connection-ended': 'The connection has ended.',
   'connections-ended': 'The connections have ended.',
   'passkey-added': 'You can sign in with the new passkey from now on.',
-  'passkey-removed': 'The passkey no longer signs you in.',
+  'passkey-removed': 'The passkey no longer signs you in. Your other sessions have ended.',
   'password-set': 'Password and authenticator app are set. Your other sessions have ended.',
-  'password-removed': 'Password and authenticator app no longer sign you in.',
+  'password-removed': 'Password and authenticator app no longer sign you in. Your other sessions have ended.',
+  enrolled: 'You can sign in here from now on.',
   'session-ended': 'The session has ended.',
   'sessions-ended': 'All other sessions have ended.',
 } as const;

@@ -52,7 +52,10 @@ export function addPasskeys(router: Router, deps: AccountDeps): void {
     const session = await sessionCookie.current(ctx);
     if (!session) return refuseJson(ctx, 403);
     try {
-      await factors.addPasskey(session, enrolment.tokenOf(ctx), given, originOf(ctx));
+      await factors.addPasskey(session, enrolment.tokenOf(ctx), given, {
+        origin: originOf(ctx),
+        userAgent: ctx.get('User-Agent'),
+      });
     } catch (error) {
       if (error instanceof PasskeyRefused) return refuseJson(ctx, 401);
       if (error instanceof FreshSignInNeeded || error instanceof NotFound) return refuseJson(ctx, 403);
@@ -77,8 +80,8 @@ export function addPasskeys(router: Router, deps: AccountDeps): void {
     '/account/security/passkeys/:id/remove',
     signedIn(async (ctx, session) => {
       await forms.read(ctx);
-      const endedHere = await factors.removePasskey(session, ctx.params['id'] ?? '', originOf(ctx));
-      if (!endedHere) return seeOther(ctx, `${security}?done=passkey-removed`);
+      const stays = await factors.removePasskey(session, ctx.params['id'] ?? '', originOf(ctx));
+      if (stays) return seeOther(ctx, `${security}?done=passkey-removed`);
       sessionCookie.clear(ctx);
       seeOther(ctx, `${basePath}/sign-out`);
     }),
@@ -94,9 +97,11 @@ export function addPasskeys(router: Router, deps: AccountDeps): void {
       action: `${path}/${id}/remove`,
       title: `Remove the passkey “${name}”?`,
       consequences: [
-        'It no longer signs you in, and the sessions that were opened with it end.',
-        ...(madeThisSession ? ['This is one of them: you have to sign in again in another way.'] : []),
-        'Your device may go on offering it until you delete it there too.',
+        'It no longer signs you in, and your sessions in other browsers end.',
+        ...(madeThisSession
+          ? ['You signed in with it here: this session ends too, and you have to sign in another way.']
+          : []),
+        'Your device may still offer it until you delete it there too.',
       ],
       button: 'Remove passkey',
       backUrl: security,

@@ -80,7 +80,12 @@ export function addPassword(router: Router, deps: AccountDeps): void {
         csrf: forms.token(ctx),
         action: `${path}/remove`,
         title: 'Remove password and authenticator app?',
-        consequences: ['They no longer sign you in. Your passkeys do.'],
+        consequences: [
+          'They no longer sign you in; your passkeys do. Your sessions in other browsers end.',
+          ...(session.amr.includes('pwd')
+            ? ['You signed in with them here: this session ends too, and you have to sign in with a passkey.']
+            : []),
+        ],
         button: 'Remove both',
         backUrl: security,
       });
@@ -91,8 +96,10 @@ export function addPassword(router: Router, deps: AccountDeps): void {
     '/account/security/password/remove',
     signedIn(async (ctx, session) => {
       await forms.read(ctx);
-      await factors.removePassword(session, originOf(ctx));
-      seeOther(ctx, `${security}?done=password-removed`);
+      const stays = await factors.removePassword(session, originOf(ctx));
+      if (stays) return seeOther(ctx, `${security}?done=password-removed`);
+      sessionCookie.clear(ctx);
+      seeOther(ctx, `${basePath}/sign-out`);
     }),
   );
 }

@@ -1,9 +1,9 @@
 import type Router from '@koa/router';
 
+import { describeDevice } from '../domain/credentials/index.ts';
 import { describeWhen, originOf } from '../platform/http/index.ts';
 
 import type { AccountDeps } from './deps.ts';
-import { describeDevice } from './device.ts';
 import { frameOf } from './frame.ts';
 import { createSignedIn, seeOther } from './signed-in.ts';
 
@@ -18,9 +18,16 @@ export function addSecurity(router: Router, deps: AccountDeps): void {
     '/account/security',
     signedIn(async (ctx, session) => {
       const now = clock();
-      const [ways, list] = await Promise.all([factors.ways(session.user.id), sessions.list(session.user.id)]);
+      const [ways, list, notices] = await Promise.all([
+        factors.ways(session.user.id),
+        sessions.list(session.user.id),
+        factors.notices(session),
+      ]);
       await views.render(ctx, 'account/security', {
         ...frameOf(ctx, session, basePath),
+        ...(notices.length > 0
+          ? { reviewUrl: `${basePath}/sign-in/notice?continue=${encodeURIComponent(path)}` }
+          : {}),
         passkeys: ways.passkeys.map(({ id, name, backedUp, createdAt, lastUsedAt }) => ({
           name,
           backedUp,

@@ -42,9 +42,17 @@ import { userAdd } from './user-add.ts';
 import { userDisable } from './user-disable.ts';
 import { userEnable } from './user-enable.ts';
 import { userList } from './user-list.ts';
+import { userRemove } from './user-remove.ts';
+import { userRename } from './user-rename.ts';
+import { userReset } from './user-reset.ts';
+import { userRole } from './user-role.ts';
 
 const GROUPS: readonly (readonly [name: string, summary: string, commands: readonly Register[]])[] = [
-  ['user', 'people who sign in', [userAdd, userList, userDisable, userEnable]],
+  [
+    'user',
+    'people who sign in',
+    [userAdd, userList, userRole, userRename, userReset, userDisable, userEnable, userRemove],
+  ],
   [
     'client',
     'programs that connect',

@@ -1,5 +1,7 @@
 import type { Register } from './cli.ts';
 import { printable } from './output.ts';
+import { linkLines } from './user-link.ts';
+import { ROLES_HELP } from './user-role.ts';
 
 interface Options {
   readonly email: string;
@@ -10,25 +12,28 @@ interface Options {
   readonly tenant?: string;
 }
 
-/** `user add`: adds a person, and shows the seed of their authenticator app this once. */
+/** `user add`: adds a person, and shows this once how they sign in for the first time. */
 export const userAdd: Register = (users, cli) => {
   users
     .command('add')
     .summary('add a person')
     .description(
-      'Adds a person. A password alone never signs in: give --totp beside it, or let them make a passkey.',
+      'Adds a person and prints a one-time link with which they choose a passkey, or a password and an authenticator app. No link is made when both --password-stdin and --totp are given.',
     )
     .requiredOption('--email <address>', 'what they sign in with')
-    .requiredOption('--name <name>', 'how they are called')
-    .option('--password-stdin', 'read a password from standard input')
+    .requiredOption('--name <name>', 'their name')
+    .option('--password-stdin', 'read a password from standard input; it never signs in alone')
     .option('--totp', 'make a seed for an authenticator app and show it once')
     .option('--role <role>', 'role in the tenant (default: member)')
     .option('--tenant <tenant>', 'id or name of the tenant (default: default)')
     .addHelpText(
       'after',
       `
+${ROLES_HELP}
+
 Examples:
   $ gatehouse user add --email ada@example.com --name 'Ada Lovelace'
+  $ gatehouse user add --email grace@example.com --name 'Grace Hopper' --role admin
   $ pass show ada | gatehouse user add --email ada@example.com --name Ada --password-stdin --totp`,
     )
     .action(async (options: Options) => {
@@ -36,22 +41,26 @@ Examples:
       await cli.withStore(async ({ installation, origin }) => {
         const { email, name, totp, role, tenant } = options;
         const user = await installation.users.add({ email, name, password, totp, role, tenant }, origin);
-        const seed = user.totp;
+        const { totp: seed, enrolment } = user;
         return {
           json: {
             id: user.id,
             email: user.email,
+            roles: user.roles,
             ...(seed ? { totp: { secret: seed.secret, otpauth_uri: seed.otpauthUri } } : {}),
+            ...(enrolment ? { enrolment_url: enrolment.url, enrolment_expires_at: enrolment.expiresAt } : {}),
           },
           text: [
-            `Added ${printable(user.email)} as ${user.id}.`,
-            ...(seed
-              ? [
-                  'The seed for the authenticator app, shown this once:',
-                  `  ${seed.secret}`,
-                  `  ${seed.otpauthUri}`,
-                ]
-              : []),
+            `Added ${printable(user.email)} as ${user.id}, with the role ${user.roles.join(' and ')}.`,
+            ...(enrolment
+              ? ['They choose how they sign in with this link:', ...linkLines(enrolment)]
+              : seed
+                ? [
+                    'The seed for the authenticator app, shown this once:',
+                    `  ${seed.secret}`,
+                    `  ${seed.otpauthUri}`,
+                  ]
+                : []),
           ].join('\n'),
         };
       });

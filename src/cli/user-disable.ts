@@ -2,24 +2,35 @@ import type { Register } from './cli.ts';
 import { findUser, nameOf } from './find-user.ts';
 import { printable } from './output.ts';
 
-/** `user disable`: shuts a person out: their sessions end and their grants are revoked, at once. */
+/** `user disable`: ends what a person has, until they are enabled again. */
 export const userDisable: Register = (users, cli) => {
   users
     .command('disable')
     .summary('shut a person out')
-    .description('Shuts a person out: all their sessions end and all their grants are revoked, at once.')
+    .description(
+      'Shuts a person out: ends all their sessions, connections, remembered consents, sign-ins under way and one-time links. What they sign in with stays; if an attacker may have it, use `gatehouse user reset`.',
+    )
     .argument('[user]', 'e-mail address or id')
     .option('--email <address>', 'the same, as an option')
+    .option('--force', 'also the last administrator')
     .addHelpText('after', '\nExample:\n  $ gatehouse user disable ada@example.com')
-    .action(async (argument: string | undefined, { email }: { readonly email?: string }) => {
-      const name = nameOf(argument, email);
-      await cli.withStore(async ({ installation, origin }) => {
-        const user = await findUser(installation, name);
-        await installation.users.disable(user.id, origin);
-        return {
-          json: { id: user.id, email: user.email, disabled: true },
-          text: `Disabled ${printable(user.email)}: their sessions are ended and their grants revoked.`,
-        };
-      });
-    });
+    .action(
+      async (
+        argument: string | undefined,
+        { email, force }: { readonly email?: string; readonly force?: true },
+      ) => {
+        const name = nameOf(argument, email);
+        await cli.withStore(async ({ installation, origin }) => {
+          const user = await findUser(installation, name);
+          await installation.users.disable(user.id, origin, { force });
+          return {
+            json: { id: user.id, email: user.email, disabled: true },
+            text: [
+              `Disabled ${printable(user.email)}: their sessions and connections have ended.`,
+              'They keep their passkeys and password. If an attacker may have one: gatehouse user reset',
+            ].join('\n'),
+          };
+        });
+      },
+    );
 };

@@ -18,7 +18,7 @@ export const userEnable: Register = (users, cli) => {
         await installation.users.enable(user.id, origin);
         return {
           json: { id: user.id, email: user.email, disabled: false },
-          text: `Enabled ${printable(user.email)}: they can sign in again and connect anew.`,
+          text: `Enabled ${printable(user.email)}: they can sign in again, and have to connect their programs again.`,
         };
       });
     });

@@ -19,6 +19,8 @@ export interface Lifetimes {
   readonly sessionIdle: number;
   readonly session: number;
   readonly setupLink: number;
+  readonly enrolmentLink: number;
+  readonly recoveryLink: number;
 }
 
 /** The configuration of one process, frozen. */

@@ -118,6 +118,8 @@ export function loadConfig(
       sessionIdle: settings.GATEHOUSE_SESSION_IDLE_LIFETIME,
       session: settings.GATEHOUSE_SESSION_LIFETIME,
       setupLink: settings.GATEHOUSE_SETUP_LINK_LIFETIME,
+      enrolmentLink: settings.GATEHOUSE_ENROLMENT_LINK_LIFETIME,
+      recoveryLink: settings.GATEHOUSE_RECOVERY_LINK_LIFETIME,
     },
     throttle: {
       enabled: settings.GATEHOUSE_THROTTLE === 'on',

@@ -126,6 +126,12 @@ export const Settings = z.object({
     'The same after the last of their grants ended (90 days)',
   ),
   GATEHOUSE_SETUP_LINK_LIFETIME: seconds(900).describe('The link that makes the first administrator'),
+  GATEHOUSE_ENROLMENT_LINK_LIFETIME: seconds(86_400, { min: 60 }).describe(
+    'The one-time link of `user add` (1 day)',
+  ),
+  GATEHOUSE_RECOVERY_LINK_LIFETIME: seconds(86_400, { min: 60 }).describe(
+    'The one-time link of `user reset` (1 day)',
+  ),
 
   GATEHOUSE_THROTTLE: oneOf('on', 'off')
     .default('on')

@@ -16,6 +16,7 @@ export type IdPrefix =
   | 'prm'
   | 'ses'
   | 'pky'
+  | 'ntc'
   | 'cns'
   | 'aud'
   | 'flw'

@@ -1,6 +1,7 @@
 import type { Config } from '../config/config.ts';
-import type { SessionCookie, Sessions, SignIn } from '../domain/sessions/index.ts';
-import type { Setup } from '../domain/users/index.ts';
+import type { Factors, SessionCookie, Sessions, SignIn } from '../domain/sessions/index.ts';
+import type { Enrolment, Setup } from '../domain/users/index.ts';
+import type { Clock } from '../kernel/clock.ts';
 import type { Database } from '../platform/database/index.ts';
 import type { Cookies, Forms, Purpose, Views } from '../platform/http/index.ts';
 import type { Throttle } from '../platform/throttle/index.ts';
@@ -9,7 +10,13 @@ import type { Throttle } from '../platform/throttle/index.ts';
 export interface SignInDeps {
   readonly config: Pick<Config, 'issuer' | 'lifetimes' | 'throttle' | 'defaultResource'>;
   readonly database: Pick<Database, 'pool'>;
-  readonly installation: { readonly signIn: SignIn; readonly sessions: Sessions; readonly setup: Setup };
+  readonly installation: {
+    readonly signIn: SignIn;
+    readonly sessions: Sessions;
+    readonly factors: Factors;
+    readonly enrolment: Enrolment;
+    readonly setup: Setup;
+  };
   readonly throttle: Throttle;
   readonly cookies: Cookies;
   readonly forms: Forms;
@@ -17,6 +24,7 @@ export interface SignInDeps {
   readonly sessionCookie: SessionCookie;
   /** Path of the issuer, `''` when it has none. */
   readonly basePath: string;
+  readonly clock: Clock;
   /** For which client and server the person signs in, where the way back belongs to an authorization. */
   readonly describe?: (continueTo: string) => Promise<Purpose | undefined>;
 }

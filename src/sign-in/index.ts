@@ -1,5 +1,5 @@
 /**
- * The door where a person comes in: `/`, `/sign-in`, `/sign-out` and, once, `/setup`.
+ * The door where a person comes in: `/`, `/sign-in`, `/sign-out`, `/enrol` with a one-time link and, once, `/setup`.
  *
  *     /sign-in ──▶ /sign-in/password ──▶ /sign-in/totp ──┐
  *         └──────▶ /sign-in/passkey ─────────────────────┴──▶ the session's cookie ──▶ `continue`
@@ -16,12 +16,14 @@
 import Router, { type RouterMiddleware } from '@koa/router';
 import type { Middleware } from 'koa';
 
-import { DomainError } from '../kernel/errors.ts';
-import { FormForged, originOf } from '../platform/http/index.ts';
+import { DomainError, NotFound } from '../kernel/errors.ts';
+import { FormForged, HttpError, originOf } from '../platform/http/index.ts';
 
 import type { SignInDeps } from './deps.ts';
+import { addEnrol } from './enrol.ts';
 import { addFront } from './front.ts';
 import { createSignInLimits, SignInThrottled } from './limits.ts';
+import { addNoticePage } from './notice.ts';
 import { addPasskey } from './passkey.ts';
 import { addSetup } from './setup.ts';
 import { addSignOut } from './sign-out.ts';
@@ -42,9 +44,19 @@ export function signInRoutes(deps: SignInDeps): Middleware {
   addSteps(router, deps, limits);
   addPasskey(router, deps, limits);
   addSignOut(router, deps);
+  addNoticePage(router, deps);
+  addEnrol(router, deps, limits);
   addSetup(router, deps, limits);
   return router.routes() as Middleware;
 }
+
+/** The one page for every set-up link that cannot be used, and for set-up once there is an administrator. */
+const SETUP_CLOSED = {
+  title: 'Set-up is not open',
+  explanation:
+    'This server has an administrator already, or the set-up link is wrong, too old, or was used before.',
+  advice: 'Sign in, or make a new link on the server with: gatehouse setup-link',
+};
 
 /** What was refused before the domain saw it goes into the audit trail too. */
 function recordRefusals({ installation }: Pick<SignInDeps, 'installation'>): RouterMiddleware {
@@ -59,6 +71,8 @@ function recordRefusals({ installation }: Pick<SignInDeps, 'installation'>): Rou
       } else if (error instanceof DomainError && error.code === 'throttled') {
         const reason = error instanceof SignInThrottled ? error.reason : 'hashing_busy';
         await signIn.recordRefusal('signin.throttled', reason, originOf(ctx));
+      } else if (error instanceof NotFound && ctx.path.startsWith('/setup')) {
+        throw new HttpError(404, 'not_found', 'there is nothing here', {}, SETUP_CLOSED);
       }
       throw error;
     }

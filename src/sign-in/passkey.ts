@@ -5,6 +5,7 @@ import { originOf } from '../platform/http/index.ts';
 import { safeContinue } from './continue-to.ts';
 import type { SignInDeps } from './deps.ts';
 import type { SignInLimits } from './limits.ts';
+import { nextAfterSignIn } from './notice.ts';
 import { networkOf, refuseJson } from './respond.ts';
 
 /**
@@ -39,7 +40,8 @@ export function addPasskey(router: Router, deps: SignInDeps, limits: SignInLimit
     }
     sessionCookie.set(ctx, result.opened);
     cookies.clear(ctx, 'passkey', { path });
-    ctx.body = { location: safeContinue(ctx.query['continue'], `${basePath}/account`) };
+    const continueTo = safeContinue(ctx.query['continue'], `${basePath}/account`);
+    ctx.body = { location: await nextAfterSignIn(deps, result.opened.session, continueTo) };
   });
 }
 

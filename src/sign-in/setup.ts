@@ -12,7 +12,8 @@ import type { SignInLimits } from './limits.ts';
 import { responseOf } from './passkey.ts';
 import { networkOf, refuseJson, seeOther } from './respond.ts';
 
-const REFUSED: Readonly<Record<FieldRefused['field'], string>> = {
+/** A sentence for each field that was refused. */
+export const REFUSED: Readonly<Record<FieldRefused['field'], string>> = {
   name: 'Type your name, in at most 120 characters.',
   email: 'That is not an e-mail address.',
   password: 'A password has at least 12 and at most 1,024 characters.',
@@ -33,6 +34,7 @@ export function addSetup(router: Router, deps: SignInDeps, limits: SignInLimits)
   const path = `${basePath}/setup`;
 
   const tokenOf = (ctx: Context) => cookies.get(ctx, 'setup', { path }) ?? '';
+  const browserOf = (ctx: Context) => ({ origin: originOf(ctx), userAgent: ctx.get('User-Agent') });
 
   const showIdentity = (ctx: Context, { status = 200, ...filled }: IdentityForm) =>
     views.render(ctx, 'setup/identity', { csrf: forms.token(ctx), action: path, ...filled }, { status });
@@ -62,8 +64,7 @@ export function addSetup(router: Router, deps: SignInDeps, limits: SignInLimits)
   };
 
   const complete = async (ctx: Context, authentication: Authentication) => {
-    const browser = { origin: originOf(ctx), userAgent: ctx.get('User-Agent') };
-    sessionCookie.set(ctx, await signIn.enter(authentication, browser));
+    sessionCookie.set(ctx, await signIn.enter(authentication, browserOf(ctx)));
     cookies.clear(ctx, 'setup', { path });
   };
 
@@ -121,7 +122,7 @@ export function addSetup(router: Router, deps: SignInDeps, limits: SignInLimits)
   router.post('/setup/passkey', async (ctx) => {
     const response = responseOf(await forms.readJson(ctx));
     try {
-      await complete(ctx, await setup.completeWithPasskey(tokenOf(ctx), response, originOf(ctx)));
+      await complete(ctx, await setup.completeWithPasskey(tokenOf(ctx), response, browserOf(ctx)));
     } catch (error) {
       if (!(error instanceof PasskeyRefused)) throw error;
       return refuseJson(ctx, 401);

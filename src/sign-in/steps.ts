@@ -6,11 +6,12 @@ import { field, originOf } from '../platform/http/index.ts';
 import { safeContinue } from './continue-to.ts';
 import type { SignInDeps } from './deps.ts';
 import type { SignInLimits } from './limits.ts';
+import { nextAfterSignIn } from './notice.ts';
 import { networkOf, seeOther } from './respond.ts';
 
 /** The one answer to a wrong address, password or code, and to a person who does not exist or is disabled. */
 const NOT_RIGHT =
-  'The e-mail address, password or code is not right. Try again, with a code that you have not used yet.';
+  'The e-mail address, password or code is not right. Type the code that the app shows now; each code works once.';
 const OVER = 'That took too long, or there were too many tries. Begin again.';
 const EMAIL_MISSING = 'Type your e-mail address.';
 
@@ -60,6 +61,7 @@ export function addSteps(router: Router, deps: SignInDeps, limits: SignInLimits)
       csrf: forms.token(ctx),
       action: url(ctx, `/${step}`),
       backUrl: `${url(ctx)}&reauth=1`,
+      passwordUrl: url(ctx, '/password'),
       purpose: await purposeOf(ctx),
       email,
       error,
@@ -116,10 +118,10 @@ export function addSteps(router: Router, deps: SignInDeps, limits: SignInLimits)
         await limits.right(guess);
         sessionCookie.set(ctx, result.opened);
         cookies.clear(ctx, 'attempt', { path });
-        return seeOther(ctx, wayBack(ctx));
+        return seeOther(ctx, await nextAfterSignIn(deps, result.opened.session, wayBack(ctx)));
       case 'refused':
         await limits.wrong(guess);
-        return showStep(ctx, 'password', { email: pending.email, error: NOT_RIGHT, status: 403 });
+        return showStep(ctx, 'totp', { email: pending.email, error: NOT_RIGHT, status: 403 });
       case 'expired':
         return beginAgain(ctx);
     }

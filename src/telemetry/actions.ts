@@ -26,6 +26,8 @@ const REVOCATIONS: Readonly<Record<RevocationReason, true>> = {
   refresh_reused: true,
   token_in_foreign_hands: true,
   user_disabled: true,
+  user_reset: true,
+  user_removed: true,
   client_removed: true,
 };
 

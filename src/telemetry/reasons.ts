@@ -102,6 +102,11 @@ export const REASONS: ReadonlySet<string> = new Set([
   'counter_regressed',
   'administrator_exists',
   'link_unknown',
+  'link_used',
+  'link_ended',
+  'link_expired',
+  'address_changed',
+  'already_enrolled',
   // Throttles
   'account_and_network',
   'account',

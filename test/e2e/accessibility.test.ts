@@ -75,13 +75,16 @@ describeWith('browser', 'every page as a person meets it, in light, in the dark 
     await page.getByLabel('Code').fill('000000');
     await press('Sign in');
     await page.getByRole('alert').waitFor();
-    await isFine(page, 'Your password');
+    await isFine(page, 'Your code');
+    await page.getByText('Trouble signing in?').click();
+    await page.getByText('ask an administrator of this server').waitFor();
+    await isFine(page, 'Your code');
   });
 
   it('each step of set-up', async () => {
     const { url } = await stack.server.installation.setup.createLink(cause);
     await page.goto(url);
-    await isFine(page, 'Make the first administrator');
+    await isFine(page, 'Create the administrator account');
     await page.getByLabel('Your name').fill('Grace Hopper');
     await page.getByLabel('E-mail address').fill('grace@example.com');
     await press('Next');
@@ -89,6 +92,21 @@ describeWith('browser', 'every page as a person meets it, in light, in the dark 
     await fillFactor();
     await press('Use password and code');
     await isFine(page, 'Ready, Grace Hopper');
+  });
+
+  it('NEW-3: the page behind a one-time link, and the one for a link that was used', async () => {
+    const { users } = stack.server.installation;
+    const email = `linus-${Date.now()}@example.com`;
+    const { enrolment } = await users.add({ email, name: 'Linus' }, cause);
+    await page.goto(enrolment?.url ?? '');
+    await isFine(page, 'Choose how you sign in');
+    await fillFactor();
+    await press('Use password and code');
+    await page.getByText('You can sign in here from now on.').waitFor();
+
+    await context.clearCookies();
+    await page.goto(enrolment?.url ?? '');
+    await isFine(page, 'This link cannot be used');
   });
 
   it('consent to a program that is known, with something destructive, and then to more of it', async () => {

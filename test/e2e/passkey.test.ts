@@ -86,6 +86,28 @@ describeWith('browser', 'a person with a passkey, in Chromium', () => {
     expect(complaints).toEqual([]);
   });
 
+  it('NEW-3: makes a passkey through the link that user add prints, leaves and comes back', async () => {
+    context = await browser.newContext();
+    await context.addInitScript(NO_SUGGESTIONS);
+    const page = await context.newPage();
+    const complaints = complaintsOf(page);
+    const authenticator = await addVirtualAuthenticator(context);
+    const { users } = stack.server.installation;
+    const { enrolment } = await users.add({ email: 'katherine@example.com', name: 'Katherine' }, cause);
+
+    await page.goto(enrolment?.url ?? '');
+    expect(page.url()).toBe(`${stack.server.issuer}/enrol`);
+    await page.getByRole('button', { name: 'Use a passkey' }).click();
+    await page.getByText('You can sign in here from now on.').waitFor();
+    expect(await authenticator.count()).toBe(1);
+
+    await context.clearCookies();
+    await page.goto(`${stack.server.issuer}/account/security`);
+    await signInWithPasskey(page);
+    await page.getByText(/^Chrome on Linux, /).waitFor();
+    expect(complaints).toEqual([]);
+  });
+
   it('signs in with the passkey that the e-mail field suggests', async () => {
     const page = await browserOf(await addPerson(stack.server), { suggests: true });
     const complaints = complaintsOf(page);

@@ -43,6 +43,18 @@ describeWith('browser', 'a person whose browser runs no scripts', () => {
     expect(await page.getByRole('button').allInnerTexts()).toEqual(['Next']);
   });
 
+  it('NEW-3: makes a password and a code through a one-time link', async () => {
+    const { users } = stack.server.installation;
+    const { enrolment } = await users.add({ email: 'dorothy@example.com', name: 'Dorothy' }, cause);
+    await page.goto(enrolment?.url ?? '');
+    expect(await page.getByRole('button').allInnerTexts()).toEqual(['Use password and code']);
+    const seed = (await page.locator('code.secret').innerText()).replaceAll(' ', '');
+    await page.getByLabel('New password').fill(NEW_PASSWORD);
+    await page.getByLabel('The six digits').fill(totpCode(seed));
+    await page.getByRole('button', { name: 'Use password and code' }).click();
+    await page.getByText('You can sign in here from now on.').waitFor();
+  });
+
   it('connects a program with password and code, sees the connection and ends it', async () => {
     const person = await addPerson(stack.server);
     const { clientId } = await addTestClient(stack.server, { name: 'Field Notes' });

@@ -144,7 +144,28 @@ export const samplePages: Pages = {
     backUrl: '/sign-in',
     error: 'This password or e-mail address is not right.',
   },
-  'sign-in/totp': { ...form, email: user.email, backUrl: '/sign-in' },
+  'sign-in/totp': { ...form, email: user.email, backUrl: '/sign-in', passwordUrl: '/sign-in/password' },
+  'sign-in/enrol': { ...form, name: user.name, email: user.email, recovery: true, passkey, totp },
+  'sign-in/notice': {
+    ...form,
+    email: user.email,
+    ids: 'ntc_1 ntc_2',
+    notices: [
+      {
+        what: 'The passkey “Chrome on Linux, 1 December 2026” was added',
+        when: when('2 hours ago'),
+        device: 'Chrome on Linux',
+        network: '192.0.2.7',
+      },
+      {
+        what: 'A password and an authenticator app were set',
+        when: when('yesterday'),
+        device: 'Unknown device',
+        network: undefined,
+      },
+    ],
+    securityUrl: '/account/security',
+  },
   'setup/identity': { ...form },
   'setup/factor': { ...form, name: user.name, email: user.email, passkey, totp },
   'setup/done': {
@@ -187,6 +208,7 @@ export const samplePages: Pages = {
   },
   'account/security': {
     ...frame,
+    reviewUrl: '/sign-in/notice?continue=%2Faccount%2Fsecurity',
     passkeys: [
       {
         name: 'Work laptop',

@@ -6,6 +6,7 @@ import { recordAuditOn } from '../audit/index.ts';
 import { endEveryRegistrationToken } from '../clients/index.ts';
 import { forgetEveryAttempt } from '../credentials/index.ts';
 import { raiseGrantEpoch } from '../grants/index.ts';
+import { forgetEveryLink } from '../links/index.ts';
 import { endEverySession } from '../sessions/index.ts';
 
 /** What ended. */
@@ -27,6 +28,7 @@ export async function endAllAccess(client: PoolClient): Promise<EndedAccess> {
   const { epoch, ended: grants } = await raiseGrantEpoch(client);
   const sessions = await endEverySession(client);
   await forgetEveryAttempt(client);
+  await forgetEveryLink(client);
   await endEveryRegistrationToken(client);
   return { epoch, grants, sessions };
 }

@@ -3,7 +3,7 @@ import { hashSecret, newSecret } from '../../kernel/ids.ts';
 import type { Db } from './store.ts';
 
 /** What an attempt is for; what was proven or challenged for one purpose never counts for another. */
-export type AttemptPurpose = 'sign-in' | 'setup' | 'enrolment';
+export type AttemptPurpose = 'sign-in' | 'setup' | 'enrolment' | 'link';
 
 /** Answers (a code, a passkey) that one attempt may give. */
 const MAX_ANSWERS = 10;
@@ -47,12 +47,14 @@ export interface Attempts {
     purpose: AttemptPurpose,
   ): Promise<{ readonly challengeHash: Buffer; readonly attempt: Attempt } | undefined>;
   /**
-   * Counts one answer and takes the password's outcome away, before the answer is judged: so that
-   * parallel posts cannot try many codes against one password. The tenth answer is the last.
+   * Counts one answer before it is judged, so that parallel posts cannot exceed the limit. The password's
+   * outcome stays for the next answer; the tenth answer is the last.
    */
   takeAnswer(token: string, purpose: AttemptPurpose): Promise<Attempt | undefined>;
   /** Ends the attempt in the transaction of what it led to: true for exactly one caller. */
   finish(tx: Db, token: string): Promise<boolean>;
+  /** Ends every attempt of a person, in the transaction of the act that ends them. */
+  forgetOf(tx: Db, userId: string): Promise<void>;
   /** Deletes what has expired; answers how many. */
   sweep(): Promise<number>;
 }
@@ -145,7 +147,7 @@ export function createAttempts({
             AND failures < ${MAX_ANSWERS}::int
           FOR UPDATE
         ), counted AS (
-          UPDATE sign_in_attempts SET failures = open.failures + 1, password_ok_at = NULL FROM open
+          UPDATE sign_in_attempts SET failures = open.failures + 1 FROM open
           WHERE sign_in_attempts.token_hash = open.token_hash
         )
         SELECT purpose, email, name, user_id AS "userId", password_ok_at AS "passwordOkAt"
@@ -157,6 +159,10 @@ export function createAttempts({
       const count = await tx.$executeRaw`
         DELETE FROM sign_in_attempts WHERE token_hash = ${hashSecret(token)} AND expires_at > now()`;
       return count === 1;
+    },
+
+    async forgetOf(tx, userId) {
+      await tx.$executeRaw`DELETE FROM sign_in_attempts WHERE user_id = ${userId}`;
     },
 
     sweep() {

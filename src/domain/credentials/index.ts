@@ -17,8 +17,24 @@
 
 export { type Attempt, type AttemptPurpose, type Attempts, createAttempts } from './attempts.ts';
 export { type Authentication, byPasskey, byPasswordAndCode } from './authentication.ts';
+export type { Browser } from './browser.ts';
+export { describeDevice } from './device.ts';
 export { FieldRefused, type PasskeyRefusal, PasskeyRefused } from './errors.ts';
+export {
+  type FactorState,
+  factorsByUser,
+  factorsOf,
+  isEnough,
+  removeEveryFactor,
+} from './factors-of.ts';
 export { forgetEveryAttempt } from './forget-attempts.ts';
+export {
+  acknowledgeNotices,
+  addNotice,
+  type Notice,
+  type NoticeReader,
+  pendingNotices,
+} from './notices.ts';
 export type { NewPasskey } from './passkey-store.ts';
 export { createPasskeys, type PasskeyInfo, type PasskeyOwner, type Passkeys } from './passkeys.ts';
 export { createPasswords, type Passwords } from './passwords.ts';

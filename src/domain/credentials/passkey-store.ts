@@ -14,7 +14,12 @@ export interface NewPasskey {
 }
 
 /** @throws AlreadyExists when the credential is registered already, for whomever. */
-export async function storePasskey(tx: Db, userId: string, passkey: NewPasskey): Promise<string> {
+export async function storePasskey(
+  tx: Db,
+  userId: string,
+  passkey: NewPasskey,
+  name: string,
+): Promise<string> {
   const id = newId('pky');
   const { count } = await tx.passkey.createMany({
     data: [
@@ -26,7 +31,7 @@ export async function storePasskey(tx: Db, userId: string, passkey: NewPasskey):
         signCount: BigInt(passkey.signCount),
         transports: [...passkey.transports],
         backedUp: passkey.backedUp,
-        name: passkey.backedUp ? 'Synced passkey' : 'Passkey of one device',
+        name,
       },
     ],
     skipDuplicates: true,

@@ -5,11 +5,14 @@ import type {
   RegistrationResponseJSON,
 } from '@simplewebauthn/server';
 
+import { type Clock, systemClock } from '../../kernel/clock.ts';
 import { NotFound } from '../../kernel/errors.ts';
 import type { Origin } from '../../kernel/origin.ts';
 import { recordAudit } from '../audit/index.ts';
 
 import type { AttemptPurpose, Attempts } from './attempts.ts';
+import type { Browser } from './browser.ts';
+import { describeDevice } from './device.ts';
 import { FieldRefused } from './errors.ts';
 import { type NewPasskey, storePasskey } from './passkey-store.ts';
 import { ALGORITHMS, createVerifier } from './passkey-verify.ts';
@@ -55,8 +58,12 @@ export interface Passkeys {
     attempt: { readonly token: string; readonly purpose: AttemptPurpose },
     response: unknown,
   ): Promise<{ readonly userId: string; readonly passkey: NewPasskey }>;
-  /** @throws AlreadyExists when the authenticator's credential is registered already. */
-  store(tx: Db, userId: string, passkey: NewPasskey, origin: Origin): Promise<string>;
+  /**
+   * Stores a passkey that was judged, named after the browser and the day.
+   *
+   * @throws AlreadyExists when the authenticator's credential is registered already.
+   */
+  store(tx: Db, userId: string, passkey: NewPasskey, browser: Browser): Promise<string>;
 
   /** Options for using one: no list of credentials, so that nothing tells who exists. */
   authenticationOptions(attemptToken: string): Promise<PublicKeyCredentialRequestOptionsJSON>;
@@ -86,10 +93,12 @@ export function createPasskeys({
   prisma,
   attempts,
   issuer,
+  clock = systemClock,
 }: {
   readonly prisma: Db;
   readonly attempts: Attempts;
   readonly issuer: string;
+  readonly clock?: Clock;
 }): Passkeys {
   const { hostname: rpID, origin } = new URL(issuer);
   const verifier = createVerifier({ prisma, attempts, rpID, origin });
@@ -120,8 +129,8 @@ export function createPasskeys({
     verifyRegistration: ({ token, purpose }, response) =>
       verifier.registration(token, purpose, response as RegistrationResponseJSON),
 
-    async store(tx, userId, passkey, from) {
-      const id = await storePasskey(tx, userId, passkey);
+    async store(tx, userId, passkey, { origin: from, userAgent }) {
+      const id = await storePasskey(tx, userId, passkey, nameFor(userAgent, clock()));
       const detail = { passkey: id, backed_up: passkey.backedUp };
       await recordAudit(
         tx,
@@ -175,4 +184,11 @@ export function createPasskeys({
       await recordAudit(tx, { event: 'passkey.removed', outcome: 'success', subject: userId, detail }, from);
     },
   };
+}
+
+const days = new Intl.DateTimeFormat('en-GB', { dateStyle: 'long', timeZone: 'UTC' });
+
+/** What a passkey is called until its owner names it: "Chrome on Linux, 1 December 2026". */
+function nameFor(userAgent: string | undefined, now: Date): string {
+  return `${describeDevice(userAgent)}, ${days.format(now)}`;
 }

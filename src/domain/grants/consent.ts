@@ -69,6 +69,12 @@ export async function rememberConsent(
   );
 }
 
+/** Forgets every remembered consent of a person, in the transaction of the act that ends what they have. */
+export async function forgetConsentsOf(tx: Prisma.TransactionClient, userId: string): Promise<number> {
+  const { count } = await tx.consent.deleteMany({ where: { userId } });
+  return count;
+}
+
 function bytesOf(version: string | undefined): Buffer | null {
   return version === undefined ? null : Buffer.from(version, 'base64url');
 }

@@ -20,7 +20,7 @@
  * the pages (`oauth/interaction`, `account`).
  */
 
-export { type ConsentKey, rememberConsent, rememberedScopes } from './consent.ts';
+export { type ConsentKey, forgetConsentsOf, rememberConsent, rememberedScopes } from './consent.ts';
 export { COUNTED, settleCutoffs } from './cutoff.ts';
 export { type ConnectionSelector, endConnections, endConnectionsOfClient } from './end-connections.ts';
 export { raiseGrantEpoch } from './epoch.ts';

@@ -35,7 +35,8 @@ export interface NewGrant {
 
 const ISSUE = `
   WITH asker AS MATERIALIZED (
-    SELECT u.id FROM users u WHERE u.id = $3 AND u.disabled_at IS NULL FOR SHARE
+    SELECT u.id FROM users u WHERE u.id = $3 AND u.disabled_at IS NULL
+      AND (u.sign_ins_valid_from IS NULL OR $9 >= date_trunc('second', u.sign_ins_valid_from)) FOR SHARE
   ), client AS MATERIALIZED (
     SELECT c.id, c.grant_epoch FROM clients c
     WHERE c.id = $4 AND c.removed_at IS NULL AND ${notBlocked('c', '$2')} FOR KEY SHARE

@@ -7,4 +7,6 @@ export type RevocationReason =
   | 'refresh_reused'
   | 'token_in_foreign_hands'
   | 'user_disabled'
+  | 'user_reset'
+  | 'user_removed'
   | 'client_removed';

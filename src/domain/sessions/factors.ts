@@ -3,17 +3,22 @@ import type { Origin } from '../../kernel/origin.ts';
 import { recordAudit } from '../audit/index.ts';
 import {
   type Attempts,
+  acknowledgeNotices,
+  addNotice,
+  type Browser,
   byPasswordAndCode,
   FieldRefused,
+  type Notice,
   type PasskeyInfo,
   type Passkeys,
   type Passwords,
+  pendingNotices,
   type TotpProposal,
   type Totps,
 } from '../credentials/index.ts';
 
 import type { Session } from './session.ts';
-import type { Browser, OpenedSession, Sessions } from './sessions.ts';
+import type { OpenedSession, Sessions } from './sessions.ts';
 import type { Db, PrismaClient } from './store.ts';
 
 /** The person must prove themselves once more before what they sign in with can change. */
@@ -45,6 +50,10 @@ export interface Ways {
 export interface Factors {
   ways(userId: string): Promise<Ways>;
   isFresh(session: Session): boolean;
+  /** The added factors that this session's person has not confirmed and that it may confirm. */
+  notices(session: Session): Promise<readonly Notice[]>;
+  /** Confirms notices of these ids, as far as this session may. */
+  acknowledge(session: Session, ids: readonly string[], origin: Origin): Promise<void>;
   /** Goes on with this person's enrolment of that token, or begins one; answers its token. @throws FreshSignInNeeded */
   enrol(current: Session, token: string | undefined): Promise<string>;
   /** The seed of an enrolment: the same as often as asked. */
@@ -60,9 +69,13 @@ export interface Factors {
     current: Session,
     token: string,
     given: { readonly response: unknown; readonly name: string },
-    origin: Origin,
+    browser: Browser,
   ): Promise<void>;
-  /** Answers whether that ended the present session too. @throws FreshSignInNeeded, NotFound, InvalidInput for the last way in */
+  /**
+   * Removes a passkey and ends every other session. Returns whether the present session stays.
+   *
+   * @throws FreshSignInNeeded, NotFound, InvalidInput for the last way in
+   */
   removePasskey(current: Session, passkeyId: string, origin: Origin): Promise<boolean>;
   /**
    * Sets password and code together. All sessions end, and a new one is made for this browser.
@@ -75,8 +88,12 @@ export interface Factors {
     given: { readonly password: string; readonly code: string },
     browser: Browser,
   ): Promise<OpenedSession>;
-  /** @throws FreshSignInNeeded, NotFound, InvalidInput for the last way in */
-  removePassword(current: Session, origin: Origin): Promise<void>;
+  /**
+   * Removes password and code and ends every other session. Returns whether the present session stays.
+   *
+   * @throws FreshSignInNeeded, NotFound, InvalidInput for the last way in
+   */
+  removePassword(current: Session, origin: Origin): Promise<boolean>;
 }
 
 interface Deps {
@@ -111,9 +128,17 @@ export function createFactors({ prisma, attempts, passwords, totps, passkeys, se
     return totp?.confirmedAt ? password?.changedAt : undefined;
   };
 
-  /** Locks the person, so that two removals at once do not each leave the other's way in. */
+  /**
+   * Holds the person's row, so that changes of factors happen one after the other, and requires that the
+   * session did not end while this one waited.
+   */
+  const beginChange = async (tx: Db, current: Session) => {
+    await tx.$queryRaw`SELECT 1 FROM users WHERE id = ${current.user.id} FOR NO KEY UPDATE`;
+    const alive = await tx.session.count({ where: { id: current.id, endedAt: null } });
+    if (alive === 0) throw new FreshSignInNeeded();
+  };
+
   const requireAnother = async (tx: Db, userId: string) => {
-    await tx.$queryRaw`SELECT 1 FROM users WHERE id = ${userId} FOR UPDATE`;
     const count =
       (await tx.passkey.count({ where: { userId } })) + ((await passwordSince(tx, userId)) ? 1 : 0);
     if (count < 2) throw new InvalidInput('the last way to sign in cannot be removed');
@@ -121,6 +146,18 @@ export function createFactors({ prisma, attempts, passwords, totps, passkeys, se
 
   return {
     isFresh,
+
+    notices: (session) => pendingNotices(prisma, session),
+
+    async acknowledge(session, ids, origin) {
+      await prisma.$transaction(async (tx) => {
+        const confirmed = await acknowledgeNotices(tx, session, ids);
+        if (confirmed === 0) return;
+        const { id } = session.user;
+        const entry = { event: 'notice.acknowledged', outcome: 'success', subject: id } as const;
+        await recordAudit(tx, { ...entry, detail: { session: session.id, confirmed } }, origin);
+      });
+    },
 
     async ways(userId) {
       const [list, since] = await Promise.all([passkeys.list(userId), passwordSince(prisma, userId)]);
@@ -142,7 +179,7 @@ export function createFactors({ prisma, attempts, passwords, totps, passkeys, se
       return passkeys.registrationOptions({ token, purpose: 'enrolment' }, { userId, email, name });
     },
 
-    async addPasskey(current, token, { response, name }, origin) {
+    async addPasskey(current, token, { response, name }, browser) {
       await requireTheirs(token, current);
       const { userId, passkey } = await passkeys.verifyRegistration(
         { token, purpose: 'enrolment' },
@@ -150,8 +187,12 @@ export function createFactors({ prisma, attempts, passwords, totps, passkeys, se
       );
       if (userId !== current.user.id) throw gone();
       const id = await prisma.$transaction(async (tx) => {
+        await beginChange(tx, current);
         if (!(await attempts.finish(tx, token))) throw gone();
-        return passkeys.store(tx, userId, passkey, origin);
+        const passkeyId = await passkeys.store(tx, userId, passkey, browser);
+        const notice = { userId, kind: 'passkey_added', passkeyId, sessionId: current.id } as const;
+        await addNotice(tx, notice, browser);
+        return passkeyId;
       });
       await passkeys.rename(userId, id, name).catch((error: unknown) => {
         if (!(error instanceof FieldRefused)) throw error;
@@ -161,12 +202,12 @@ export function createFactors({ prisma, attempts, passwords, totps, passkeys, se
     async removePasskey(current, passkeyId, origin) {
       requireFresh(current);
       const userId = current.user.id;
-      await prisma.$transaction(async (tx) => {
+      return prisma.$transaction(async (tx) => {
+        await beginChange(tx, current);
         await requireAnother(tx, userId);
         await passkeys.remove(tx, userId, passkeyId, origin);
-        await sessions.endMadeBy(tx, { id: passkeyId, userId }, origin);
+        return sessions.endForFactorChange(tx, current, { passkeyId }, origin);
       });
-      return current.passkeyId === passkeyId;
     },
 
     async setPassword(current, token, { password, code }, browser) {
@@ -178,18 +219,23 @@ export function createFactors({ prisma, attempts, passwords, totps, passkeys, se
       if (step === undefined) throw new FieldRefused('code', 'the code is not right');
 
       return prisma.$transaction(async (tx) => {
+        await beginChange(tx, current);
         if (!(await attempts.finish(tx, token))) throw gone();
         await passwords.store(tx, userId, hash, browser.origin);
         await totps.enrol(tx, { userId, secret, step }, browser.origin);
         await sessions.endAllOf(tx, userId, 'credentials_changed', browser.origin);
-        return sessions.create(tx, byPasswordAndCode(userId), browser);
+        const opened = await sessions.create(tx, byPasswordAndCode(userId), browser);
+        const notice = { userId, kind: 'password_set', sessionId: opened.session.id } as const;
+        await addNotice(tx, notice, browser);
+        return opened;
       });
     },
 
     async removePassword(current, origin) {
       requireFresh(current);
       const userId = current.user.id;
-      await prisma.$transaction(async (tx) => {
+      return prisma.$transaction(async (tx) => {
+        await beginChange(tx, current);
         await requireAnother(tx, userId);
         const { count } = await tx.password.deleteMany({ where: { userId } });
         if (count === 0) throw new NotFound('there is no password');
@@ -199,6 +245,7 @@ export function createFactors({ prisma, attempts, passwords, totps, passkeys, se
           origin,
         );
         await totps.remove(tx, userId, origin);
+        return sessions.endForFactorChange(tx, current, 'password', origin);
       });
     },
   };

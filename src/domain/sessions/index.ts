@@ -10,15 +10,16 @@
  * Does not own: proofs (`domain/credentials`), people (`domain/users`), pages and throttling (`sign-in`).
  */
 
+export type { Browser } from '../credentials/index.ts';
 export { endEverySession } from './end-every.ts';
 export { createFactors, type Factors, FreshSignInNeeded, type Ways } from './factors.ts';
 export type { Session } from './session.ts';
 export { createSessionCookie, type SessionCookie } from './sessions.http.ts';
 export {
-  type Browser,
   createSessions,
   type EndReason,
   type OpenedSession,
+  type SessionFactor,
   type Sessions,
 } from './sessions.ts';
 export {

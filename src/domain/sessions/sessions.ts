@@ -2,7 +2,7 @@ import { NotFound } from '../../kernel/errors.ts';
 import { hashSecret, newId, newSecret } from '../../kernel/ids.ts';
 import type { Origin } from '../../kernel/origin.ts';
 import { recordAudit } from '../audit/index.ts';
-import type { Authentication } from '../credentials/index.ts';
+import type { Authentication, Browser } from '../credentials/index.ts';
 
 import type { Session } from './session.ts';
 import {
@@ -17,13 +17,6 @@ import {
   sweepSessions,
 } from './store.ts';
 
-/** Where a session is made. */
-export interface Browser {
-  readonly origin: Origin;
-  /** The `User-Agent` as sent; cut, and only shown to its owner. */
-  readonly userAgent?: string | undefined;
-}
-
 /** A session and the one secret that opens it; the secret is nowhere else. */
 export interface OpenedSession {
   readonly session: Session;
@@ -36,7 +29,8 @@ export type EndReason =
   | 'signed_out'
   | 'ended_by_user'
   | 'user_disabled'
-  | 'passkey_removed'
+  | 'user_reset'
+  | 'user_removed'
   | 'credentials_changed'
   | 'another_person_signed_in';
 
@@ -67,18 +61,27 @@ export interface Sessions {
   ): Promise<boolean>;
   /** Ends all sessions of the person but this one; answers how many. */
   endOthers(current: Session, origin: Origin): Promise<number>;
-  /** Ends all sessions of a person, in the transaction of what shuts them out. */
+  /** Ends all sessions of a person, in the transaction of the act that ends them. */
   endAllOf(tx: Db, userId: string, reason: EndReason, origin: Origin): Promise<number>;
-  /** Ends the sessions that a passkey made, in the transaction of its removal. */
-  endMadeBy(
-    tx: Db,
-    passkey: { readonly id: string; readonly userId: string },
-    origin: Origin,
-  ): Promise<number>;
+  /**
+   * Ends the sessions of a person whose factor is removed or replaced, in the transaction of that act. The
+   * session that did it stays, unless it was signed in with that factor. Returns whether it stays.
+   *
+   * Every path that removes or replaces a factor calls this.
+   */
+  endForFactorChange(tx: Db, current: Session, factor: SessionFactor, origin: Origin): Promise<boolean>;
   /** Whether the person signed in from this network before, so that strangers' guesses need not shut them out there. */
   knowsNetwork(userId: string, network: string): Promise<boolean>;
   /** Deletes what ended long ago; answers how many. */
   sweep(): Promise<number>;
+}
+
+/** A factor that a session can be signed in with. */
+export type SessionFactor = 'password' | { readonly passkeyId: string };
+
+/** Whether a session was signed in with this factor. */
+function rests(session: Session, factor: SessionFactor): boolean {
+  return factor === 'password' ? session.amr.includes('pwd') : session.passkeyId === factor.passkeyId;
 }
 
 const MAX_USER_AGENT = 300;
@@ -140,8 +143,12 @@ export function createSessions({
 
     endAllOf: (tx, userId, reason, origin) => endRecorded(tx, { userId }, reason, origin),
 
-    endMadeBy: (tx, { id, userId }, origin) =>
-      endRecorded(tx, { userId, passkeyId: id }, 'passkey_removed', origin),
+    async endForFactorChange(tx, current, factor, origin) {
+      const stays = !rests(current, factor);
+      const except = stays ? { except: current.id } : {};
+      await endRecorded(tx, { userId: current.user.id, ...except }, 'credentials_changed', origin);
+      return stays;
+    },
 
     knowsNetwork: (userId, network) => hasSessionFrom(prisma, userId, network),
 

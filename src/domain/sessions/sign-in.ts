@@ -5,6 +5,7 @@ import {
   type Attempt,
   type Attempts,
   type Authentication,
+  type Browser,
   byPasskey,
   byPasswordAndCode,
   PasskeyRefused,
@@ -15,8 +16,8 @@ import {
 import { normalizeEmail, type Users } from '../users/index.ts';
 
 import type { Session } from './session.ts';
-import type { Browser, OpenedSession, Sessions } from './sessions.ts';
-import type { Db, PrismaClient } from './store.ts';
+import type { OpenedSession, Sessions } from './sessions.ts';
+import { type Db, lockPerson, type PrismaClient } from './store.ts';
 
 /** Where somebody signs in, and who is signed in there at present. */
 export interface SignInBrowser extends Browser {
@@ -42,8 +43,8 @@ export interface PendingSignIn {
  *
  *     begin ──▶ password ──▶ code ──▶ session        passkeyOptions ──▶ passkey ──▶ session
  *
- * Password and code are judged together, at the end, with one answer: whoever guesses learns neither
- * whether the person exists nor which of the two was wrong, and each password is good for one code.
+ * Password and code are judged together, at the end, with one answer: an attacker learns neither whether
+ * the person exists nor which of the two was wrong. One attempt takes ten codes at most.
  */
 export interface SignIn {
   /** Begins an attempt; answers its token. */
@@ -63,8 +64,8 @@ export interface SignIn {
   passkeyOptions(token: string | undefined): Promise<{ readonly token: string; readonly options: object }>;
   passkey(token: string, response: unknown, browser: SignInBrowser): Promise<SignInOutcome>;
 
-  /** Signs in whoever has just proved themselves by making their credentials. @throws NotFound */
-  enter(authentication: Authentication, browser: Browser): Promise<OpenedSession>;
+  /** Signs in a person who has just made their credentials. @throws NotFound */
+  enter(authentication: Authentication, browser: SignInBrowser): Promise<OpenedSession>;
 
   /** For the doors: puts what they refused into the audit trail. */
   recordRefusal(
@@ -140,6 +141,7 @@ export function createSignIn({
   ): Promise<SignInOutcome> => {
     try {
       const opened = await prisma.$transaction(async (tx) => {
+        await lockPerson(tx, authentication.userId);
         await spend(tx);
         await attempts.finish(tx, token);
         return enter(tx, authentication, browser);
@@ -206,7 +208,11 @@ export function createSignIn({
     async passkey(token, response, browser) {
       try {
         const { userId, passkeyId } = await passkeys.verifyAuthentication(token, response);
-        return await open(token, byPasskey(userId, passkeyId), browser, async () => {});
+        return await open(token, byPasskey(userId, passkeyId), browser, async (tx) => {
+          // It may have been removed since the assertion was judged.
+          if ((await tx.passkey.count({ where: { id: passkeyId } })) === 0)
+            throw new Refusal('unknown_passkey');
+        });
       } catch (error) {
         if (!(error instanceof PasskeyRefused)) throw error;
         const { reason, userId: subject, passkeyId: passkey } = error;

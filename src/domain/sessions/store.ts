@@ -98,21 +98,20 @@ async function touchSession(db: Db, id: string): Promise<void> {
 /** Ends what matches and had not ended; answers the ids. */
 export async function endSessions(
   tx: Db,
-  {
-    userId,
-    id,
-    except,
-    passkeyId,
-  }: { readonly userId: string; readonly id?: string; readonly except?: string; readonly passkeyId?: string },
+  { userId, id, except }: { readonly userId: string; readonly id?: string; readonly except?: string },
 ): Promise<readonly string[]> {
   const rows = await tx.$queryRaw<{ id: string }[]>`
     UPDATE sessions SET ended_at = now()
     WHERE user_id = ${userId} AND ended_at IS NULL
       AND (${id ?? null}::text IS NULL OR id = ${id ?? null})
       AND (${except ?? null}::text IS NULL OR id <> ${except ?? null})
-      AND (${passkeyId ?? null}::text IS NULL OR passkey_id = ${passkeyId ?? null})
     RETURNING id`;
   return rows.map((row) => row.id);
+}
+
+/** Holds a person's row until the transaction ends, so that an act on the account waits for this sign-in. */
+export async function lockPerson(tx: Db, userId: string): Promise<void> {
+  await tx.$queryRaw`SELECT 1 FROM users WHERE id = ${userId} FOR SHARE`;
 }
 
 export async function hasSessionFrom(db: Db, userId: string, network: string): Promise<boolean> {

@@ -8,5 +8,13 @@
  * Does not own: people (`domain/users`) or what effective authority follows from a role (`domain/authority`).
  */
 
+export { administersAlone, lockTenantsOf } from './last-administrator.ts';
 export { addMembership, hasAdministrator, isAdministrator, rolesOf } from './membership.ts';
+export {
+  allRolesOf,
+  type RolesIn,
+  rolesByUser,
+  setRoles,
+  withMember,
+} from './roles.ts';
 export { findTenant, lockTenant, seedDefaultTenant } from './tenant.ts';

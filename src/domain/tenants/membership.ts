@@ -1,8 +1,5 @@
-import { InvalidInput } from '../../kernel/errors.ts';
-
+import { ADMIN, unknownRole } from './roles.ts';
 import type { Db } from './store.ts';
-
-const ADMIN = 'admin';
 
 /**
  * Makes a person a member of a tenant in one role; having it already changes nothing.
@@ -14,7 +11,7 @@ export async function addMembership(
   { tenantId, userId, role }: { readonly tenantId: string; readonly userId: string; readonly role: string },
 ): Promise<void> {
   const found = await db.role.findUnique({ where: { tenantId_name: { tenantId, name: role } } });
-  if (!found) throw new InvalidInput(`the tenant has no role ${role}`);
+  if (!found) throw await unknownRole(db, tenantId, role);
   const membership = { tenantId, userId, roleId: found.id };
   await db.membership.createMany({ data: [membership], skipDuplicates: true });
 }

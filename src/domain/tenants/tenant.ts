@@ -39,5 +39,5 @@ export async function findTenant(db: Db, idOrName: string): Promise<string> {
 
 /** Holds the tenant's row until the transaction ends, so that what must happen once per tenant happens once. */
 export async function lockTenant(tx: Db, tenantId: string): Promise<void> {
-  await tx.$queryRaw`SELECT id FROM tenants WHERE id = ${tenantId} FOR UPDATE`;
+  await tx.$queryRaw`SELECT id FROM tenants WHERE id = ${tenantId} FOR NO KEY UPDATE`;
 }

@@ -1,11 +1,12 @@
 import { AlreadyExists, InvalidInput, NotFound } from '../../kernel/errors.ts';
-import { DEFAULT_TENANT, hashSecret, newId, newSecret } from '../../kernel/ids.ts';
+import { DEFAULT_TENANT, newId } from '../../kernel/ids.ts';
 import type { Origin } from '../../kernel/origin.ts';
 import { type AnonymousRecorder, recordAudit } from '../audit/index.ts';
 import {
   type Attempt,
   type Attempts,
   type Authentication,
+  type Browser,
   byPasskey,
   byPasswordAndCode,
   FieldRefused,
@@ -14,6 +15,7 @@ import {
   type TotpProposal,
   type Totps,
 } from '../credentials/index.ts';
+import { issueLink, lookUpLink, spendLink } from '../links/index.ts';
 import { hasAdministrator, lockTenant } from '../tenants/index.ts';
 
 import type { Db, PrismaClient } from './store.ts';
@@ -29,8 +31,8 @@ export interface SetupIdentity {
 /**
  * Set-up: the one-time link that makes the first administrator.
  *
- * The link's token is the only key to it. It may be opened more than once, because browsers prefetch
- * and people reload, but it completes once, and no link at all completes after an administrator
+ * The link's token is the only key to it. Looking at it changes nothing, because browsers prefetch and
+ * people reload; it completes once, and no link at all completes after an administrator
  * exists. Every refusal is the same `NotFound`.
  */
 export interface Setup {
@@ -42,7 +44,7 @@ export interface Setup {
    * @throws InvalidInput when there is an administrator already.
    */
   createLink(origin: Origin): Promise<{ readonly url: string; readonly expiresAt: Date }>;
-  /** Begins a set-up, or goes on with it. @throws NotFound */
+  /** Looks at a link. @throws NotFound */
   open(token: string, origin: Origin): Promise<void>;
   /** Who was named so far. @throws NotFound */
   identity(token: string | undefined): Promise<SetupIdentity | undefined>;
@@ -59,7 +61,7 @@ export interface Setup {
   /** WebAuthn options for the administrator's passkey. @throws NotFound */
   passkeyOptions(token: string): Promise<object>;
   /** @throws NotFound; AlreadyExists; PasskeyRefused */
-  completeWithPasskey(token: string, response: unknown, origin: Origin): Promise<Authentication>;
+  completeWithPasskey(token: string, response: unknown, browser: Browser): Promise<Authentication>;
 }
 
 interface Deps {
@@ -94,14 +96,16 @@ export function createSetup({
     throw gone();
   };
 
-  const attemptOf = async (token: string | undefined): Promise<Attempt> => {
-    const attempt = await attempts.find(token, 'setup');
-    if (!attempt || !(await needed())) throw gone();
-    return attempt;
+  /** What was typed so far; `undefined` where nothing was, or too long ago. */
+  const attemptOf = async (token: string): Promise<Attempt | undefined> => {
+    if (!(await needed())) throw gone();
+    if ((await lookUpLink(prisma, token, ['setup']))?.state !== 'open') throw gone();
+    return attempts.find(token, 'setup');
   };
 
   const identityOf = async (token: string): Promise<SetupIdentity> => {
-    const identity = toIdentity(await attemptOf(token));
+    const attempt = await attemptOf(token);
+    const identity = attempt && toIdentity(attempt);
     if (!identity) throw gone();
     return identity;
   };
@@ -116,7 +120,7 @@ export function createSetup({
     prisma.$transaction(async (tx) => {
       await lockTenant(tx, DEFAULT_TENANT);
       if (await hasAdministrator(tx, DEFAULT_TENANT)) throw gone();
-      if (!(await spend(tx, token))) throw gone();
+      if (!(await spendLink(tx, token, 'setup'))) throw gone();
       const { userId, email, name } = identity;
       const roles = ['member', 'admin'];
       await insertUser(tx, { id: userId, email, name, tenantId: DEFAULT_TENANT, roles }, origin);
@@ -135,33 +139,31 @@ export function createSetup({
 
     async createLink(origin) {
       if (!(await needed())) throw new InvalidInput('there is an administrator already');
-      const token = newSecret();
-      const rows = await prisma.$transaction(async (tx) => {
+      const { token, expiresAt } = await prisma.$transaction(async (tx) => {
         await recordAudit(tx, { event: 'setup.link_created', outcome: 'success' }, origin);
-        return tx.$queryRaw<{ expiresAt: Date }[]>`
-          INSERT INTO setup_links (token_hash, expires_at)
-          VALUES (${hashSecret(token)}, now() + make_interval(secs => ${lifetime}::int))
-          RETURNING expires_at AS "expiresAt"`;
+        return issueLink(tx, { purpose: 'setup', lifetime });
       });
-      return { url: `${issuer}/setup?token=${token}`, expiresAt: rows[0]?.expiresAt ?? new Date(0) };
+      return { url: `${issuer}/setup?token=${token}`, expiresAt };
     },
 
     async open(token, origin) {
       if (!(await needed())) return refuse('administrator_exists', origin);
-      if (!(await isOpen(prisma, token))) return refuse('link_unknown', origin);
-      await attempts.start('setup', {}, token);
+      const link = await lookUpLink(prisma, token, ['setup']);
+      if (link?.state !== 'open') return refuse(link ? `link_${link.state}` : 'link_unknown', origin);
     },
 
     async identity(token) {
-      return toIdentity(await attemptOf(token));
+      const attempt = await attemptOf(token ?? '');
+      return attempt && toIdentity(attempt);
     },
 
     async identify(token, person) {
-      const { userId = newId('usr') } = await attemptOf(token);
+      const { userId = newId('usr') } = (await attemptOf(token)) ?? {};
       const facts = { userId, email: validEmail(person.email), name: validName(person.name) };
       if ((await prisma.user.count({ where: { email: facts.email } })) > 0) {
         throw new AlreadyExists(`there is a user ${facts.email} already`);
       }
+      await attempts.start('setup', facts, token);
       if (!(await attempts.describe(token, 'setup', facts))) throw gone();
     },
 
@@ -189,11 +191,13 @@ export function createSetup({
       return passkeys.registrationOptions({ token, purpose: 'setup' }, await identityOf(token));
     },
 
-    async completeWithPasskey(token, response, origin) {
+    async completeWithPasskey(token, response, browser) {
       const identity = await identityOf(token);
       const { userId, passkey } = await passkeys.verifyRegistration({ token, purpose: 'setup' }, response);
       if (userId !== identity.userId) throw gone();
-      const id = await complete(token, identity, origin, (tx) => passkeys.store(tx, userId, passkey, origin));
+      const id = await complete(token, identity, browser.origin, (tx) =>
+        passkeys.store(tx, userId, passkey, browser),
+      );
       return byPasskey(userId, id);
     },
   };
@@ -202,18 +206,4 @@ export function createSetup({
 function toIdentity({ userId, email, name }: Attempt): SetupIdentity | undefined {
   if (userId === undefined || email === undefined || name === undefined) return undefined;
   return { userId, email, name };
-}
-
-async function isOpen(db: Db, token: string): Promise<boolean> {
-  const rows = await db.$queryRaw<unknown[]>`
-    SELECT 1 FROM setup_links
-    WHERE token_hash = ${hashSecret(token)} AND used_at IS NULL AND expires_at > now()`;
-  return rows.length === 1;
-}
-
-async function spend(tx: Db, token: string): Promise<boolean> {
-  const count = await tx.$executeRaw`
-    UPDATE setup_links SET used_at = now()
-    WHERE token_hash = ${hashSecret(token)} AND used_at IS NULL AND expires_at > now()`;
-  return count === 1;
 }

@@ -5,10 +5,11 @@ import { createTestDatabase, type TestDatabase } from '../../../test/support/dat
 import { systemClock } from '../../kernel/clock.ts';
 import { DEFAULT_TENANT } from '../../kernel/ids.ts';
 import { createSealer } from '../../platform/crypto/seal.ts';
-import { createPasswords, createTotps } from '../credentials/index.ts';
+import { createAttempts, createPasswords, createTotps } from '../credentials/index.ts';
 import { hasAdministrator, isAdministrator, rolesOf, seedDefaultTenant } from '../tenants/index.ts';
 
-import { createUsers, type EndAllOf, type Users } from './users.ts';
+import type { EndAllOf, EndOfUser } from './deps.ts';
+import { createUsers, type Users } from './users.ts';
 
 const origin = { requestId: 'req_test' };
 const ended: string[] = [];
@@ -21,17 +22,21 @@ beforeAll(async () => {
   const { prisma } = test.database;
   const sealer = createSealer(randomBytes(32));
   const endAllOf =
-    (what: string): EndAllOf =>
+    (what: string): EndAllOf<EndOfUser> =>
     async (_tx, userId, reason) => {
       if (failing) throw new Error('the store is gone');
       ended.push(`${what} of ${userId}: ${reason}`);
+      return 1;
     };
   users = createUsers({
     prisma,
+    issuer: 'https://id.example',
+    lifetimes: { enrolmentLink: 86_400, recoveryLink: 86_400 },
+    attempts: createAttempts({ prisma, lifetime: 600 }),
     passwords: createPasswords({ prisma, concurrency: 2 }),
     totps: createTotps({ prisma, sealer, clock: systemClock, issuer: 'https://id.example' }),
     endSessionsOf: endAllOf('sessions'),
-    revokeGrantsOf: endAllOf('grants'),
+    endConnectionsOf: endAllOf('connections'),
   });
 });
 afterAll(() => test.drop());
@@ -109,7 +114,7 @@ describe('users', () => {
     const { id } = await users.add({ email: 'leaver@example.com', name: 'Leaver' }, origin);
     await users.disable(id, origin);
     await users.disable(id, origin);
-    expect(ended).toEqual([`sessions of ${id}: user_disabled`, `grants of ${id}: user_disabled`]);
+    expect(ended).toEqual([`sessions of ${id}: user_disabled`, `connections of ${id}: user_disabled`]);
     expect((await users.find(id))?.disabledAt).toBeInstanceOf(Date);
 
     await users.enable(id, origin);
@@ -118,7 +123,12 @@ describe('users', () => {
       where: { subject: id },
       orderBy: { time: 'asc' },
     });
-    expect(trail.map(({ event }) => event)).toEqual(['user.added', 'user.disabled', 'user.enabled']);
+    expect(trail.map(({ event }) => event)).toEqual([
+      'user.added',
+      'link.created',
+      'user.disabled',
+      'user.enabled',
+    ]);
     await expect(users.disable('usr_nobody', origin)).rejects.toMatchObject({ code: 'not_found' });
   });
 
@@ -140,5 +150,97 @@ describe('users', () => {
     const { id } = await users.add({ email: 'admin@example.com', name: 'Admin', role: 'admin' }, origin);
     expect(await hasAdministrator(prisma, DEFAULT_TENANT)).toBe(true);
     expect(await isAdministrator(prisma, id, DEFAULT_TENANT)).toBe(true);
+  });
+});
+
+describe('the role of a person', () => {
+  const administrator = async (email: string) =>
+    (await users.add({ email, name: 'Admin', role: 'admin' }, origin)).id;
+  /** Leaves exactly these administrators. */
+  const onlyAdministrators = async (...ids: readonly string[]) => {
+    await test.database.prisma.membership.deleteMany({
+      where: { role: { name: 'admin' }, userId: { notIn: [...ids] } },
+    });
+  };
+
+  it('NEW-3: user add gives member beside admin, and an unknown role lists the roles', async () => {
+    const id = await administrator('both@example.com');
+    expect(await rolesOf(test.database.prisma, id, DEFAULT_TENANT)).toEqual(['admin', 'member']);
+    const banana = users.add({ email: 'banana@example.com', name: 'B', role: 'banana' }, origin);
+    await expect(banana).rejects.toThrow('the tenant has no role banana; it has: admin, member');
+    await expect(users.setRoles(id, ['banana'], origin)).rejects.toThrow('admin, member');
+  });
+
+  it('NEW-3, NEW-16: the last administrator cannot be disabled, removed or demoted unless forced', async () => {
+    const last = await administrator('last@example.com');
+    const other = await administrator('other@example.com');
+    await onlyAdministrators(last, other);
+    await users.disable(other, origin);
+
+    for (const act of [
+      () => users.disable(last, origin),
+      () => users.remove(last, origin),
+      () => users.setRoles(last, ['member'], origin),
+    ]) {
+      await expect(act()).rejects.toThrow('--force');
+    }
+    expect((await users.find(last))?.disabledAt).toBeUndefined();
+    expect(await rolesOf(test.database.prisma, last, DEFAULT_TENANT)).toEqual(['admin', 'member']);
+
+    await users.enable(other, origin);
+    expect(await users.setRoles(last, ['member'], origin)).toEqual(['member']);
+    await users.remove(other, origin, { force: true });
+    expect(await users.find(other)).toBeUndefined();
+    expect(await hasAdministrator(test.database.prisma, DEFAULT_TENANT)).toBe(false);
+  });
+
+  it('NEW-3: of two administrators who are shut out at once, by any two acts, one stays', async () => {
+    const acts = [
+      (id: string) => users.disable(id, origin),
+      (id: string) => users.remove(id, origin),
+      (id: string) => users.setRoles(id, ['member'], origin),
+    ];
+    for (const [index, first] of acts.entries()) {
+      for (const second of acts.slice(index)) {
+        const suffix = `${Math.random()}@example.com`;
+        const [one, two] = [await administrator(`one${suffix}`), await administrator(`two${suffix}`)];
+        await onlyAdministrators(one, two);
+        const results = await Promise.allSettled([first(one), second(two)]);
+        expect(results.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected']);
+      }
+    }
+  });
+
+  it('NEW-3: user rename changes the address, and refuses one that is taken', async () => {
+    const { id } = await users.add({ email: 'before@example.com', name: 'Before' }, origin);
+    await users.rename(id, { email: 'After@example.com', name: 'After' }, origin);
+    expect(await users.findByEmail('after@example.com')).toMatchObject({ id, name: 'After' });
+    await expect(users.rename(id, { email: 'twice@example.com' }, origin)).rejects.toMatchObject({
+      code: 'already_exists',
+    });
+    await expect(users.rename('usr_nobody', { name: 'N' }, origin)).rejects.toMatchObject({
+      code: 'not_found',
+    });
+  });
+
+  it('NEW-3: user list says who can sign in, and how', async () => {
+    const factors = { password: 'correct horse battery', totp: true };
+    await users.add({ email: 'l1@example.com', name: 'L', ...factors }, origin);
+    await users.add({ email: 'l2@example.com', name: 'L', password: factors.password }, origin);
+    const listed = (await users.list()).filter(({ email }) => /^l\d@/.test(email));
+
+    expect(listed).toMatchObject([
+      {
+        canSignIn: true,
+        factors: { passkeys: 0, password: true, totp: true },
+        linkExpiresAt: undefined,
+        roles: [{ tenant: 'default', roles: ['member'] }],
+      },
+      {
+        canSignIn: false,
+        factors: { passkeys: 0, password: true, totp: false },
+        linkExpiresAt: expect.any(Date),
+      },
+    ]);
   });
 });

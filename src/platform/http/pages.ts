@@ -9,8 +9,10 @@ import type { ClientRequestPage } from './pages/client-request.ts';
 import type { ErrorPage } from './pages/error.ts';
 import type { ConsentPage, ContinuePage, DonePage } from './pages/interaction.ts';
 import type {
+  EnrolPage,
   FrontPage,
   IdentifyPage,
+  NoticePage,
   PasswordPage,
   SetupDonePage,
   SetupFactorPage,
@@ -31,6 +33,8 @@ export interface Pages {
   readonly 'sign-in/identify': IdentifyPage;
   readonly 'sign-in/password': PasswordPage;
   readonly 'sign-in/totp': TotpPage;
+  readonly 'sign-in/enrol': EnrolPage;
+  readonly 'sign-in/notice': NoticePage;
   readonly 'setup/identity': SetupIdentityPage;
   readonly 'setup/factor': SetupFactorPage;
   readonly 'setup/done': SetupDonePage;
@@ -53,6 +57,8 @@ export const PAGES: Readonly<Record<keyof Pages, true>> = {
   'sign-in/identify': true,
   'sign-in/password': true,
   'sign-in/totp': true,
+  'sign-in/enrol': true,
+  'sign-in/notice': true,
   'setup/identity': true,
   'setup/factor': true,
   'setup/done': true,

@@ -44,6 +44,11 @@ describe('/account/security', () => {
     const added = await sendJson(browser, '/account/security/passkeys', csrfOf(page), { response, name });
     return { ...added, device };
   };
+  const signInWithPassword = async (agent: Agent, later = 0) => {
+    const password = await agent.submit(await agent.get(url('/sign-in')), { email: ada.email });
+    const code = await agent.submit(password, { password: ada.password });
+    return agent.submit(code, { code: totpCode(ada.totpSecret, Date.now() + later) });
+  };
   const passkeys = () => server.database.prisma.passkey.findMany({ where: { userId: ada.id } });
   const removeLinks = (html: string) =>
     [...html.matchAll(/href="([^"]*\/remove)"/g)].map(([, href = '']) => href);
@@ -156,8 +161,10 @@ describe('/account/security', () => {
     expect(there.form?.step).toBe('factor');
   });
 
-  it('removes a passkey after one confirmation, with the sessions that it made and no others', async () => {
+  it('SEC-L19: removing a passkey, after one confirmation, ends every other session', async () => {
     const { device } = await addPasskey('Old key');
+    const byPassword = createAgent();
+    await signedIn(server, byPassword, ada);
     const elsewhere = createAgent();
     const signIn = await elsewhere.get(url('/sign-in'));
     const { body: options } = await sendJson(elsewhere, '/sign-in/passkey/options', csrfOf(signIn), {});
@@ -170,7 +177,9 @@ describe('/account/security', () => {
 
     expect(after.html).toContain('The passkey no longer signs you in.');
     expect(await passkeys()).toEqual([]);
-    expect((await elsewhere.get(url('/account'))).form?.step).toBe('identify');
+    for (const other of [elsewhere, byPassword])
+      expect((await other.get(url('/account'))).form?.step).toBe('identify');
+    expect((await browser.get(url('/account'))).form).toBeUndefined();
     const records = await server.database.prisma.auditRecord.findMany({ where: { subject: ada.id } });
     expect(records.map(({ event }) => event)).toEqual(
       expect.arrayContaining(['passkey.registered', 'passkey.removed', 'session.ended']),
@@ -196,6 +205,94 @@ describe('/account/security', () => {
     expect(outcomes.map(({ status }) => status).sort()).toEqual([303, 400]);
     expect(await passkeys()).toHaveLength(1);
     expect(removeLinks((await browser.get(url('/account/security'))).html)).toEqual([]);
+  });
+
+  it('SEC-L19: removing the password ends every other session, and keeps the one that did it', async () => {
+    await addPasskey('Work laptop');
+    const elsewhere = createAgent();
+    await signInWithPassword(elsewhere);
+    expect((await elsewhere.get(url('/account/security'))).html).toContain('this browser');
+
+    const question = await browser.get(url('/account/security/password/remove'));
+    expect(question.html).toContain('Your sessions in other browsers end.');
+    const after = await browser.submit(question, {});
+
+    expect(after.html).toContain('no longer sign you in');
+    expect((await elsewhere.get(url('/account'))).form?.step).toBe('identify');
+    expect((await browser.get(url('/account/security'))).html).toContain('this browser');
+  });
+
+  it('SEC-L19: a session signed in with the password ends itself when it removes the password', async () => {
+    await addPasskey('Work laptop');
+    const own = createAgent();
+    await signInWithPassword(own);
+    await server.database.prisma.securityNotice.deleteMany({ where: { userId: ada.id } });
+
+    const question = await own.get(url('/account/security/password/remove'));
+    expect(question.html).toContain('this session ends too');
+    expect((await own.submit(question, {})).html).toContain('You are signed out');
+    expect((await own.get(url('/account'))).form?.step).toBe('identify');
+  });
+
+  it('SEC-L20: a passkey that was added is shown at the next sign-in, until the person confirms it', async () => {
+    await addPasskey('Key of a thief');
+    const owner = createAgent();
+    const notice = await signInWithPassword(owner);
+
+    expect(notice.url).toContain('/sign-in/notice');
+    expect(notice.form?.step).toBe('notice');
+    expect(notice.html).toContain('Key of a thief');
+    expect(notice.html).toContain('127.0.0.1');
+    expect(notice.html).toContain('href="/account/security"');
+    expect((await owner.get(url('/account/security'))).html).toContain('Review them');
+
+    const after = await owner.submit(notice, {});
+    expect(after.url).toBe(url('/account'));
+    expect((await owner.get(url('/account/security'))).html).not.toContain('Review them');
+    const again = await signInWithPassword(createAgent(), 30_000);
+    expect(again.url).toBe(url('/account'));
+  });
+
+  it('SEC-L20: an added factor cannot confirm itself, nor another factor that was added with it', async () => {
+    const { device } = await addPasskey('Key of a thief');
+    const thief = createAgent();
+    const signIn = await thief.get(url('/sign-in'));
+    const csrf = csrfOf(signIn);
+    const { body: options } = await sendJson(thief, '/sign-in/passkey/options', csrf, {});
+    const entered = await sendJson(thief, '/sign-in/passkey', csrf, {
+      response: device.authenticate(options),
+    });
+    expect(entered.body.location).toBe('/account');
+
+    const page = await thief.get(url('/account/security/password'));
+    const secret = /<code class="secret">([^<]+)<\/code>/.exec(page.html)?.[1]?.replaceAll(' ', '') ?? '';
+    await thief.submit(page, { password: 'a password of the thief', code: totpCode(secret) });
+    const ids = (await server.database.prisma.securityNotice.findMany({ where: { userId: ada.id } })).map(
+      ({ id }) => id,
+    );
+    expect(ids).toHaveLength(2);
+
+    const form = await thief.get(url('/account/security/sessions/end-others'));
+    const body = new URLSearchParams({ csrf: csrfOf(form), ids: ids.join(' ') });
+    await thief.post(url('/sign-in/notice'), body);
+    expect(await server.database.prisma.securityNotice.count({ where: { userId: ada.id } })).toBe(2);
+  });
+
+  it('NEW-15: a passkey without a name is called after its browser and the day', async () => {
+    const page = await browser.get(url('/account/security/passkeys/add'));
+    const headers = {
+      accept: 'application/json',
+      'content-type': 'application/json',
+      'x-csrf-token': csrfOf(page),
+      'user-agent': 'Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Chrome/142.0 Safari/537.36',
+    };
+    const asked = await browser.post(url('/account/security/passkeys/options'), '{}', headers);
+    const response = authenticator().register(JSON.parse(asked.html));
+    await browser.post(url('/account/security/passkeys'), JSON.stringify({ response, name: '' }), headers);
+
+    expect((await passkeys()).map(({ name }) => name)).toEqual([
+      expect.stringMatching(/^Chrome on Linux, \d{1,2} [A-Z][a-z]+ \d{4}$/),
+    ]);
   });
 
   it('sets password and code together, with a session made anew and every other ended', async () => {

@@ -91,7 +91,7 @@ async function addPasskey(server: TestServer, authenticator: Authenticator): Pro
   const person = { userId: id, email: 'grace@example.com', name: 'Grace' };
   const options = await passkeys.registrationOptions(attempt, person);
   const { passkey } = await passkeys.verifyRegistration(attempt, authenticator.register(options));
-  await server.database.prisma.$transaction((tx) => passkeys.store(tx, id, passkey, cause));
+  await server.database.prisma.$transaction((tx) => passkeys.store(tx, id, passkey, { origin: cause }));
   return id;
 }
 

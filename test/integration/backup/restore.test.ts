@@ -28,7 +28,7 @@ import { type Connected, connected, freshTokens, refresh } from '../../support/t
 
 /** Rows of these end, or go, when an older state comes back; all others are as they were. */
 const ENDS = ['installation', 'sessions', 'signing_keys', 'audit_records', 'registration_tokens'];
-const GOES = ['consents', 'interactions', 'sign_in_attempts', 'setup_links'];
+const GOES = ['consents', 'interactions', 'sign_in_attempts', 'one_time_links'];
 
 let server: TestServer;
 let sealer: Sealer;
@@ -66,6 +66,15 @@ beforeAll(async () => {
       transports: ['usb', 'a "quoted", one'],
       backedUp: true,
       name: `Ada's\nkey, 🦉 {"a"} \\ ${String.fromCharCode(0x2028)}`,
+    },
+  });
+  await prisma.securityNotice.create({
+    data: {
+      id: 'ntc_1',
+      userId: ada.person.id,
+      kind: 'passkey_added',
+      passkeyId: 'pky_1',
+      sessionId: 'ses_1',
     },
   });
   await prisma.usedIdentifier.create({

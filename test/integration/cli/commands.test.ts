@@ -48,6 +48,7 @@ describe('gatehouse', () => {
     expect(user).toEqual({
       id: expect.stringMatching(/^usr_/),
       email: 'ada@example.com',
+      roles: ['member'],
       totp: {
         secret: expect.stringMatching(/^[A-Z2-7]{32}$/),
         otpauth_uri: expect.stringMatching(/^otpauth:\/\/totp\//),
@@ -102,6 +103,66 @@ describe('gatehouse', () => {
     expect((await cli(['user', 'disable', 'nobody@example.com', '--json'])).json()).toMatchObject({
       error: 'not_found',
     });
+  });
+
+  it('NEW-3: user add without password and seed makes an enrolment link, and user list says so', async () => {
+    const add = ['user', 'add', '--email', 'linus@example.com', '--name', 'Linus', '--password-stdin'];
+    const added = (await cli([...add, '--json'], `${PASSWORD}\n`)).json<Record<string, string>>();
+    expect(added).toEqual({
+      id: expect.stringMatching(/^usr_/),
+      email: 'linus@example.com',
+      roles: ['member'],
+      enrolment_url: expect.stringMatching(/^http:\/\/localhost:4000\/enrol\?token=[\w-]{43}$/),
+      enrolment_expires_at: expect.any(String),
+    });
+    const listed = (await cli(['user', 'list', '--json'])).json<object[]>();
+    expect(listed).toContainEqual(
+      expect.objectContaining({
+        email: 'linus@example.com',
+        sign_in: {
+          possible: false,
+          passkeys: 0,
+          password: true,
+          totp: false,
+          link_expires_at: expect.any(String),
+        },
+      }),
+    );
+    expect((await cli(['user', 'list'])).stdout).toMatch(/linus@example\.com .*nothing yet: link until/);
+    const wrong = await cli(['user', 'add', '--email', 'x@example.com', '--name', 'X', '--role', 'banana']);
+    expect(wrong).toMatchObject({ code: 1, stdout: '' });
+    expect(wrong.stderr).toContain('admin, member');
+  });
+
+  it('NEW-3, SEC-L20: user reset, role, rename and remove do what they say, and remove keeps audit records', async () => {
+    const { userId, id: grantId } = await seedGrant('barbara@example.com');
+    const reset = (await cli(['user', 'reset', 'barbara@example.com', '--json'])).json<
+      Record<string, unknown>
+    >();
+    expect(reset).toMatchObject({
+      id: userId,
+      grants_revoked: 1,
+      recovery_url: expect.stringMatching(/\/enrol\?token=[\w-]{43}$/),
+    });
+    const grant = await test.database.prisma.grant.findUniqueOrThrow({ where: { id: grantId } });
+    expect(grant.revokedReason).toBe('user_reset');
+
+    expect((await cli(['user', 'role', 'barbara@example.com', 'admin', '--json'])).json()).toMatchObject({
+      roles: [{ tenant: 'default', roles: ['admin', 'member'] }],
+    });
+    const last = await cli(['user', 'disable', 'barbara@example.com']);
+    expect(last).toMatchObject({ code: 1, stdout: '' });
+    expect(last.stderr).toContain('--force');
+
+    const rename = ['user', 'rename', 'barbara@example.com', '--new-email', 'liskov@example.com'];
+    expect((await cli(rename)).stdout).toContain('liskov@example.com');
+    const removed = await cli(['user', 'remove', 'liskov@example.com', '--force', '--json']);
+    expect(removed.json()).toMatchObject({ id: userId, email: 'liskov@example.com' });
+    expect(await test.database.prisma.user.count({ where: { id: userId } })).toBe(0);
+    const events = (await listAudit(test.database.prisma, { subject: userId })).map(({ event }) => event);
+    expect(events).toEqual(
+      expect.arrayContaining(['grant.revoked', 'user.reset', 'user.roles_changed', 'user.removed']),
+    );
   });
 
   it('client add makes a public client, or one with a secret that works', async () => {
@@ -328,7 +389,7 @@ describe('gatehouse', () => {
     const token = new URL(url).searchParams.get('token') ?? '';
     expect(token).toMatch(/^[\w-]{43}$/);
     expect(url).toMatch(/^http:\/\/localhost:4000\//);
-    const { rows } = await test.database.pool.query('SELECT to_jsonb(l)::text AS row FROM setup_links l');
+    const { rows } = await test.database.pool.query('SELECT to_jsonb(l)::text AS row FROM one_time_links l');
     expect(rows.map(({ row }) => row).join()).not.toContain(token);
   });
 

@@ -75,6 +75,7 @@ export async function startSignIn(env: Readonly<Record<string, string>> = {}) {
       views,
       sessionCookie,
       basePath: '',
+      clock: () => new Date(now),
     }),
   );
   app.use(async (ctx) => {

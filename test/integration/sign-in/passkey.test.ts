@@ -22,7 +22,7 @@ async function addPasskeyUser(email: string, authenticator: Authenticator) {
   const options = await passkeys.registrationOptions(attempt, { userId: id, email, name: 'Grace Hopper' });
   const { passkey } = await passkeys.verifyRegistration(attempt, authenticator.register(options));
   const passkeyId = await harness.database.prisma.$transaction((tx) =>
-    passkeys.store(tx, id, passkey, harness.origin),
+    passkeys.store(tx, id, passkey, { origin: harness.origin }),
   );
   return { id, passkeyId };
 }
@@ -300,7 +300,7 @@ describe('passkeys', () => {
     expect(await passkeys.list(owner.id)).toEqual([]);
   });
 
-  it('end, when removed, the sessions that they made and no others', async () => {
+  it('SEC-L19: a removed passkey ends every session but the one that removed it', async () => {
     const { passkeys, sessions, signIn } = harness.installation;
     const authenticator = createAuthenticator({ origin: harness.issuer });
     const user = await addPasskeyUser('lost@example.com', authenticator);
@@ -308,10 +308,12 @@ describe('passkeys', () => {
     await present(browser, authenticator.authenticate(await optionsFor(browser)));
     const authentication = { userId: user.id, acr: 'mfa', amr: ['pwd', 'otp', 'mfa'] } as const;
     const kept = await signIn.enter(authentication, { origin: harness.origin });
+    await signIn.enter(authentication, { origin: harness.origin });
 
     await harness.database.prisma.$transaction(async (tx) => {
       await passkeys.remove(tx, user.id, user.passkeyId, harness.origin);
-      await sessions.endMadeBy(tx, { id: user.passkeyId, userId: user.id }, harness.origin);
+      const factor = { passkeyId: user.passkeyId };
+      expect(await sessions.endForFactorChange(tx, kept.session, factor, harness.origin)).toBe(true);
     });
 
     expect(await whoAmI(browser)).toBeUndefined();

@@ -106,7 +106,7 @@ describe('/setup', () => {
     expect(token).toHaveLength(43);
     expect(factor.url).not.toContain(token);
     expect(factor.html).not.toContain(token);
-    const rows = await harness.database.prisma.setupLink.findMany();
+    const rows = await harness.database.prisma.oneTimeLink.findMany();
     expect(JSON.stringify(rows)).not.toContain(token);
   });
 
@@ -122,7 +122,7 @@ describe('/setup', () => {
     };
 
     const late = await newLink();
-    await harness.database.prisma.$executeRaw`UPDATE setup_links SET expires_at = now()`;
+    await harness.database.prisma.$executeRaw`UPDATE one_time_links SET expires_at = now()`;
     await collect(late);
 
     const url = await newLink();
@@ -138,8 +138,8 @@ describe('/setup', () => {
 
     expect(new Set(answers).size).toBe(1);
     const reasons = (await harness.audit('setup.rejected')).map(({ reason }) => reason);
-    // The first of each kind; the second is counted when its minute ends.
-    expect(reasons).toEqual(['link_unknown', 'administrator_exists']);
+    // The first of each kind; the others are counted when their minute ends.
+    expect(reasons).toEqual(['link_unknown', 'link_expired', 'administrator_exists']);
   });
 
   it('N10: of several links completed at the same time, one makes an administrator', async () => {
@@ -156,7 +156,7 @@ describe('/setup', () => {
 
     const results = await Promise.allSettled(
       [...runners, ...runners].map(({ token, response }) =>
-        setup.completeWithPasskey(token, response, harness.origin),
+        setup.completeWithPasskey(token, response, { origin: harness.origin }),
       ),
     );
 
@@ -169,7 +169,7 @@ describe('/setup', () => {
   it('N10: a disabled last administrator does not open it again', async () => {
     const { setup, users } = harness.installation;
     const { id } = await users.add({ email: 'a@example.com', name: 'A', role: 'admin' }, harness.origin);
-    await users.disable(id, harness.origin);
+    await users.disable(id, harness.origin, { force: true });
 
     expect(await setup.needed()).toBe(false);
     await expect(setup.createLink(harness.origin)).rejects.toMatchObject({ code: 'invalid_input' });

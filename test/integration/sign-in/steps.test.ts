@@ -153,28 +153,60 @@ describe('/sign-in with password and code', () => {
     expect(await whoAmI(browser)).toBeUndefined();
   });
 
-  it('a password that was right is good for one code only', async () => {
+  it('NEW-15: a wrong code stays at the code step, and the right one then signs in', async () => {
     const user = await harness.addUser('once@example.com');
     const browser = harness.browser();
     const password = await browser.submit(await browser.open('/sign-in'), { email: user.email });
     const code = await browser.submit(password, { password: user.password });
-    await browser.submit(code, { code: '000000' });
+    const again = await browser.submit(code, { code: '000000' });
 
-    expect((await browser.submit(code, { code: harness.code(user.secret) })).status).toBe(403);
+    expect([again.status, again.form?.step]).toEqual([403, 'totp']);
+    expect((await browser.submit(again, { code: harness.code(user.secret) })).status).toBe(200);
+    expect(await whoAmI(browser)).toMatchObject({ email: user.email });
+  });
+
+  it('NEW-15: after a wrong password the code step fails with the same page, and leads back to the password', async () => {
+    const user = await harness.addUser('mistyped@example.com');
+    const browser = harness.browser();
+    const password = await browser.submit(await browser.open('/sign-in'), { email: user.email });
+    const code = await browser.submit(password, { password: 'not the password' });
+    const refused = await browser.submit(code, { code: harness.code(user.secret) });
+    expect([refused.status, refused.form?.step]).toEqual([403, 'totp']);
+
+    const link = /href="([^"]*\/sign-in\/password[^"]*)"/.exec(refused.html)?.[1] ?? '';
+    const back = await browser.open(link.replaceAll('&amp;', '&'));
+    const next = await browser.submit(back, { password: user.password });
+    expect((await browser.submit(next, { code: harness.code(user.secret) })).status).toBe(200);
+  });
+
+  it('NEW-15: every step offers help that does not depend on the address', async () => {
+    const user = await harness.addUser('help@example.com');
+    const helps = [];
+    for (const email of [user.email, 'nobody-has-it@example.com']) {
+      const browser = harness.browser();
+      const identify = await browser.open('/sign-in');
+      const password = await browser.submit(identify, { email });
+      const code = await browser.submit(password, { password: 'whatever it is' });
+      helps.push(
+        ...[identify, password, code].map(
+          ({ html }) => /<details[\s\S]*<\/details>/.exec(html)?.[0] ?? 'none',
+        ),
+      );
+    }
+    expect(new Set(helps).size).toBe(1);
+    expect(helps[0]).toContain('ask an administrator');
   });
 
   it('an attempt ends after ten answers', async () => {
     const user = await harness.addUser('ten@example.com');
     const browser = harness.browser();
     let page = await browser.submit(await browser.open('/sign-in'), { email: user.email });
+    page = await browser.submit(page, { password: user.password });
     for (let round = 0; round < 10; round += 1) {
-      page = await browser.submit(await browser.submit(page, { password: user.password }), {
-        code: '000000',
-      });
-      expect(page.form?.step).toBe('password');
+      page = await browser.submit(page, { code: '000000' });
+      expect(page.form?.step).toBe('totp');
     }
-    const code = await browser.submit(page, { password: user.password });
-    const end = await browser.submit(code, { code: harness.code(user.secret) });
+    const end = await browser.submit(page, { code: harness.code(user.secret) });
 
     expect(end.form?.step).toBe('identify');
     expect(end.status).toBe(403);

@@ -62,6 +62,8 @@ export interface SessionRow {
 
 /** `account/security` */
 export interface SecurityPage extends AccountFrame {
+  /** Factors were added that this person has not confirmed. */
+  readonly reviewUrl?: string | undefined;
   readonly passkeys: readonly PasskeyRow[];
   readonly addPasskeyUrl: string;
   /** Password and second factor stand and fall together: a password alone never signs in. */

@@ -1,4 +1,4 @@
-import type { FormPage, PasskeyEndpoints, Purpose } from './common.ts';
+import type { FormPage, PasskeyEndpoints, Purpose, When } from './common.ts';
 
 /** `sign-in/identify`: one field and a passkey button. Posts `email`. */
 export interface IdentifyPage extends FormPage {
@@ -21,6 +21,8 @@ export interface PasswordPage extends FormPage {
 /** `sign-in/totp`: posts `code`. */
 export interface TotpPage extends FormPage {
   readonly email: string;
+  /** Back to the password, of the same attempt. */
+  readonly passwordUrl: string;
   readonly purpose?: Purpose | undefined;
   readonly backUrl: string;
 }
@@ -33,6 +35,30 @@ export interface TotpSeed {
   readonly secret: string;
   /** `otpauth://…`: opens the authenticator on the same device. */
   readonly uri: string;
+}
+
+/** `sign-in/enrol`, behind a one-time link: a passkey by script, or posts `password` and `code`. */
+export interface EnrolPage extends FormPage {
+  readonly name: string;
+  readonly email: string;
+  /** The account was reset; otherwise it is new. */
+  readonly recovery: boolean;
+  readonly passkey: PasskeyEndpoints;
+  readonly totp: TotpSeed;
+}
+
+/** `sign-in/notice`: which factors were added. Posts `ids`. */
+export interface NoticePage extends FormPage {
+  readonly email: string;
+  /** Of the notices shown, separated by spaces. */
+  readonly ids: string;
+  readonly notices: readonly {
+    readonly what: string;
+    readonly when: When;
+    readonly device: string;
+    readonly network: string | undefined;
+  }[];
+  readonly securityUrl: string;
 }
 
 /** `setup/identity`, step 1 of 3: posts `name` and `email`. */

@@ -218,7 +218,7 @@ describe('user reset', () => {
     const thief = harness.browser();
     const { secret } = await enrolPassword(thief, person.url);
     const under = await door.begin(person.email);
-    const proven = (await door.password(under, PASSWORD)) ?? '';
+    const proven = (await door.password(under, PASSWORD, '192.0.2.1')) ?? '';
     const stale = await addPending();
 
     const reset = await users.reset(person.id, harness.origin);

@@ -28,6 +28,7 @@ Example:
         );
         const advice = entry.advice?.replaceAll('{client_id}', clientId ?? '');
         return {
+          exitCode: enabled ? 0 : 1,
           json: {
             ...describeEntry(entry),
             enabled,

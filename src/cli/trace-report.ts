@@ -30,6 +30,8 @@ const REASONS: Readonly<Record<string, string>> = {
   never_came:
     'the client never came for its token: nothing listened at the redirect, or it threw the answer away (see: gatehouse doctor)',
   unknown_client: 'the client_id is not known here; the client has to forget its connection and begin again',
+  client_removed:
+    'the client was removed here: one with a metadata document stays barred until it is admitted again (see: gatehouse client allow, gatehouse client catalogue enable); any other has to forget its client_id and register again',
   client_document: 'the metadata document of the client cannot be used',
   client_not_allowed: 'no rule lets this client in (see: gatehouse client allow)',
   client_awaits_review: 'the client waits for an administrator (see: gatehouse client requests)',

@@ -100,6 +100,8 @@ export const CATALOGUE: readonly CatalogueEntry[] = [
     documents: ['https://opencode.ai/oauth/opencode/client.json'],
     // Its document of September 2026 did not have it.
     redirectUris: ['http://127.0.0.1/mcp/oauth/callback'],
+    advice:
+      'opencode 1.18.33 presents no metadata document and registers itself. Where that is off, run gatehouse client add --name opencode --redirect-uri http://127.0.0.1/mcp/oauth/callback, and set "oauth": {"clientId": "cli_…"} beside the url of the server in opencode.json',
   },
   {
     name: 'zed',
@@ -178,7 +180,7 @@ export const CATALOGUE: readonly CatalogueEntry[] = [
     maker: 'Element Labs',
     by: 'dynamic registration',
     advice:
-      'It takes no client_id and has no metadata document. Let it in through mcp-remote, or open dynamic registration (GATEHOUSE_DYNAMIC_REGISTRATION), where it comes as untrusted; then: gatehouse client trust <client_id> known',
+      'It takes no client_id and has no metadata document. Connect it through mcp-remote (gatehouse client catalogue enable mcp-remote). Outside production GATEHOUSE_DYNAMIC_REGISTRATION=open lets it register itself as untrusted',
   },
 ];
 

@@ -215,3 +215,25 @@ describe('gatehouse client catalogue enable', { timeout: 120_000 }, () => {
     await cli('client', 'catalogue', 'disable', 'inspector');
   });
 });
+
+it('CLI-5: client remove says that a metadata document is barred and how it is admitted again', async () => {
+  const document = 'https://zed.dev/oauth/client-metadata.json';
+  await cli('client', 'allow', document);
+  const agent = createAgent();
+  const person = await addPerson(server);
+  await signedIn(server, agent, person);
+  await obtainCode(server, agent, document, { redirect_uri: 'http://127.0.0.1:49321/callback' });
+  const removed = await runCli(['client', 'remove', document], { cwd: '/', env: server.environment });
+  expect(removed.code).toBe(0);
+  expect(removed.stdout).toContain('barred');
+  expect(removed.stdout).toContain(`gatehouse client allow ${document}`);
+});
+
+it('NEW-11: catalogue enable exits with 1 when the client cannot be switched on', async () => {
+  const refused = await runCli(['client', 'catalogue', 'enable', 'lm-studio'], {
+    cwd: '/',
+    env: server.environment,
+  });
+  expect(refused.code).toBe(1);
+  expect(refused.stdout).toContain('gatehouse client catalogue enable mcp-remote');
+});

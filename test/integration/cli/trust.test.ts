@@ -170,7 +170,7 @@ describe('gatehouse', { timeout: 120_000 }, () => {
     expect(kept?.client.authMethod).toBe('client_secret_basic');
     expect(n8n['client_secret']).toMatch(/^[\w-]{43}$/);
     const studio = await cli('client', 'catalogue', 'enable', 'lm-studio');
-    expect([studio.code, studio.stdout]).toEqual([0, expect.stringContaining('cannot be switched on')]);
+    expect([studio.code, studio.stdout]).toEqual([1, expect.stringContaining('cannot be switched on')]);
 
     const on = await json<{ name: string; enabled: boolean }[]>('client', 'catalogue', 'list');
     expect(on.filter(({ enabled }) => enabled).map(({ name }) => name)).toEqual([

@@ -32,17 +32,23 @@ const allowedHeaders = [
 /** Seconds after which an answer 503 invites to try again. */
 const RETRY_AFTER = 5;
 
-/** The answer to a preflight; beyond the fixed list it allows the `Mcp-Param-…` headers that were asked for. */
+/** A list of field names (RFC 9110 §5.1), as a browser sends it. */
+const HEADER_NAMES = /^[\w!#$%&'*+.^`|~-]{1,100}(?:, ?[\w!#$%&'*+.^`|~-]{1,100}){0,49}$/;
+
+/**
+ * Returns the answer to a preflight, which allows every header that it asks for: clients add headers of their
+ * own, no header is sent by a browser by itself here (no credentials), and a header alone authorizes nothing.
+ */
 export function preflight(requestedHeaders = ''): Answer {
-  const asked = requestedHeaders.toLowerCase().split(',');
-  const parameters = asked.map((name) => name.trim()).filter((name) => /^mcp-param-[a-z0-9-]+$/.test(name));
+  const asked = HEADER_NAMES.test(requestedHeaders) ? requestedHeaders.toLowerCase().split(/, ?/) : [];
   return {
     status: 204,
     headers: {
       ...corsHeaders,
       'access-control-allow-methods': 'GET, POST, DELETE, OPTIONS',
-      'access-control-allow-headers': [...allowedHeaders, ...parameters].join(', '),
+      'access-control-allow-headers': [...new Set([...allowedHeaders, ...asked])].join(', '),
       'access-control-max-age': '600',
+      vary: 'Access-Control-Request-Headers',
     },
   };
 }

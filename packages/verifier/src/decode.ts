@@ -11,6 +11,9 @@ export interface DecodedToken {
   readonly claims: Readonly<Record<string, unknown>>;
 }
 
+/** RFC 4648 §5. */
+const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
+
 /** The longest token that is looked at, in characters. */
 const MAX_LENGTH = 16 * 1024;
 
@@ -23,16 +26,28 @@ const MAX_LENGTH = 16 * 1024;
  */
 export function decodeToken(token: string, algorithms: ReadonlySet<Algorithm>): DecodedToken {
   const parts = token.length > MAX_LENGTH ? [] : token.split('.');
-  const header = parts.length === 3 ? json(parts[0]) : undefined;
+  const [head = '', payload = ''] = parts;
+  if (parts.length !== 3 || !parts.every(isCanonicalBase64url)) throw malformed();
+  const header = json(head);
   if (header === undefined || header['crit'] !== undefined) throw malformed();
   const { alg, kid } = { alg: header['alg'], kid: header['kid'] };
   if (!isAccessTokenType(header['typ'])) throw new TokenError('typ', 'the token is not of type at+jwt');
   if (!isOneOf(algorithms, alg))
     throw new TokenError('algorithm', 'the algorithm of the token is not accepted');
   if (typeof kid !== 'string') throw new TokenError('key_unknown', 'the token does not name its key');
-  const claims = json(parts[1]);
+  const claims = json(payload);
   if (claims === undefined) throw malformed();
   return { kid, alg, claims };
+}
+
+/**
+ * RFC 7515 §2: base64url without padding. The unused bits of the last character must be zero, so that bytes
+ * have one encoding only.
+ */
+function isCanonicalBase64url(part: string): boolean {
+  if (!/^[A-Za-z0-9_-]*$/.test(part)) return false;
+  const unused = [0, undefined, 0b1111, 0b11][part.length % 4];
+  return unused !== undefined && (ALPHABET.indexOf(part.at(-1) ?? '') & unused) === 0;
 }
 
 /** RFC 9068 §2.1; media types have no case, and the prefix `application/` may be left out (RFC 7515 §4.1.9). */
@@ -44,9 +59,12 @@ function isOneOf<T>(set: ReadonlySet<T>, value: unknown): value is T {
   return (set as ReadonlySet<unknown>).has(value);
 }
 
-function json(part: string | undefined): Readonly<Record<string, unknown>> | undefined {
+/** RFC 8259 §8.1: a byte order mark is not part of JSON, so it is kept and does not parse. */
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+function json(part: string): Readonly<Record<string, unknown>> | undefined {
   try {
-    const text = new TextDecoder('utf-8', { fatal: true }).decode(base64url.decode(part ?? ''));
+    const text = utf8.decode(base64url.decode(part));
     const value: unknown = JSON.parse(text);
     return isObject(value) ? value : undefined;
   } catch {

@@ -248,16 +248,16 @@ describe.each(Object.entries(frameworks))('a server guarded with %s', (_, framew
     expect(streamed.status).toBe(413);
   });
 
-  it('MCP R16: answers preflights without a token and lets every answer be read in a browser', async () => {
+  it('MCP R16, REP-F7: answers preflights without a token, allows every header that they name, and lets every answer be read in a browser', async () => {
     const headers = {
       origin: 'http://localhost:6274',
-      'access-control-request-headers': 'authorization,mcp-param-region,x-other',
+      'access-control-request-headers': 'authorization,mcp-param-region,x-tenant-id',
     };
     const response = await fetch(`${url}/mcp`, { method: 'OPTIONS', headers });
     expect(response.status).toBe(204);
     const allowed = response.headers.get('access-control-allow-headers')?.split(', ');
     expect(allowed).toEqual(
-      'authorization content-type mcp-protocol-version mcp-session-id mcp-method mcp-name last-event-id dpop mcp-param-region'.split(
+      'authorization content-type mcp-protocol-version mcp-session-id mcp-method mcp-name last-event-id dpop mcp-param-region x-tenant-id'.split(
         ' ',
       ),
     );
@@ -413,7 +413,7 @@ describe.each(Object.entries(frameworks))('a server guarded with %s', (_, framew
     expect((await fetch(`${url}/.well-known/oauth-authorization-server`)).status).toBe(503);
   });
 
-  it('refuses a token that is bound to a key when it comes as a bearer token', async () => {
+  it('SEC-M9: refuses a token that is bound to a key when it comes as a bearer token', async () => {
     const bound = await issuer.token({ cnf: { jkt: 'thumb' } });
     expect((await post(initialize, { authorization: `Bearer ${bound}` })).status).toBe(401);
   });
@@ -427,6 +427,81 @@ describe.each(Object.entries(frameworks))('a server guarded with %s', (_, framew
     const response = await fetch(`${url}/mcp/stream`, { headers });
     expect(response.status).toBe(200);
     expect(await response.text()).toBe('data: 1\n\n');
+  });
+
+  it.each(['*/*', 'a b', 'x'.repeat(101), 'x-a,,x-b', ''])(
+    'REP-F7: allows the usual headers when a preflight names %j',
+    async (names) => {
+      const response = await fetch(`${url}/mcp`, {
+        method: 'OPTIONS',
+        headers: { 'access-control-request-headers': names },
+      });
+      expect(response.headers.get('access-control-allow-headers')).toMatch(/last-event-id, dpop$/);
+      expect(response.headers.get('access-control-allow-credentials')).toBeNull();
+    },
+  );
+
+  it('SEC-M9: a token without the scopes of the server reaches nothing of it', async () => {
+    const authorization = `Bearer ${await issuer.token({ scope: 'files:write' })}`;
+    const methods = ['initialize', 'resources/read', 'prompts/get', 'completion/complete', 'tools/list'];
+    for (const body of [...methods.map((method) => ({ jsonrpc: '2.0', id: 1, method })), call('write')]) {
+      const response = await post(body, { authorization });
+      expect(response.status).toBe(403);
+      expect(response.headers.get('www-authenticate')).toContain('scope="files:write files:read"');
+    }
+    for (const method of ['GET', 'HEAD', 'DELETE']) {
+      expect((await fetch(`${url}/mcp`, { method, headers: { authorization } })).status).toBe(403);
+    }
+    const broad = { 'files:write': ['files:read'] };
+    await stop();
+    await start({ hierarchy: broad });
+    expect((await post(initialize, { authorization })).status).toBe(200);
+  });
+
+  it('SEC-M9: refuses methods without a rule, and HTTP methods that the transport does not have', async () => {
+    const unknown = await post({ jsonrpc: '2.0', id: 5, method: 'admin/export' });
+    expect([unknown.status, await unknown.json()]).toEqual([
+      200,
+      { jsonrpc: '2.0', id: 5, error: { code: -32601, message: 'Method not found' } },
+    ]);
+    expect((await post({ jsonrpc: '2.0', method: 'notifications/unknown' })).status).toBe(400);
+    expect((await post([initialize, { jsonrpc: '2.0', id: 5, method: 'admin/export' }])).status).toBe(400);
+    expect((await post({ hello: 'world' })).status).toBe(400);
+    const headers = { authorization: `Bearer ${await issuer.token()}` };
+    for (const method of ['PUT', 'PATCH', 'QUERY']) {
+      const refused = await fetch(`${url}/mcp`, { method, headers, body: JSON.stringify(call('write')) });
+      expect([refused.status, refused.headers.get('allow')]).toEqual([
+        405,
+        'GET, HEAD, POST, DELETE, OPTIONS',
+      ]);
+    }
+  });
+
+  it('SEC-M9: holds a method to the scopes of its rule', async () => {
+    await stop();
+    await start({ methods: { 'resources/read': ['files:all'], 'acme/export': [] } });
+    const read = await post({ jsonrpc: '2.0', id: 1, method: 'resources/read' });
+    expect(read.status).toBe(403);
+    expect(read.headers.get('www-authenticate')).toContain('scope="files:read files:all"');
+    expect((await post({ jsonrpc: '2.0', id: 1, method: 'acme/export' })).status).toBe(200);
+  });
+
+  it('SEC-M9: without a catalogue starts only with allowUncatalogued', async () => {
+    const verifier = createVerifier({ issuer: issuer.issuer, resource });
+    expect(() => framework({ verifier, scopes: ['files:read'] })).toThrow(/tool catalogue/);
+    await stop();
+    await start({ tools: [] });
+    expect(await (await post(call('read'))).json()).toMatchObject({ error: { message: 'Unknown tool' } });
+    await stop();
+    await start({ tools: [{ name: 'write', scopes: ['files:write'] }], allowUncatalogued: true });
+    expect((await post(call('anything'))).status).toBe(200);
+    expect((await post(call('write'))).status).toBe(403);
+  });
+
+  it('NEW-7: refuses a mistyped option by name', () => {
+    const verifier = createVerifier({ issuer: issuer.issuer, resource });
+    const mistyped = { verifier, scopes: [], tools, allowedOrigin: ['https://a.example'] } as GuardOptions;
+    expect(() => framework(mistyped)).toThrow('no option "allowedOrigin". Did you mean "allowedOrigins"?');
   });
 
   it('refuses two Authorization headers', async () => {

@@ -1,28 +1,49 @@
-import { type Answer, challenged, corsHeaders, preflight, refusal, unavailable } from './answer.ts';
+import {
+  type Answer,
+  challenged,
+  corsHeaders,
+  methodNotAllowed,
+  preflight,
+  refusal,
+  unavailable,
+} from './answer.ts';
 import type { Challenge } from './challenge.ts';
 import { readCredentials } from './credentials.ts';
 import { createPathCheck } from './guarded-path.ts';
 import type { JsonBody } from './json-body.ts';
+import { checkOptionNames } from './known-options.ts';
 import { createLegacyEndpoints } from './legacy-endpoints.ts';
+import { createMessageReader, type MessageFault } from './messages.ts';
+import type { MethodScopes } from './methods.ts';
 import { createOriginCheck } from './origins.ts';
 import { protectedResourceMetadataUrl } from './protected-resource.ts';
 import { requireScopes, type ScopeHierarchy } from './scopes.ts';
 import type { VerifiedToken } from './token.ts';
 import { describe, TokenError } from './token-error.ts';
-import { type CatalogueTool, createCallReader } from './tools.ts';
+import type { CatalogueTool } from './tools.ts';
 import type { Verifier } from './verifier.ts';
 import { createWellKnown } from './well-known.ts';
 
 /** How one MCP server is guarded, whatever framework it runs in. */
 export interface GuardOptions {
   readonly verifier: Verifier;
-  /** The scopes that the server is of use with: what a client without a token is told to ask for. */
+  /** The scopes that every request takes, and that a client without a token is told to request. */
   readonly scopes: readonly string[];
   /** What a person reads at consent. */
   readonly name?: string;
   readonly documentation?: string;
-  /** With a catalogue, a tool call beyond the token's scopes is refused before it reaches the server. */
+  /**
+   * The tool catalogue: a call takes the scopes of its tool too, and a tool that is not in it is unknown.
+   * Required unless `allowUncatalogued`; a server without tools has `[]`.
+   */
   readonly tools?: readonly CatalogueTool[];
+  /** True to let calls of tools that are not in the catalogue pass with `scopes` alone. */
+  readonly allowUncatalogued?: boolean;
+  /**
+   * Scopes that methods take beside `scopes`: `{ 'resources/read': ['notes:read'] }`. Also allows the methods of
+   * extensions, which are refused otherwise.
+   */
+  readonly methods?: MethodScopes;
   readonly hierarchy?: ScopeHierarchy;
   /** Origins of web pages that may call, beside the server's own and those on this machine. */
   readonly allowedOrigins?: readonly string[];
@@ -35,7 +56,7 @@ export interface GuardOptions {
    * must then be the application's own paths no more. For the only MCP server of its origin.
    */
   readonly legacyEndpoints?: boolean;
-  /** Bytes of a request body, 4 MiB by default; counts only with a catalogue. */
+  /** Bytes of a request body, 4 MiB by default. */
   readonly maxBodySize?: number;
 }
 
@@ -54,7 +75,7 @@ export interface Admission {
   readonly kind: 'admit';
   readonly token: VerifiedToken;
   readonly accessToken: string;
-  /** The body, where it was read. */
+  /** The body of a POST. */
   readonly body: (JsonBody & { readonly kind: 'json' }) | undefined;
   /** Milliseconds after which an event stream that answers the request ends. */
   readonly remaining: number;
@@ -67,16 +88,44 @@ export type Verdict =
   | { readonly kind: 'answer'; readonly answer: Answer }
   | Admission;
 
-const MAX_BODY_SIZE = 4 * 1024 * 1024;
+const MAX_BODY_BYTES = 4 * 1024 * 1024;
+
+/** Of the Streamable HTTP transport, with HEAD as GET. */
+const SERVED_METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'POST', 'DELETE', 'OPTIONS']);
+
+const OPTION_NAMES = [
+  'verifier',
+  'scopes',
+  'name',
+  'documentation',
+  'tools',
+  'allowUncatalogued',
+  'methods',
+  'hierarchy',
+  'allowedOrigins',
+  'path',
+  'rootMetadata',
+  'legacyEndpoints',
+  'maxBodySize',
+] as const satisfies readonly (keyof GuardOptions)[];
 
 /**
- * The guard of one MCP server: says for each request what to answer, or who may pass.
+ * Creates the guard of one MCP server, which decides for each request what to answer, or who may pass.
  *
- * Decides by the body and never by the `Mcp-Method` and `Mcp-Name` headers, which a client could
+ * Closed by default: every request takes `scopes`, and only methods and tools that have a rule pass. Decides by the body and never by the `Mcp-Method` and `Mcp-Name` headers, which a client could
  * write differently.
+ *
+ * @throws TypeError for options that do not exist or could not work.
  */
 export function createGuard(options: GuardOptions): (request: GuardRequest) => Promise<Verdict> {
-  const { verifier, scopes, hierarchy, maxBodySize = MAX_BODY_SIZE } = options;
+  const { verifier, scopes, hierarchy, maxBodySize = MAX_BODY_BYTES, allowUncatalogued = false } = options;
+  checkOptionNames('The guard', options, { known: OPTION_NAMES, required: ['verifier', 'scopes'] });
+  if (options.tools === undefined && !allowUncatalogued) {
+    throw new TypeError(
+      'The guard needs the tool catalogue: tools: [{ name, scopes }], [] for a server without tools, or ' +
+        'allowUncatalogued: true where the server checks the scopes of its tools itself',
+    );
+  }
   const resourceMetadata = protectedResourceMetadataUrl(verifier.resource);
   const legacy = options.legacyEndpoints ?? false;
   const root = options.rootMetadata ?? true;
@@ -85,7 +134,11 @@ export function createGuard(options: GuardOptions): (request: GuardRequest) => P
   const legacyEndpoints = legacy ? createLegacyEndpoints(verifier) : undefined;
   const isGuarded = createPathCheck(options.path);
   const isAllowedOrigin = createOriginCheck(verifier.resource, options.allowedOrigins ?? []);
-  const callsIn = options.tools === undefined ? undefined : createCallReader(options.tools);
+  const demandsOf = createMessageReader({
+    tools: options.tools ?? [],
+    methods: options.methods ?? {},
+    allowUncatalogued,
+  });
 
   function challengedWith(status: 400 | 401 | 403, description: string, terms: Challenge): Verdict {
     return answer(challenged(status, description, { resourceMetadata, ...terms }));
@@ -98,29 +151,30 @@ export function createGuard(options: GuardOptions): (request: GuardRequest) => P
     return challengedWith(401, description, { error: 'invalid_token', description, scope: scopes });
   }
 
-  /** The calls in the body against the scopes of the token, undefined when there is nothing to refuse. */
-  function refuseCalls(body: unknown, token: VerifiedToken): Verdict | undefined {
-    const calls = callsIn?.(body);
-    if (calls === undefined) return undefined;
-    const decision = requireScopes(token, calls.scopes, hierarchy);
-    if (!decision.allowed) {
-      const description = `This takes the scope ${decision.missing.join(' ')}`;
-      return challengedWith(403, description, {
-        error: 'insufficient_scope',
-        description,
-        scope: decision.challenge,
-      });
-    }
-    return calls.unknown ? answer(unknownTool(body)) : undefined;
+  /** Returns the refusal of a token that lacks one of the scopes, or undefined. */
+  function refuseScopes(token: VerifiedToken, needed: readonly string[]): Verdict | undefined {
+    const decision = requireScopes(token, needed, hierarchy);
+    if (decision.allowed) return undefined;
+    const description = `This takes the scope ${decision.missing.join(' ')}`;
+    return challengedWith(403, description, {
+      error: 'insufficient_scope',
+      description,
+      scope: decision.challenge,
+    });
   }
 
   async function admit(request: GuardRequest, token: VerifiedToken, accessToken: string): Promise<Verdict> {
     const remaining = verifier.remaining(token);
     const admission = { kind: 'admit', token, accessToken, remaining, headers: corsHeaders } as const;
-    if (callsIn === undefined || request.method !== 'POST') return { ...admission, body: undefined };
+    if (request.method !== 'POST') {
+      return refuseScopes(token, scopes) ?? { ...admission, body: undefined };
+    }
     const body = await request.readBody(maxBodySize);
     if (body.kind === 'refused') return answer(unreadable(body.status));
-    return refuseCalls(body.value, token) ?? { ...admission, body };
+    const demands = demandsOf(body.value);
+    const refused = refuseScopes(token, [...scopes, ...demands.scopes]);
+    if (refused !== undefined) return refused;
+    return demands.fault === undefined ? { ...admission, body } : answer(faulty(demands.fault, body.value));
   }
 
   return async (request) => {
@@ -135,6 +189,7 @@ export function createGuard(options: GuardOptions): (request: GuardRequest) => P
       return answer(refusal(403, 'invalid_request', 'Pages of this origin may not call this server'));
     }
     if (request.method === 'OPTIONS') return answer(preflight(requestedHeaders));
+    if (!SERVED_METHODS.has(request.method)) return answer(methodNotAllowed([...SERVED_METHODS].join(', ')));
 
     const credentials = readCredentials(request.authorization, query);
     switch (credentials.kind) {
@@ -168,11 +223,19 @@ function unreadable(status: 400 | 413 | 415): Answer {
   return jsonRpcError(status, status === 400 ? -32700 : -32000, messages[status], null);
 }
 
-/** What a server without the tool would say: for the client, the catalogue is all there is. */
-function unknownTool(body: unknown): Answer {
+/** JSON-RPC 2.0 §5.1; an unknown tool is an error of the parameters (MCP, tools). */
+const FAULTS: Readonly<Record<MessageFault, { readonly code: number; readonly message: string }>> = {
+  invalid_message: { code: -32600, message: 'Invalid request: not a JSON-RPC message' },
+  unknown_method: { code: -32601, message: 'Method not found' },
+  unknown_tool: { code: -32602, message: 'Unknown tool' },
+};
+
+/** Returns what a server without the method or the tool would answer. */
+function faulty(fault: MessageFault, body: unknown): Answer {
   const id: unknown = typeof body === 'object' && body !== null && 'id' in body ? body.id : null;
-  const known = typeof id === 'string' || typeof id === 'number';
-  return jsonRpcError(known ? 200 : 400, -32602, 'Unknown tool', known ? id : null);
+  const known = fault !== 'invalid_message' && (typeof id === 'string' || typeof id === 'number');
+  const { code, message } = FAULTS[fault];
+  return jsonRpcError(known ? 200 : 400, code, message, known ? id : null);
 }
 
 function jsonRpcError(status: number, code: number, message: string, id: string | number | null): Answer {

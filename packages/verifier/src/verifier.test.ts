@@ -1,6 +1,6 @@
 import { createHmac } from 'node:crypto';
 
-import { base64url, exportSPKI, importJWK, SignJWT } from 'jose';
+import { base64url, CompactSign, exportSPKI, importJWK, SignJWT } from 'jose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { createKey, type SigningKey, startIssuer, type TestIssuer } from '../test/issuer.ts';
@@ -175,6 +175,35 @@ describe('MCP R7: a token is refused that', () => {
   });
 });
 
+describe('SEC-L18: the encoding of a token', () => {
+  const parts = async () => (await issuer.token()).split('.') as [string, string, string];
+  /** Sets the unused bits of the last character, which a lenient decoder ignores. */
+  const twin = (part: string) => {
+    const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
+    return part.slice(0, -1) + alphabet[alphabet.indexOf(part.at(-1) ?? '') + 1];
+  };
+
+  it('SEC-L18: refuses padding, white space and the alphabet of plain base64', async () => {
+    const [header, payload, signature] = await parts();
+    for (const changed of [`${signature}==`, `${signature} `, `${signature}\n`, `+${signature.slice(1)}`]) {
+      expect(await codeOf(`${header}.${payload}.${changed}`)).toBe('malformed');
+    }
+  });
+
+  it('SEC-L18: refuses a second encoding of the same signature', async () => {
+    const [header, payload, signature] = await parts();
+    expect(base64url.decode(twin(signature))).toEqual(base64url.decode(signature));
+    expect(await codeOf(`${header}.${payload}.${twin(signature)}`)).toBe('malformed');
+  });
+
+  it('SEC-L18: refuses a signed payload that begins with a byte order mark', async () => {
+    const payload = `\ufeff${JSON.stringify({ iss: issuer.issuer, aud: resource })}`;
+    const signer = new CompactSign(new TextEncoder().encode(payload));
+    signer.setProtectedHeader({ alg: 'ES256', typ: 'at+jwt', kid: issuer.key.kid });
+    expect(await codeOf(await signer.sign(issuer.key.privateKey))).toBe('malformed');
+  });
+});
+
 describe('the audience', () => {
   it('MCP R8: a token for another resource, or for none, is refused', async () => {
     expect(await codeOf(await issuer.token({ aud: 'https://mail.example/mcp' }))).toBe('audience');
@@ -299,6 +328,38 @@ describe('X4: names out of the prototype are data', () => {
       typ: 'at+jwt',
     });
     expect(await codeOf(await payload.sign(issuer.key.privateKey))).toBe('claims');
+  });
+});
+
+describe('createVerifier', () => {
+  it.each([
+    ['https://files.example/mcp/', 'https://files.example/mcp'],
+    ['https://files.example/', 'https://files.example'],
+    ['HTTPS://Files.Example:443/mcp', 'https://files.example/mcp'],
+  ])('REP-F5: refuses the resource %s and names the registered spelling', (spelling, registered) => {
+    expect(() => verifierWith({ resource: spelling })).toThrow(
+      `resource must be written as it is registered at the authorization server: ${registered}`,
+    );
+    expect(verifierWith({ resource: registered }).resource).toBe(registered);
+  });
+
+  it('REP-M4: refuses a resource with a query, as the authorization server does', () => {
+    expect(() => verifierWith({ resource: 'https://files.example/mcp?tenant=1' })).toThrow(
+      /without user, query/,
+    );
+  });
+
+  it('NEW-7: names a mistyped and a missing option', () => {
+    const options = { issuer: issuer.issuer, resource };
+    expect(() => createVerifier({ ...options, ressource: 'x' } as VerifierOptions)).toThrow(
+      'createVerifier has no option "ressource". Did you mean "resource"?',
+    );
+    expect(() => createVerifier({ ...options, audience: 'x' } as VerifierOptions)).toThrow(
+      /no option "audience". It has issuer, resource/,
+    );
+    expect(() => createVerifier({ issuer: issuer.issuer } as VerifierOptions)).toThrow(
+      'createVerifier needs the option "resource"',
+    );
   });
 });
 

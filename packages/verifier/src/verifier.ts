@@ -11,6 +11,8 @@ import { decodeToken } from './decode.ts';
 import { deepFreeze } from './deep-freeze.ts';
 import type { Fetch } from './fetch-json.ts';
 import { type Algorithm, createJwksReader, createKeySet, type PublishedKey } from './key-set.ts';
+import { checkOptionNames } from './known-options.ts';
+import { canonicalizeResource } from './resource-identifier.ts';
 import { createSignatureCache, digestOf } from './signature-cache.ts';
 import type { VerifiedToken } from './token.ts';
 import { TokenError } from './token-error.ts';
@@ -19,7 +21,7 @@ import { TokenError } from './token-error.ts';
 export interface VerifierOptions {
   /** The authorization server, byte for byte as its metadata write it. */
   readonly issuer: string;
-  /** This MCP server: the URL that clients type, which is the one audience that is accepted. */
+  /** This MCP server: the URL that is registered at the authorization server, the only audience that is accepted. */
   readonly resource: string;
   /** Where the keys are, for a server that cannot reach the issuer under its public name. */
   readonly jwksUri?: string;
@@ -60,16 +62,29 @@ export interface Verifier {
 
 const MAX_TOLERANCE = 60;
 
+const OPTION_NAMES = [
+  'issuer',
+  'resource',
+  'jwksUri',
+  'algorithms',
+  'clockTolerance',
+  'cache',
+  'cooldown',
+  'fetch',
+  'now',
+] as const satisfies readonly (keyof VerifierOptions)[];
+
 /**
  * Creates the verifier of one MCP server.
  *
- * Nothing is fetched before the first token arrives, and afterwards only keys. Throws `TypeError`
- * for options that could not work.
+ * Nothing is fetched before the first token arrives, and afterwards only keys.
+ *
+ * @throws TypeError for options that do not exist or could not work; the message names the option.
  */
 export function createVerifier(options: VerifierOptions): Verifier {
+  check(options);
   const { issuer, resource, jwksUri, cooldown = 30, clockTolerance = 30 } = options;
   const { fetch = globalThis.fetch, now = Date.now } = options;
-  check(options);
   const algorithms = new Set(options.algorithms ?? (['ES256', 'EdDSA', 'RS256'] as const));
   const server = createAuthorizationServer({ issuer, fetch, now });
   const document = createCachedDocument({
@@ -156,24 +171,30 @@ function checkProof({ confirmation }: VerifiedToken, proof: Proof | undefined): 
   }
 }
 
-function check({
-  issuer,
-  resource,
-  jwksUri,
-  algorithms,
-  clockTolerance = 0,
-  cooldown = 30,
-}: VerifierOptions) {
-  const { hash, search } = new URL(issuer);
-  if (!isProtected(new URL(issuer)) || hash !== '' || search !== '') {
+function check(options: VerifierOptions): void {
+  checkOptionNames('createVerifier', options, { known: OPTION_NAMES, required: ['issuer', 'resource'] });
+  const { issuer, resource, jwksUri, algorithms, clockTolerance = 0, cooldown = 30 } = options;
+  const url = URL.canParse(issuer) ? new URL(issuer) : undefined;
+  if (url === undefined || !isProtected(url) || url.hash !== '' || url.search !== '') {
     throw new TypeError('issuer must be an https URL (http only on loopback) without query and fragment');
   }
-  if (new URL(resource).hash !== '')
-    throw new TypeError('resource must be a URL without fragment (RFC 8707 §2)');
-  if (jwksUri !== undefined) new URL(jwksUri);
+  checkResource(resource);
+  if (jwksUri !== undefined && !URL.canParse(jwksUri)) throw new TypeError('jwksUri must be a URL');
   if (algorithms?.length === 0) throw new TypeError('algorithms must name at least one');
   if (!(clockTolerance >= 0 && clockTolerance <= MAX_TOLERANCE)) {
     throw new TypeError(`clockTolerance must be between 0 and ${MAX_TOLERANCE} seconds`);
   }
   if (!(cooldown >= 1)) throw new TypeError('cooldown must be at least one second');
+}
+
+/** Refuses every string that the authorization server would not register: no token could have that audience. */
+function checkResource(resource: string): void {
+  const canonical = canonicalizeResource(resource);
+  if (canonical === resource) return;
+  throw new TypeError(
+    canonical === undefined
+      ? 'resource must be the https URL (http only on localhost, 127.0.0.1 or [::1]) that is registered at the ' +
+          'authorization server, without user, query, fragment, dot segments or encoded slashes'
+      : `resource must be written as it is registered at the authorization server: ${canonical}`,
+  );
 }

@@ -35,7 +35,7 @@ it('the built package can be imported, every entry of it', async () => {
     import { tokenVerifier } from '@gatehouse/verifier/mcp';
     const verifier = all.createVerifier({ issuer: 'https://a.example', resource: 'https://b.example/mcp' });
     const error = await verifier.verify('garbage').catch((reason) => reason);
-    console.log(error instanceof all.TokenError, error.code, typeof koa({ verifier, scopes: [] }));
+    console.log(error instanceof all.TokenError, error.code, typeof koa({ verifier, scopes: [], tools: [] }));
   `;
   const { stdout } = await run(process.execPath, ['--input-type=module', '-e', program], { cwd: consumer });
   expect(stdout).toBe('true malformed function\n');
@@ -49,9 +49,9 @@ it('the declarations of the built package are sound', async () => {
      import { fetchHandler } from '@gatehouse/verifier/fetch';
      const verifier = createVerifier({ issuer: 'https://a.example', resource: 'https://b.example/mcp' });
      export const token: Promise<VerifiedToken> = verifier.verify('x');
-     export const middleware: KoaMiddleware = koa({ verifier, scopes: [] });
+     export const middleware: KoaMiddleware = koa({ verifier, scopes: [], tools: [] });
      // @ts-expect-error a verifier is needed
-     fetchHandler({ scopes: [] }, () => new Response());`,
+     fetchHandler({ scopes: [], tools: [] }, () => new Response());`,
   );
   const options = { strict: true, noEmit: true, module: 'nodenext', target: 'es2022', types: ['node'] };
   await writeFile(join(consumer, 'tsconfig.json'), JSON.stringify({ compilerOptions: options }));

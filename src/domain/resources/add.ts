@@ -92,6 +92,12 @@ function build(input: NewResource, secretHash: Buffer | undefined): ResourceToIn
         'localhost, 127.0.0.1 or [::1]), without user, query, fragment, dot segments or encoded slashes.',
     );
   }
+  if (identifier !== input.identifier) {
+    throw new InvalidInput(
+      `Register the identifier as ${identifier}: tokens and metadata write it so, and the MCP server must be ` +
+        'configured with the same string.',
+    );
+  }
   const name = input.name.trim();
   if (name === '' || name.length > 200)
     throw new InvalidInput('A resource needs a name of 1 to 200 characters.');

@@ -1,6 +1,17 @@
+import { createVerifier } from '@gatehouse/verifier';
 import { describe, expect, it } from 'vitest';
 
 import { canonicalizeResource } from './canonicalize.ts';
+
+/** Whether the verifier of an MCP server can be configured with this string. */
+function verifierAccepts(resource: string): boolean {
+  try {
+    createVerifier({ issuer: 'https://auth.example', resource });
+    return true;
+  } catch {
+    return false;
+  }
+}
 
 describe('canonicalizeResource', () => {
   it.each([
@@ -25,6 +36,24 @@ describe('canonicalizeResource', () => {
     ['https://mcp.example/Team%20A/MCP', 'https://mcp.example/Team%20A/MCP'],
   ])('writes %s as %s, the path exactly as it came', (value, canonical) => {
     expect(canonicalizeResource(value)).toBe(canonical);
+  });
+
+  it.each([
+    'https://mcp.example/mcp',
+    'https://mcp.example',
+    'https://mcp.example/',
+    'https://mcp.example/mcp/',
+    'HTTPS://mcp.example/mcp',
+    'https://MCP.example/mcp',
+    'https://mcp.example:443/mcp',
+    'https://mcp.example:8443/mcp',
+    'https://mcp.example/Team%20A/MCP',
+    'http://[::1]:4001/mcp',
+    'http://127.0.0.1:4001/mcp',
+    'http://127.0.0.2:4001/mcp',
+    'http://localhost:80/mcp',
+  ])('REP-F5: the verifier accepts %s only if it is the registered spelling', (value) => {
+    expect(verifierAccepts(value)).toBe(canonicalizeResource(value) === value);
   });
 
   it('gives its own output back unchanged', () => {
@@ -54,8 +83,9 @@ describe('canonicalizeResource', () => {
     ['a port that is none', 'https://mcp.example:99999/mcp'],
     ['a port with zeros before it', 'https://mcp.example:0443/mcp'],
     ['a host that ends with a dot', 'https://mcp.example./mcp'],
-  ])('F2: refuses %s', (_what, value) => {
+  ])('F2, REP-M4: refuses %s, as the verifier does', (_what, value) => {
     expect(canonicalizeResource(value)).toBeUndefined();
+    expect(verifierAccepts(value)).toBe(false);
   });
 
   it.each([
@@ -78,7 +108,8 @@ describe('canonicalizeResource', () => {
     ['loopback in another notation', 'http://127.1/mcp'],
     ['loopback as a number', 'http://2130706433/mcp'],
     ['a path of non-ASCII letters', 'https://mcp.example/é'],
-  ])('F3: refuses %s', (_what, value) => {
+  ])('F3, REP-F5: refuses %s, as the verifier does', (_what, value) => {
     expect(canonicalizeResource(value)).toBeUndefined();
+    expect(verifierAccepts(value)).toBe(false);
   });
 });

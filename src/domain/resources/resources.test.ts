@@ -51,12 +51,20 @@ describe('resources', () => {
     expect(await findResource(pool, 'not a URL')).toBeUndefined();
   });
 
-  it('refuses an identifier that is taken in another spelling, and records nothing for it', async () => {
+  it.each(['https://spelt.example/mcp/', 'https://SPELT.example/mcp', 'https://spelt.example:443/mcp'])(
+    'REP-F5: addResource refuses %s and names the spelling of tokens and metadata',
+    async (identifier) => {
+      await expect(addResource(test.database.prisma, { ...files, identifier }, origin)).rejects.toThrow(
+        'Register the identifier as https://spelt.example/mcp:',
+      );
+      expect(await findResource(test.database.pool, identifier)).toBeUndefined();
+    },
+  );
+
+  it('refuses an identifier that is taken, and records nothing for it', async () => {
     const { prisma } = test.database;
     const before = (await listAudit(prisma, { event: 'resource.added' })).length;
-    await expect(
-      addResource(prisma, { ...files, identifier: 'https://FILES.example/mcp/' }, origin),
-    ).rejects.toThrow(AlreadyExists);
+    await expect(addResource(prisma, files, origin)).rejects.toThrow(AlreadyExists);
     expect(await listAudit(prisma, { event: 'resource.added' })).toHaveLength(before);
   });
 

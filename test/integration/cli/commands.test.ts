@@ -297,7 +297,7 @@ describe('gatehouse', () => {
       'resource',
       'add',
       '--identifier',
-      'HTTPS://Docs.Example:443/mcp/',
+      'https://docs.example/mcp',
       '--name',
       'Docs',
       '--scope',

@@ -144,7 +144,7 @@ export function createOAuth(deps: OAuthDeps): OAuth {
   const turns = takeTurns();
 
   return {
-    purposeOf: describePurpose({ provider, pool }),
+    purposeOf: describePurpose({ provider }),
     metadata: metadata.middleware,
     documents: metadata.documents,
     endpoints: compose([

@@ -170,7 +170,8 @@ function configurationOf(deps: ProviderDeps, metadataDocuments: Documents): Conf
       dPoP: { enabled: false },
       pushedAuthorizationRequests: { enabled: false },
       resourceIndicators: resourceIndicators({
-        pool: database.pool,
+        database,
+        currentSession: deps.currentSession,
         defaultResource: config.defaultResource,
         accessTokenLifetime: config.lifetimes.accessToken,
       }),

@@ -1,12 +1,20 @@
 import type { Client, KoaContextWithOIDC, ResourceServer } from 'oidc-provider';
 import { errors } from 'oidc-provider';
-import type { Pool } from 'pg';
 
 import { findClient } from '../../domain/clients/index.ts';
-import { findResource, listResources, type Resource } from '../../domain/resources/index.ts';
+import {
+  canonicalizeResource,
+  findResource,
+  listResources,
+  type Resource,
+} from '../../domain/resources/index.ts';
+import { rolesOf } from '../../domain/tenants/index.ts';
 import { DEFAULT_TENANT } from '../../kernel/ids.ts';
+import type { Database } from '../../platform/database/index.ts';
 
-/** Said of a resource that does not exist and of one that somebody may not know of: outside they are the same. */
+import type { CurrentSession } from './session.ts';
+
+/** The refusal of a resource that does not exist, and of one that the client or the user must not know of. */
 export const UNKNOWN_RESOURCE = {
   error: 'invalid_target',
   error_description: 'the requested resource is not known here',
@@ -22,13 +30,32 @@ export function resourceOf(ctx: KoaContextWithOIDC): Resource | undefined {
   return resourceBy.get(ctx);
 }
 
+/** A client that a tenant registered uses resources of that tenant only; for any other client the user decides. */
+export function isOpenToClient(
+  client: { readonly registration: string; readonly tenantId: string } | undefined,
+  { tenantId }: Resource,
+): boolean {
+  return client?.registration !== 'preregistered' || client.tenantId === tenantId;
+}
+
+/** Whether the user is a member of the resource's tenant. To all others it does not exist. */
+export async function isOpenToUser(
+  prisma: Database['prisma'],
+  userId: string,
+  { tenantId }: Resource,
+): Promise<boolean> {
+  return (await rolesOf(prisma, userId, tenantId)).length > 0;
+}
+
 /** The library's questions about resource indicators (RFC 8707), answered from the registry. */
 export function resourceIndicators({
-  pool,
+  database: { pool, prisma },
+  currentSession,
   defaultResource,
   accessTokenLifetime,
 }: {
-  readonly pool: Pool;
+  readonly database: Pick<Database, 'pool' | 'prisma'>;
+  readonly currentSession: CurrentSession;
   /** Identifier for requests that name none. */
   readonly defaultResource: string | undefined;
   /** Seconds. */
@@ -49,19 +76,29 @@ export function resourceIndicators({
       );
     },
 
+    /**
+     * Refuses a resource only once the user who will decide is signed in. Before, an unknown resource and one
+     * of another tenant lead to the sign-in like any other, so that neither can be recognised (F7).
+     */
     async getResourceServerInfo(ctx: KoaContextWithOIDC, identifier: string): Promise<ResourceServer> {
       if (Array.isArray(ctx.oidc.params?.['resource']) && ctx.oidc.params['resource'].length > 1) {
         throw new errors.InvalidTarget('one authorization is for one resource', 'resource_ambiguous');
       }
-      const resource = await findResource(pool, identifier);
-      if (!resource || !(await mayKnow(ctx.oidc.client, resource))) {
+      const userId = await decidingUser(ctx);
+      const resource = await findOpenResource(ctx.oidc.client, identifier, userId);
+      const canonical = canonicalizeResource(identifier);
+      if (canonical === undefined || (!resource && userId !== undefined)) {
         throw new errors.InvalidTarget(UNKNOWN_RESOURCE.error_description, UNKNOWN_RESOURCE.reason);
       }
-      resourceBy.set(ctx, resource);
-      settleScope(ctx, resource);
+      if (resource) {
+        resourceBy.set(ctx, resource);
+        settleScope(ctx, resource);
+      }
       return {
-        scope: resource.scopes.map(({ scope }) => scope).join(' '),
-        audience: resource.identifier,
+        scope: resource
+          ? resource.scopes.map(({ scope }) => scope).join(' ')
+          : String(ctx.oidc.params?.['scope'] ?? ''),
+        audience: canonical,
         accessTokenTTL: accessTokenLifetime,
         accessTokenFormat: 'jwt',
       };
@@ -70,10 +107,24 @@ export function resourceIndicators({
     useGrantedResource: async () => true,
   };
 
-  /** A client that a tenant registered is its own; one that registered itself is nobody's, and its user decides. */
-  async function mayKnow(client: Client | undefined, { tenantId }: Resource): Promise<boolean> {
-    const known = client && (await findClient(pool, client.clientId));
-    return known?.registration !== 'preregistered' || known.tenantId === tenantId;
+  async function findOpenResource(
+    client: Client | undefined,
+    identifier: string,
+    userId: string | undefined,
+  ): Promise<Resource | undefined> {
+    const [resource, known] = await Promise.all([
+      findResource(pool, identifier),
+      client && findClient(pool, client.clientId),
+    ]);
+    if (!resource || !isOpenToClient(known, resource)) return undefined;
+    return userId === undefined || (await isOpenToUser(prisma, userId, resource)) ? resource : undefined;
+  }
+
+  /** The user of this authorization; `undefined` before the sign-in that the request still leads to. */
+  async function decidingUser(ctx: KoaContextWithOIDC): Promise<string | undefined> {
+    const session = await currentSession(ctx);
+    const resumed = ctx.oidc.route.endsWith('resume');
+    return !resumed && ctx.oidc.prompts.has('login') ? undefined : session?.user.id;
   }
 }
 

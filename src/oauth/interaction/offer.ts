@@ -15,9 +15,8 @@ import {
 } from '../../domain/clients/index.ts';
 import { type ConsentKey, permittedScopes, rememberedScopes } from '../../domain/grants/index.ts';
 import { findResource, type Resource } from '../../domain/resources/index.ts';
-import { rolesOf } from '../../domain/tenants/index.ts';
 import type { Database } from '../../platform/database/index.ts';
-import { UNKNOWN_RESOURCE } from '../configuration/resources.ts';
+import { isOpenToClient, isOpenToUser, UNKNOWN_RESOURCE } from '../configuration/resources.ts';
 import { changesSinceConsent, clientVersionOf, documentOf } from '../document-client.ts';
 import { allowedBefore, authorityAt, isStranger, mayRemember, maySkipPage } from '../trust.ts';
 
@@ -45,7 +44,7 @@ export interface Offer {
 /** Why there is nothing to offer. */
 export type NoOffer =
   /** What the request named ceased to be since it came: nobody to answer to, or nothing to answer about. */
-  | { readonly gone: 'unknown_client' | 'redirect_uri' | 'resource_unknown' | DocumentRefusal }
+  | { readonly gone: 'unknown_client' | 'redirect_uri' | DocumentRefusal }
   /** An answer for the client. `reason` is for the record. */
   | { readonly error: string; readonly error_description: string; readonly reason: string };
 
@@ -77,7 +76,9 @@ export async function makeOffer(
   // Removed a moment after it was found; only documents may have no record yet.
   if (!known && !documentOf(client)) return { gone: 'unknown_client' };
   if (!client.redirectUriAllowed(redirectUri)) return { gone: 'redirect_uri' };
-  if (!resource) return { gone: 'resource_unknown' };
+  if (!resource || !isOpenToClient(known, resource) || !(await isOpenToUser(prisma, userId, resource))) {
+    return UNKNOWN_RESOURCE;
+  }
   const standing = await findStanding(pool, {
     clientId: client.clientId,
     tenantId: resource.tenantId,
@@ -107,10 +108,7 @@ export async function makeOffer(
     consented: undefined,
   });
   const { scopes } = authority;
-  if (scopes.length === 0) {
-    const outsider = (await rolesOf(prisma, userId, resource.tenantId)).length === 0;
-    return outsider ? UNKNOWN_RESOURCE : nothingLeft(authority);
-  }
+  if (scopes.length === 0) return nothingLeft(authority);
   // Whoever it was that they trusted, it is not quite that any more, and they have not seen this one.
   const unchanged = changes.length === 0;
   const allows = (allowed: readonly string[]) => scopes.every((scope) => allowed.includes(scope));

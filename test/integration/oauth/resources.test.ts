@@ -19,6 +19,7 @@ import {
   post,
   signedIn,
 } from '../../support/flow.ts';
+import { register } from '../../support/registration.ts';
 import { addTestClient, cause, FILES, MAIL, startTestServer, type TestServer } from '../../support/server.ts';
 
 let server: TestServer;
@@ -280,12 +281,23 @@ describe('one server that is configured', () => {
 
 describe('the servers of another tenant', () => {
   const OTHER = 'https://other-tenant.example/mcp';
+  const NOWHERE = 'https://nowhere.example/mcp';
+  /** A page without what differs in every response. */
+  const comparable = (html: string, resource: string) =>
+    html
+      .replaceAll(resource, 'RESOURCE')
+      .replaceAll(encodeURIComponent(resource), 'RESOURCE')
+      .replace(/[A-Za-z0-9_-]{20,}/g, 'RANDOM');
   const scopes = [{ scope: 'secret:read', description: 'Read secrets', destructive: false }];
 
   beforeAll(async () => {
     const { prisma } = server.database;
     await prisma.tenant.create({ data: { id: 'ten_other', name: 'other' } });
-    await addResource(prisma, { tenantId: 'ten_other', identifier: OTHER, name: 'Other', scopes }, cause);
+    await addResource(
+      prisma,
+      { tenantId: 'ten_other', identifier: OTHER, name: 'Other Secrets', scopes },
+      cause,
+    );
   });
 
   it('F7: for a client of this tenant they are not distinguishable from servers that do not exist', async () => {
@@ -313,23 +325,65 @@ describe('the servers of another tenant', () => {
       }),
     });
     const { client_id: stranger } = (await response.json()) as { client_id: string };
-    const { value: started } = await askFor(server, ada, stranger, { resource: OTHER });
-    const {
-      value: back,
-      records,
-      grants,
-    } = await observe(server, async () => {
-      const step = await ada.get(started.location ?? '');
-      expect(step.html).not.toContain('Read secrets');
-      return ada.get(step.location ?? '');
+    const refused = await askFor(server, ada, stranger, { resource: OTHER });
+    expectRefusedToClient(refused, server, { error: 'invalid_target', reason: 'resource_unknown' });
+    const unknown = await askFor(server, ada, stranger, { resource: NOWHERE });
+    expect(refused.value.location).toBe(unknown.value.location);
+  });
+
+  describe.each(['a pre-registered client', 'a client that registered itself'])('and %s', (kind) => {
+    let client: string;
+    beforeAll(async () => {
+      client = kind === 'a pre-registered client' ? clientId : (await register(server)).body.client_id;
     });
-    const params = new URL(back.location ?? '').searchParams;
-    expect(params.get('error')).toBe('invalid_target');
-    expect(params.get('error_description')).toBe('the requested resource is not known here');
-    expect(records).toEqual([
-      expect.objectContaining({ event: 'authorization.rejected', reason: 'resource_unknown' }),
-    ]);
-    expect(grants).toBe(0);
+    const anonymously = (resource: string, prompt?: string) =>
+      askFor(server, createAgent({ follow: false }), client, { resource, prompt });
+
+    it('SEC-M7, F7: prompt=none without a session answers alike for a foreign, an unknown and an own server', async () => {
+      const [foreign, unknown, own] = [
+        await anonymously(OTHER, 'none'),
+        await anonymously(NOWHERE, 'none'),
+        await anonymously(FILES, 'none'),
+      ];
+      expect(foreign.value.location).toContain('error=login_required');
+      expect(unknown.value.location).toBe(foreign.value.location);
+      expect(own.value.location).toBe(foreign.value.location);
+    });
+
+    it('SEC-M7, F7: the sign-in page tells a foreign server from an unknown one by its address only', async () => {
+      const pages = [];
+      for (const resource of [OTHER, NOWHERE]) {
+        const agent = createAgent();
+        const { value: page } = await askFor(server, agent, client, { resource });
+        expect(page.form?.step).toBe('identify');
+        expect(page.html).not.toContain('Other Secrets');
+        expect(page.html).toContain(resource);
+        pages.push(comparable(page.html, resource));
+      }
+      expect(pages[0]).toBe(pages[1]);
+    });
+
+    it('SEC-M7, F7: prompt=none of a user of another tenant answers alike for both', async () => {
+      const [foreign, unknown] = [
+        await askFor(server, ada, client, { resource: OTHER, prompt: 'none' }),
+        await askFor(server, ada, client, { resource: NOWHERE, prompt: 'none' }),
+      ];
+      for (const refused of [foreign, unknown]) {
+        expectRefusedToClient(refused, server, { error: 'invalid_target', reason: 'resource_unknown' });
+      }
+      expect(foreign.value.location).toBe(unknown.value.location);
+    });
+
+    it('SEC-M7, F7: after the sign-in both are refused alike', async () => {
+      for (const resource of [OTHER, NOWHERE]) {
+        const agent = createAgent({ follow: false });
+        const { value: started } = await askFor(server, agent, client, { resource });
+        await signedIn(server, agent, await addPerson(server));
+        const answered = await agent.get(started.location ?? '');
+        const refused = await observe(server, () => agent.get(answered.location ?? ''));
+        expectRefusedToClient(refused, server, { error: 'invalid_target', reason: 'resource_unknown' });
+      }
+    });
   });
 
   it('F7: their scopes are not in the metadata', async () => {

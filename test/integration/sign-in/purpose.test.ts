@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 
 import { createAgent } from '../../support/agent.ts';
 import { authorizeUrl, pkce } from '../../support/flow.ts';
-import { addTestClient, startTestServer, type TestServer } from '../../support/server.ts';
+import { addTestClient, FILES, startTestServer, type TestServer } from '../../support/server.ts';
 
 let server: TestServer;
 
@@ -11,7 +11,7 @@ beforeAll(async () => {
 });
 afterAll(() => server.stop());
 
-it('every step of a sign-in says which program asks and for which server', async () => {
+it('SEC-M7: every step of a sign-in says which client asks, and names the server by its address only', async () => {
   const { clientId } = await addTestClient(server, { name: 'Release <Assistant>' });
   const agent = createAgent();
 
@@ -23,7 +23,8 @@ it('every step of a sign-in says which program asks and for which server', async
   expect(password.form?.step).toBe('password');
   for (const page of [identify, password]) {
     expect(page.html).toContain('Release &lt;Assistant&gt;');
-    expect(page.html).toContain('Team Files');
+    expect(page.html).toContain(FILES);
+    expect(page.html).not.toContain('Team Files');
   }
 });
 
@@ -32,5 +33,5 @@ it('a sign-in that leads nowhere special names no program', async () => {
     `${server.issuer}/sign-in?continue=/interaction/aaaaaaaaaaaaaaaaaaaaaaaa`,
   );
   expect(page.form?.step).toBe('identify');
-  expect(page.html).not.toContain('Team Files');
+  expect(page.html).not.toContain(FILES);
 });

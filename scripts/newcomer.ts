@@ -4,7 +4,7 @@ import type { Example } from '../examples/mcp-server/server.ts';
 import { teamFiles } from '../examples/mcp-server/tools.ts';
 import type { Config, Listen } from '../src/config/config.ts';
 import { ConfigError, loadConfig } from '../src/config/load.ts';
-import { addResource, findResource } from '../src/domain/resources/index.ts';
+import { addResource, changeResource, findResource, type Resource } from '../src/domain/resources/index.ts';
 import { newId } from '../src/kernel/ids.ts';
 import { type RunningServer, startServer } from '../src/main.ts';
 import {
@@ -49,9 +49,10 @@ async function openExample(
   });
 }
 
-/** Makes the example known as a resource, the first time. */
+/** Registers the example as a resource, or gives the one of an earlier version its new scopes and tools. */
 async function registerExample({ database }: RunningServer, identifier: string): Promise<void> {
-  if (await findResource(database.pool, identifier)) return;
+  const registered = await findResource(database.pool, identifier);
+  if (registered) return updateExample(database.prisma, registered);
   await addResource(
     database.prisma,
     {
@@ -63,6 +64,24 @@ async function registerExample({ database }: RunningServer, identifier: string):
         destructive: false,
       })),
       defaultScopes: teamFiles.defaultScopes,
+      tools: teamFiles.tools.map(({ name, title, scopes, effect }) => ({ name, title, scopes, effect })),
+    },
+    { requestId: newId('req') },
+  );
+}
+
+async function updateExample(
+  prisma: RunningServer['database']['prisma'],
+  { id, name, scopes }: Resource,
+): Promise<void> {
+  const added = Object.entries(teamFiles.scopes);
+  const isComplete = added.every(([scope]) => scopes.some((offered) => offered.scope === scope));
+  if (isComplete || name !== teamFiles.name) return;
+  await changeResource(
+    prisma,
+    id,
+    {
+      scopes: added.map(([scope, description]) => ({ scope, description })),
       tools: teamFiles.tools.map(({ name, title, scopes, effect }) => ({ name, title, scopes, effect })),
     },
     { requestId: newId('req') },

@@ -32,6 +32,7 @@ import { registrationTokenRevoke } from './registration-token-revoke.ts';
 import { resourceAdd } from './resource-add.ts';
 import { resourceList } from './resource-list.ts';
 import { resourceRemove } from './resource-remove.ts';
+import { resourceSet } from './resource-set.ts';
 import { resourceStrangers } from './resource-strangers.ts';
 import { restore } from './restore.ts';
 import { clientSecretCommands, resourceSecretCommands } from './secret-commands.ts';
@@ -83,7 +84,7 @@ const GROUPS: readonly (readonly [name: string, summary: string, commands: reado
   [
     'resource',
     'MCP servers that tokens are issued for',
-    [resourceAdd, resourceList, resourceStrangers, resourceRemove],
+    [resourceAdd, resourceList, resourceSet, resourceStrangers, resourceRemove],
   ],
   ['client secret', 'what a client with a secret proves itself with', clientSecretCommands],
   ['resource secret', 'what an MCP server introspects with', resourceSecretCommands],

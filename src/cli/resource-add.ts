@@ -4,6 +4,7 @@ import type { Register } from './cli.ts';
 import { UsageError } from './failure.ts';
 import { printable } from './output.ts';
 import { readJsonFile } from './read-json-file.ts';
+import { readScopeSentence } from './scope-sentence.ts';
 
 interface Options {
   readonly identifier: string;
@@ -82,17 +83,10 @@ Example:
     });
 };
 
-/** `files:read=Read your files`: the scope ends at the first "=". */
 function readScopes(given: readonly string[], destructive: readonly string[]): readonly ResourceScope[] {
   const scopes = given.map((text) => {
-    const at = text.indexOf('=');
-    if (at < 1) {
-      throw new UsageError(
-        `Write a scope with the sentence that people read, for example --scope '${text}=Read your files'.`,
-      );
-    }
-    const scope = text.slice(0, at);
-    return { scope, description: text.slice(at + 1), destructive: destructive.includes(scope) };
+    const { scope, description } = readScopeSentence(text);
+    return { scope, description, destructive: destructive.includes(scope) };
   });
   const unknown = destructive.find((name) => !scopes.some(({ scope }) => scope === name));
   if (unknown !== undefined) {

@@ -5,8 +5,8 @@ import type { PrismaClient } from '../../platform/database/generated/client.ts';
 import { recordAudit } from '../audit/index.ts';
 
 import { canonicalizeResource } from './canonicalize.ts';
+import { refuseDestructiveDefaults, refuseScope } from './checks.ts';
 import type { Resource, ResourceScope, ResourceTool } from './resource.ts';
-import { refuseScopeToken } from './scope-token.ts';
 import { insertResource, type ResourceToInsert } from './store.ts';
 
 export interface NewResource {
@@ -73,17 +73,6 @@ export async function addResource(
   return { resource, secret };
 }
 
-/** @throws InvalidInput when a default scope is destructive: clients would request it without naming it. */
-function refuseDestructiveDefaults({ scopes, defaultScopes, tools }: Resource): void {
-  const refused = scopes.find(({ scope, destructive }) => destructive && defaultScopes.includes(scope));
-  if (!refused) return;
-  const tool = tools.find((each) => each.effect === 'destructive' && each.scopes.includes(refused.scope));
-  throw new InvalidInput(
-    `The scope ${refused.scope} is destructive (${tool ? `the tool ${tool.name} needs it` : 'it is flagged so'}) ` +
-      'and cannot be a default scope. Leave it out of the default scopes; clients request it by name.',
-  );
-}
-
 function build(input: NewResource, secretHash: Buffer | undefined): ResourceToInsert {
   const identifier = canonicalizeResource(input.identifier);
   if (identifier === undefined) {
@@ -105,11 +94,8 @@ function build(input: NewResource, secretHash: Buffer | undefined): ResourceToIn
 
   const offered = new Set<string>();
   for (const { scope, description } of input.scopes) {
-    const refusal = refuseScopeToken(scope);
-    if (refusal !== undefined) throw new InvalidInput(refusal);
+    refuseScope(scope, description);
     if (offered.has(scope)) throw new InvalidInput(`The scope ${scope} is given twice.`);
-    if (description.trim() === '')
-      throw new InvalidInput(`The scope ${scope} needs a sentence for the consent page.`);
     offered.add(scope);
   }
   const { defaultScopes } = input;
@@ -118,10 +104,6 @@ function build(input: NewResource, secretHash: Buffer | undefined): ResourceToIn
     if (!offered.has(scope))
       throw new InvalidInput(`The scope ${scope} is used but not offered; add it to the scopes.`);
   }
-  const repeated = tools.find(
-    (tool, index) => tools.findIndex((other) => other.name === tool.name) !== index,
-  );
-  if (repeated) throw new InvalidInput(`The tool ${repeated.name} is given twice.`);
 
   return {
     id: newId('res'),

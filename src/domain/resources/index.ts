@@ -12,6 +12,7 @@
 export { type AddedResource, addResource, type NewResource } from './add.ts';
 export { admitStrangers } from './admit-strangers.ts';
 export { canonicalizeResource } from './canonicalize.ts';
+export { type ChangedResource, changeResource, type ResourceChange } from './change.ts';
 export { destructiveScopeSql } from './destructive.ts';
 export { removeResource } from './remove.ts';
 export type { Resource, ResourceScope, ResourceTool, ToolEffect } from './resource.ts';

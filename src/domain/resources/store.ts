@@ -1,10 +1,11 @@
 import type { Pool, PoolClient } from 'pg';
+import { InvalidInput } from '../../kernel/errors.ts';
 import { hashSecret } from '../../kernel/ids.ts';
 import type { Prisma } from '../../platform/database/generated/client.ts';
 
 import { canonicalizeResource } from './canonicalize.ts';
 import { destructiveScopeSql } from './destructive.ts';
-import type { Resource } from './resource.ts';
+import type { Resource, ResourceTool } from './resource.ts';
 
 /** A pool, or one connection of it inside a transaction. */
 export type Queryable = Pool | PoolClient;
@@ -19,6 +20,7 @@ const COLUMNS = `
               FROM resource_tools t WHERE t.resource_id = r.id), '[]') AS tools`;
 
 const FIND = `SELECT ${COLUMNS} FROM resources r WHERE r.identifier = $1 AND r.removed_at IS NULL`;
+const READ = `SELECT ${COLUMNS} FROM resources r WHERE r.id = $1 AND r.removed_at IS NULL`;
 const FIND_ANY = `
   SELECT ${COLUMNS}, CASE WHEN r.previous_secret_expires_at > now() THEN r.previous_secret_hash END AS previous_secret_hash
   FROM resources r WHERE (r.identifier = $1 OR r.id = $2) AND r.removed_at IS NULL`;
@@ -129,17 +131,40 @@ export async function insertResource(
   await tx.resourceScope.createMany({
     data: resource.scopes.map((scope, position) => ({ resourceId: resource.id, ...scope, position })),
   });
-  await tx.resourceTool.createMany({
-    data: resource.tools.map((tool, position) => ({
-      resourceId: resource.id,
-      ...tool,
-      scopes: [...tool.scopes],
-      position,
-    })),
-  });
+  await replaceTools(tx, resource.id, resource.tools);
   if (!defaultScopes) await tx.$executeRawUnsafe(DEFAULT_TO_HARMLESS, resource.id);
-  const rows = await tx.$queryRawUnsafe<ResourceRow[]>(FIND, resource.identifier);
-  return rows[0] && toResource(rows[0]);
+  return readResource(tx, resource.id);
+}
+
+/** Reads a living resource in a transaction, as later readers will see it. */
+export async function readResource(tx: Prisma.TransactionClient, id: string): Promise<Resource | undefined> {
+  const [row] = await tx.$queryRawUnsafe<ResourceRow[]>(READ, id);
+  return row && toResource(row);
+}
+
+/** Locks a living resource until the transaction ends. Returns its id, or `undefined` when there is none. */
+export async function lockResource(tx: Prisma.TransactionClient, name: string): Promise<string | undefined> {
+  const [row] = await tx.$queryRaw<{ readonly id: string }[]>`
+    SELECT id FROM resources
+    WHERE removed_at IS NULL AND (id = ${name} OR identifier = ${canonicalizeResource(name) ?? name})
+    FOR UPDATE`;
+  return row?.id;
+}
+
+/** Replaces the tool catalogue of a resource. */
+export async function replaceTools(
+  tx: Prisma.TransactionClient,
+  resourceId: string,
+  tools: readonly ResourceTool[],
+): Promise<void> {
+  const repeated = tools.find(
+    (tool, index) => tools.findIndex((other) => other.name === tool.name) !== index,
+  );
+  if (repeated) throw new InvalidInput(`The tool ${repeated.name} is given twice.`);
+  await tx.resourceTool.deleteMany({ where: { resourceId } });
+  await tx.resourceTool.createMany({
+    data: tools.map((tool, position) => ({ resourceId, ...tool, scopes: [...tool.scopes], position })),
+  });
 }
 
 /** Marks a living resource removed; answers it, or `undefined` when there is none of that id or identifier. */

@@ -2,6 +2,7 @@ import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { listAudit } from '../../../src/domain/audit/index.ts';
@@ -332,6 +333,37 @@ describe('gatehouse', () => {
     expect((await cli(['resource', 'list'])).stdout).toMatch(/NAME +IDENTIFIER/);
     expect((await cli(['resource', 'remove', made.id, '--json'])).json()).toMatchObject({ id: made.id });
     expect(await findResource(test.database.pool, 'https://docs.example/mcp')).toBeUndefined();
+  });
+
+  it('NEW-8, NEW-9: resource set adds a scope and reads the tools file of the example', async () => {
+    const identifier = 'https://set.example/mcp';
+    const tools = fileURLToPath(new URL('../../../examples/mcp-server/tools.json', import.meta.url));
+    const add = [
+      'resource',
+      'add',
+      '--identifier',
+      identifier,
+      '--name',
+      'Set',
+      '--scope',
+      'files:read=Read',
+    ];
+    expect(await cli(add)).toMatchObject({ code: 0, stderr: '' });
+    const set = ['resource', 'set', identifier];
+    const missing = await cli([...set, '--tools', tools]);
+    expect(missing).toMatchObject({ code: 1, stdout: '' });
+    expect(missing.stderr).toContain('The tool write_file needs the scope files:write');
+    const scopes = ['--scope', 'files:write=Create and change files', 'files:delete=Delete files'];
+    const run = await cli([...set, ...scopes, '--tools', tools]);
+    expect(run).toMatchObject({ code: 0, stderr: '' });
+    expect(run.stdout).toContain('scopes added: files:write, files:delete');
+    expect(run.stdout).toContain('destructive: files:delete');
+    expect((await findResource(test.database.pool, identifier))?.tools).toHaveLength(5);
+    expect((await cli([...set, '--name', 'Set', '--json'])).json()).toMatchObject({
+      identifier,
+      changes: {},
+    });
+    expect(await cli(set)).toMatchObject({ code: 2 });
   });
 
   it('G7: keys rotate publishes a key and says when it signs; again, it answers the same', async () => {

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { listConnections } from '../../../src/domain/grants/index.ts';
-import { addResource } from '../../../src/domain/resources/index.ts';
+import { addResource, changeResource } from '../../../src/domain/resources/index.ts';
 import { type Agent, createAgent, type Page } from '../../support/agent.ts';
 import { askFor } from '../../support/authorization.ts';
 import { addPerson, allow, connect, type Person, post, signedIn } from '../../support/flow.ts';
@@ -113,6 +113,36 @@ describe('an untrusted client and destructive tools', () => {
       refresh_token: tokens.refresh_token ?? '',
     });
     expect(next.body.scope).toBe('notes:read');
+  });
+});
+
+describe('a grant that holds a removed scope', () => {
+  it('NEW-9: loses the scope at its next token, keeps the others, and gets it back when it is added again', async () => {
+    const { prisma } = stack.server.database;
+    const identifier = 'https://changing.example/mcp';
+    const scopes = ['a:read', 'a:write'].map((scope) => ({
+      scope,
+      description: `May ${scope}`,
+      destructive: false,
+    }));
+    await addResource(prisma, { identifier, name: 'Changing', scopes }, cause);
+    const { clientId } = await addTestClient(stack.server);
+    let { refresh_token: token = '' } = await connect(stack.server, ada, clientId, { resource: identifier });
+    const refresh = async () => {
+      const { body } = await post(stack.server, '/token', {
+        grant_type: 'refresh_token',
+        client_id: clientId,
+        refresh_token: token,
+      });
+      token = body.refresh_token ?? token;
+      return body.scope;
+    };
+    expect(await refresh()).toBe('a:read a:write');
+    await changeResource(prisma, identifier, { removeScopes: ['a:write'] }, cause);
+    expect(await refresh()).toBe('a:read');
+    const added = [{ scope: 'a:write', description: 'May write again' }];
+    await changeResource(prisma, identifier, { scopes: added }, cause);
+    expect(await refresh()).toBe('a:read a:write');
   });
 });
 

@@ -9,7 +9,7 @@ import type { Config } from './config/config.ts';
 import { createSessionCookie } from './domain/sessions/index.ts';
 import type { Installation } from './installation.ts';
 import type { Clock } from './kernel/clock.ts';
-import { carryFlow, cors, createOAuth, READABLE_BY_ALL } from './oauth/index.ts';
+import { carryFlow, cors, createOAuth, type DocumentLimiters, READABLE_BY_ALL } from './oauth/index.ts';
 import type { Database } from './platform/database/index.ts';
 import type { GuardedFetch, Ways } from './platform/fetch/index.ts';
 import {
@@ -30,7 +30,7 @@ import {
   shortcut,
 } from './platform/http/index.ts';
 import type { Tracing } from './platform/observability/index.ts';
-import { createPrefixLimiter, type Throttle } from './platform/throttle/index.ts';
+import { createPrefixLimiter, prefixShare, type Throttle } from './platform/throttle/index.ts';
 import { signInRoutes } from './sign-in/index.ts';
 import type { Telemetry } from './telemetry/index.ts';
 
@@ -122,16 +122,7 @@ export async function createApp(
       points: config.throttle.tokenPerNetwork,
       seconds: MINUTE,
     }),
-    documentLimiters: {
-      perNetwork: throttle.limiter('client-documents-network', {
-        points: config.throttle.documentsPerNetwork,
-        seconds: MINUTE,
-      }),
-      perHost: throttle.limiter('client-documents-host', {
-        points: config.throttle.documentsPerHost,
-        seconds: MINUTE,
-      }),
-    },
+    documentLimiters: documentLimiters(throttle, config.throttle),
     guardedFetch: guardedFetch(deps, 'fetch client document'),
     keyFetch: guardedFetch(deps, 'fetch client keys'),
     documentAsked: telemetry.documentAsked,
@@ -188,6 +179,7 @@ export async function createApp(
     draining: deps.draining,
     checks: [{ name: 'database', check: () => database.pool.query('SELECT 1') }],
     metrics: telemetry.scrape,
+    hosts: [config.internalListen.host.toLowerCase(), ...config.internalHosts],
   });
   const authorization = `${basePath}/authorize`;
   const application = oneByOne(app.callback(), ({ url }) => url?.startsWith(authorization) === true);
@@ -204,6 +196,33 @@ export async function createApp(
         routeOf: (path) => routeOf({ path }),
       });
   return { listener, internal };
+}
+
+/** Part of a host's budget that lookups without a signed-in person may use. */
+const ANONYMOUS_PART = 2 / 3;
+/** Lookups at one host that every prefix has in a minute, however small the budget is. */
+const MIN_PREFIX_LOOKUPS = 3;
+
+function documentLimiters(
+  throttle: Throttle,
+  { documentsPerNetwork, documentsPerHost }: Config['throttle'],
+): DocumentLimiters {
+  const perMinute = (name: string, points: number) => throttle.limiter(name, { points, seconds: MINUTE });
+  return {
+    perNetwork: createPrefixLimiter(throttle, 'client-documents-network', {
+      points: documentsPerNetwork,
+      seconds: MINUTE,
+    }),
+    perHost: perMinute('client-documents-host', documentsPerHost),
+    perHostAnonymous: perMinute(
+      'client-documents-host-anonymous',
+      Math.ceil(documentsPerHost * ANONYMOUS_PART),
+    ),
+    perHostAndPrefix: perMinute(
+      'client-documents-host-prefix',
+      Math.max(MIN_PREFIX_LOOKUPS, prefixShare(documentsPerHost)),
+    ),
+  };
 }
 
 /** A way to what clients publish, traced under this name where anything is. */

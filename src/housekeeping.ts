@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 
 import { sweepRequests } from './domain/admission/index.ts';
+import { expireAudit } from './domain/audit/index.ts';
 import { type ClientLifetimes, sweepClients } from './domain/clients/index.ts';
 import { settleCutoffs, sweepGrants } from './domain/grants/index.ts';
 import { sweepLinks } from './domain/links/index.ts';
@@ -22,12 +23,15 @@ export function startHousekeeping({
   database,
   installation,
   clientLifetimes,
+  auditRetention = 0,
   log,
   interval = INTERVAL,
 }: {
   readonly database: Database;
   readonly installation: Pick<Installation, 'keys' | 'sessions' | 'attempts'>;
   readonly clientLifetimes: ClientLifetimes;
+  /** Seconds for which audit records are kept; 0: for ever. */
+  readonly auditRetention?: number;
   readonly log: Logger;
   /** Milliseconds between two rounds. */
   readonly interval?: number;
@@ -61,6 +65,7 @@ export function startHousekeeping({
       (await sweepRequests(database.prisma)) +
       (await sweepCopies(database.pool)) +
       (await sweepLinks(database.prisma)) +
+      (await expireAudit(database.pool, auditRetention)) +
       (await installation.sessions.sweep()) +
       (await installation.attempts.sweep());
     if (swept > 0) log.debug({ swept }, 'housekeeping');

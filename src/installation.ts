@@ -71,7 +71,17 @@ export function createInstallation({
     passkeys,
     endSessionsOf: sessions.endAllOf,
   });
-  const signIn = createSignIn({ prisma, anonymous, users, attempts, passwords, totps, passkeys, sessions });
+  const signIn = createSignIn({
+    prisma,
+    anonymous,
+    users,
+    attempts,
+    passwords,
+    totps,
+    passkeys,
+    sessions,
+    limitCodes: config.throttle.enabled,
+  });
   const factors = createFactors({ prisma, attempts, passwords, totps, passkeys, sessions });
   const setup = createSetup({
     prisma,

@@ -146,7 +146,15 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
     undo.push(() => Promise.all([drain.drain(), internalDrain.drain()]));
 
     const clientLifetimes = { unused: config.unusedClients.lifetime, idle: config.idleClientLifetime };
-    undo.push(startHousekeeping({ database, installation, clientLifetimes, log }));
+    undo.push(
+      startHousekeeping({
+        database,
+        installation,
+        clientLifetimes,
+        auditRetention: config.auditRetention,
+        log,
+      }),
+    );
 
     const address = await listen(server, config.listen);
     const internalAddress = worker ? undefined : await listen(internal, config.internalListen);

@@ -31,6 +31,8 @@ export interface Config {
   readonly issuerIsLoopback: boolean;
   readonly listen: Listen;
   readonly internalListen: Listen;
+  /** Host names that the internal listener answers to, beside localhost and IP addresses. */
+  readonly internalHosts: readonly string[];
   /** Processes that answer; 1: the one that was started. */
   readonly workers: number;
   readonly example: { readonly listen: Listen | undefined; readonly resource: string };
@@ -99,6 +101,8 @@ export interface Config {
   /** Requests for clients that wait for an administrator. */
   readonly clientRequests: { readonly perPerson: number; readonly inAll: number };
   readonly maxPasswordHashes: number;
+  /** Seconds for which audit records are kept; 0: for ever. */
+  readonly auditRetention: number;
   /** Whether an npm script started this process. */
   readonly startedByNpm: boolean;
 }

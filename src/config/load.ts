@@ -73,6 +73,9 @@ export function loadConfig(
     issuerIsLoopback: loopback,
     listen: settings.GATEHOUSE_LISTEN ? parseListen(settings.GATEHOUSE_LISTEN) : listenFrom(issuer),
     internalListen: parseListen(settings.GATEHOUSE_INTERNAL_LISTEN),
+    internalHosts: settings.GATEHOUSE_INTERNAL_HOSTS.split(',')
+      .map((host) => host.trim().toLowerCase())
+      .filter(Boolean),
     workers: settings.GATEHOUSE_WORKERS,
     example: {
       listen: settings.GATEHOUSE_EXAMPLE_LISTEN ? parseListen(settings.GATEHOUSE_EXAMPLE_LISTEN) : undefined,
@@ -146,6 +149,7 @@ export function loadConfig(
       inAll: settings.GATEHOUSE_MAX_CLIENT_REQUESTS,
     },
     maxPasswordHashes: settings.GATEHOUSE_MAX_PASSWORD_HASHES,
+    auditRetention: settings.GATEHOUSE_AUDIT_RETENTION,
     startedByNpm: given['npm_lifecycle_event'] !== undefined,
   });
 }

@@ -35,6 +35,9 @@ export const Settings = z.object({
   GATEHOUSE_INTERNAL_LISTEN: listen
     .default('127.0.0.1:4002')
     .describe('host:port of probes and metrics; never expose it'),
+  GATEHOUSE_INTERNAL_HOSTS: optional.describe(
+    'Host names, comma-separated, that probes and metrics are asked for; localhost and IP addresses always are',
+  ),
   GATEHOUSE_WORKERS: count(1, { max: 128 }).describe(
     'Processes that `gatehouse serve` answers with; each has connections of its own to the database',
   ),
@@ -132,6 +135,14 @@ export const Settings = z.object({
   GATEHOUSE_RECOVERY_LINK_LIFETIME: seconds(86_400, { min: 60 }).describe(
     'The one-time link of `user reset` (1 day)',
   ),
+  GATEHOUSE_AUDIT_RETENTION: z.coerce
+    .number()
+    .int()
+    .min(0)
+    .max(3_153_600_000)
+    .refine((value) => value === 0 || value >= 86_400, 'must be 0 or at least 86400 (a day)')
+    .default(31_536_000)
+    .describe('Audit records (a year); 0: for ever'),
 
   GATEHOUSE_THROTTLE: oneOf('on', 'off')
     .default('on')

@@ -8,16 +8,35 @@ import {
   MAX_DOCUMENT,
   readDocument,
 } from '../domain/clients/index.ts';
-import { type CopyOutcome, createCopies, type GuardedFetch } from '../platform/fetch/index.ts';
-import { createPace, type Limiter, networkKey, Throttled } from '../platform/throttle/index.ts';
+import { type CopyOutcome, createCopies, FetchRefused, type GuardedFetch } from '../platform/fetch/index.ts';
+import {
+  createPace,
+  type Limiter,
+  type PrefixLimiter,
+  Throttled,
+  widestPrefix,
+} from '../platform/throttle/index.ts';
+
+/** Limits of lookups of metadata documents that no copy answers. */
+export interface DocumentLimiters {
+  /** For one network and its prefixes. */
+  readonly perNetwork: PrefixLimiter;
+  /** At one host, for all networks. */
+  readonly perHost: Limiter;
+  /** The same without a signed-in person, in all and for one widest prefix. */
+  readonly perHostAnonymous: Limiter;
+  readonly perHostAndPrefix: Limiter;
+}
 
 export interface DocumentsDeps {
   readonly pool: Pool;
   readonly fetch: GuardedFetch;
   /** Milliseconds. */
   readonly timeout: number;
-  /** Documents that nobody has a copy of: looked up for one network, and at one host. */
-  readonly limiters: { readonly perNetwork: Limiter; readonly perHost: Limiter };
+  /** Limits of lookups of documents without a copy. */
+  readonly limiters: DocumentLimiters;
+  /** Whether a person is signed in where the request in hand comes from. */
+  readonly signedIn: () => Promise<boolean>;
   /** Why the library would not take a client of these metadata; `undefined` when it would. */
   readonly whyUnusable: (metadata: ClientMetadata) => string | undefined;
   /** Is told of each that was just fetched. */
@@ -29,6 +48,9 @@ export interface DocumentsDeps {
 /** Seconds for which a document is kept, whatever its headers say (draft 02 §5.2). */
 const FRESH = { min: 30, max: 86_400 };
 
+/** Lookups that a failed one costs its network beyond itself. */
+const FAILURE_COST = 2;
+
 /** Milliseconds between two fetches that begin, and those that one waits for its own. */
 const BEGIN = { every: 40, patience: 4_000 };
 
@@ -38,6 +60,7 @@ export function openDocuments({
   fetch,
   timeout,
   limiters,
+  signedIn,
   whyUnusable,
   fetched,
   asked,
@@ -64,12 +87,30 @@ export function openDocuments({
   const pace = createPace(BEGIN);
   return createDocuments({
     copies,
+    /**
+     * A host's budget is shared: without a signed-in person a prefix has a small part of it, and all prefixes
+     * together leave a reserve for signed-in people.
+     */
     admit: async (url, network) => {
-      if (network !== undefined) await take(limiters.perNetwork, networkKey(network));
-      await take(limiters.perHost, new URL(url).hostname);
+      const host = new URL(url).hostname;
+      if (network !== undefined) await take(limiters.perNetwork, network);
+      if (network !== undefined && !(await signedIn())) {
+        await take(limiters.perHostAndPrefix, shareOf(host, network));
+        await take(limiters.perHostAnonymous, host);
+      }
+      await take(limiters.perHost, host);
       await pace();
     },
+    failed: async (url, network, error) => {
+      if (network === undefined || !(error instanceof FetchRefused)) return;
+      await limiters.perNetwork.take(network, FAILURE_COST);
+      await limiters.perHostAndPrefix.take(shareOf(new URL(url).hostname, network), FAILURE_COST);
+    },
   });
+}
+
+function shareOf(host: string, network: string): string {
+  return JSON.stringify([host, widestPrefix(network)]);
 }
 
 async function take(limiter: Limiter, key: string): Promise<void> {

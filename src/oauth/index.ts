@@ -50,6 +50,7 @@ import { revocationRoutes } from './revocation.ts';
 import { takeTurns } from './turns.ts';
 
 export { cors, READABLE_BY_ALL } from './cors.ts';
+export type { DocumentLimiters } from './documents.ts';
 export { carryFlow } from './flow.ts';
 
 export interface OAuthDeps extends Omit<ProviderDeps, 'prefetchLogo'> {

@@ -27,7 +27,7 @@ import { resourceIndicators } from './configuration/resources.ts';
 import { type CurrentSession, deriveSessions } from './configuration/session.ts';
 import { DOCUMENT_MEMBER } from './document-client.ts';
 import { createDocumentGate } from './document-gate.ts';
-import { type DocumentsDeps, openDocuments } from './documents.ts';
+import { type DocumentLimiters, openDocuments } from './documents.ts';
 import { renderProviderError } from './errors.ts';
 import { listen } from './events.ts';
 import { authorizationCodeGrant, CODE_PARAMETERS } from './grants/authorization-code.ts';
@@ -54,8 +54,8 @@ export interface ProviderDeps {
   readonly keyFetch: GuardedFetch;
   /** Is told how each of them was had. */
   readonly documentAsked: (outcome: CopyOutcome) => void;
-  /** Metadata documents that nobody has a copy of: for one network, and at one host. */
-  readonly documentLimiters: DocumentsDeps['limiters'];
+  /** Limits of lookups of metadata documents without a copy. */
+  readonly documentLimiters: DocumentLimiters;
   /** Is told of the logo of a client whose document was just fetched. */
   readonly prefetchLogo: (url: string | undefined) => void;
 }
@@ -72,6 +72,10 @@ export function createProvider(deps: ProviderDeps): Provider {
     fetch: deps.guardedFetch,
     timeout: config.fetchTimeout * 1000,
     limiters: deps.documentLimiters,
+    signedIn: async () => {
+      const { ctx } = Provider;
+      return ctx !== undefined && (await deps.currentSession(ctx)) !== undefined;
+    },
     whyUnusable: (metadata) => whyUnusable(provider, metadata)?.description,
     fetched: ({ logo_uri }) => deps.prefetchLogo(logo_uri),
     asked: deps.documentAsked,

@@ -108,11 +108,9 @@ export function addSteps(router: Router, deps: SignInDeps, limits: SignInLimits)
     const pending = await signIn.pending(token, networkOf(ctx));
     if (!pending) return beginAgain(ctx);
     const guess = { ...pending, network: networkOf(ctx) };
-    await limits.guess(guess);
-
     const current = await sessionCookie.current(ctx);
     const browser = { origin: originOf(ctx), userAgent: ctx.get('User-Agent'), current };
-    const result = await signIn.code(token, field(form, 'code'), browser);
+    const result = await signIn.code(token, field(form, 'code'), browser, () => limits.guess(guess));
     switch (result.outcome) {
       case 'signed_in':
         await limits.right(guess);

@@ -93,6 +93,8 @@ export const REASONS: ReadonlySet<string> = new Set([
   'password_not_proven',
   'wrong_code',
   'code_replayed',
+  'code_limit',
+  'further_kinds',
   'second_factor_missing',
   'challenge_unknown',
   'malformed_response',

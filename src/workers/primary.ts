@@ -53,6 +53,7 @@ async function openInternal(config: Config, fleet: Fleet<WorkerMember>, log: Log
     draining: () => draining(),
     checks: [{ name: 'workers', check: () => Promise.any(fleet.listening().map(({ ask }) => ask('ready'))) }],
     metrics: () => metricsOf(fleet),
+    hosts: [config.internalListen.host.toLowerCase(), ...config.internalHosts],
   });
   const server = createHttpServer(app.callback(), { issuer: config.issuer });
   const drain = createDrain([server]);

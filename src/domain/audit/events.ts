@@ -34,6 +34,7 @@ export const AUDIT_EVENTS = [
   'password.changed',
   'totp.enrolled',
   'totp.removed',
+  'totp.guessing_suspected',
   'passkey.registered',
   'passkey.removed',
   'passkey.clone_suspected',

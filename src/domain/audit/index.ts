@@ -15,6 +15,7 @@
 export { type AnonymousRecorder, createAnonymousRecorder } from './anonymous.ts';
 export { type ActionOnMany, recordAuditEach } from './each.ts';
 export { AUDIT_EVENTS, type AuditEvent, type AuditOutcome } from './events.ts';
+export { EXPIRE_AUDIT, expireAudit } from './expire.ts';
 export { type AuditQuery, type AuditRecord, listAudit } from './list.ts';
 export { type AuditObserver, observeAudit } from './observe.ts';
 export type { AuditEntry } from './record.ts';

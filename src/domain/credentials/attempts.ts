@@ -48,7 +48,7 @@ export interface Attempts {
   ): Promise<{ readonly challengeHash: Buffer; readonly attempt: Attempt } | undefined>;
   /**
    * Counts one answer before it is judged, so that parallel posts cannot exceed the limit. The password's
-   * outcome stays for the next answer; the tenth answer is the last.
+   * outcome stays for the next answer; the tenth answer is the last. Returns nothing before a password was tried.
    */
   takeAnswer(token: string, purpose: AttemptPurpose): Promise<Attempt | undefined>;
   /** Ends the attempt in the transaction of what it led to: true for exactly one caller. */
@@ -98,7 +98,7 @@ export function createAttempts({
       const count = await prisma.$executeRaw`
         UPDATE sign_in_attempts
         SET email = ${email ?? null}, name = ${name ?? null}, user_id = ${userId ?? null},
-            password_ok_at = NULL, challenge_hash = NULL
+            password_tried_at = NULL, password_ok_at = NULL, challenge_hash = NULL
         WHERE token_hash = ${hashSecret(token)} AND purpose = ${purpose} AND expires_at > now()`;
       return count === 1;
     },
@@ -107,7 +107,8 @@ export function createAttempts({
       const next = newSecret();
       const count = await prisma.$executeRaw`
         UPDATE sign_in_attempts
-        SET token_hash = ${hashSecret(next)}, password_ok_at = CASE WHEN ${ok}::boolean THEN now() END
+        SET token_hash = ${hashSecret(next)}, password_tried_at = now(),
+            password_ok_at = CASE WHEN ${ok}::boolean THEN now() END
         WHERE token_hash = ${hashSecret(token)} AND purpose = 'sign-in' AND expires_at > now()`;
       return count === 1 ? next : undefined;
     },
@@ -144,7 +145,7 @@ export function createAttempts({
         WITH open AS (
           SELECT * FROM sign_in_attempts
           WHERE token_hash = ${hashSecret(token)} AND purpose = ${purpose} AND expires_at > now()
-            AND failures < ${MAX_ANSWERS}::int
+            AND failures < ${MAX_ANSWERS}::int AND password_tried_at IS NOT NULL
           FOR UPDATE
         ), counted AS (
           UPDATE sign_in_attempts SET failures = open.failures + 1 FROM open

@@ -18,6 +18,7 @@
 export { type Attempt, type AttemptPurpose, type Attempts, createAttempts } from './attempts.ts';
 export { type Authentication, byPasskey, byPasswordAndCode } from './authentication.ts';
 export type { Browser } from './browser.ts';
+export { countCodeGuess, uncountCodeGuess } from './code-guesses.ts';
 export { describeDevice } from './device.ts';
 export { FieldRefused, type PasskeyRefusal, PasskeyRefused } from './errors.ts';
 export {

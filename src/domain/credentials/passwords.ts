@@ -4,6 +4,7 @@ import type { Origin } from '../../kernel/origin.ts';
 import { widestPrefix } from '../../platform/throttle/index.ts';
 import { recordAudit } from '../audit/index.ts';
 
+import { forgetCodeGuesses } from './code-guesses.ts';
 import { FieldRefused } from './errors.ts';
 import { createGate, type GateLoad } from './gate.ts';
 import type { Db } from './store.ts';
@@ -68,6 +69,7 @@ export function createPasswords({
       await tx.$executeRaw`
         INSERT INTO passwords (user_id, hash) VALUES (${userId}, ${passwordHash})
         ON CONFLICT (user_id) DO UPDATE SET hash = excluded.hash, changed_at = now()`;
+      await forgetCodeGuesses(tx, userId);
       await recordAudit(tx, { event: 'password.changed', outcome: 'success', subject: userId }, origin);
     },
 

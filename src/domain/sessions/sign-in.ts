@@ -8,10 +8,12 @@ import {
   type Browser,
   byPasskey,
   byPasswordAndCode,
+  countCodeGuess,
   PasskeyRefused,
   type Passkeys,
   type Passwords,
   type Totps,
+  uncountCodeGuess,
 } from '../credentials/index.ts';
 import { normalizeEmail, type Users } from '../users/index.ts';
 
@@ -57,8 +59,16 @@ export interface SignIn {
    * @throws HashingBusy
    */
   password(token: string, password: string, network: string): Promise<string | undefined>;
-  /** Judges what was proven; on success the attempt is spent and the session made or renewed. */
-  code(token: string, code: string, browser: SignInBrowser): Promise<SignInOutcome>;
+  /**
+   * Judges what was proven; on success the attempt is spent and the session made or renewed. `admit` is called
+   * once a password was tried, before code and password are judged, and may throw.
+   */
+  code(
+    token: string,
+    code: string,
+    browser: SignInBrowser,
+    admit?: () => Promise<void>,
+  ): Promise<SignInOutcome>;
 
   /** Options for the passkeys of whoever it may be, in the attempt of that token or in a new one. */
   passkeyOptions(token: string | undefined): Promise<{ readonly token: string; readonly options: object }>;
@@ -84,6 +94,8 @@ interface Deps {
   readonly totps: Totps;
   readonly passkeys: Passkeys;
   readonly sessions: Sessions;
+  /** Whether one-time codes are limited over days. */
+  readonly limitCodes: boolean;
 }
 
 /** Rolls a sign-in back that failed inside its transaction. */
@@ -105,6 +117,7 @@ export function createSignIn({
   totps,
   passkeys,
   sessions,
+  limitCodes,
 }: Deps): SignIn {
   const record = (
     entry: {
@@ -118,7 +131,11 @@ export function createSignIn({
   ) => {
     const { event, reason, subject, method, passkey } = entry;
     const detail = method && { method, ...(passkey === undefined ? {} : { passkey }) };
-    return anonymous.record({ event, outcome: 'refused', reason, subject, detail }, origin);
+    // A passkey that answered with its key is known, and each such record is an alarm.
+    const authenticated = event === 'passkey.clone_suspected' || event === 'totp.guessing_suspected';
+    return anonymous.record({ event, outcome: 'refused', reason, subject, detail }, origin, {
+      authenticated,
+    });
   };
 
   /** The session and its record. */
@@ -183,19 +200,26 @@ export function createSignIn({
       return attempts.passwordTried(token, await passwords.verify(attempt.userId, password, network));
     },
 
-    async code(token, code, browser) {
+    async code(token, code, browser, admit) {
       const attempt = await attempts.takeAnswer(token, 'sign-in');
       if (attempt?.email === undefined) return { outcome: 'expired' };
+      await admit?.();
       const { enrolled, step } = await totps.check(attempt.userId, code);
-      const { userId } = attempt;
+      const { userId, passwordOk } = attempt;
+      const knowsNetwork = await sessions.knowsNetwork(userId ?? '', browser.origin.network ?? '');
+      const guess = limitCodes
+        ? await countCodeGuess(prisma, { userId, knowsNetwork, passwordOk })
+        : { allowed: true, last: false };
 
-      if (userId === undefined || !attempt.passwordOk || step === undefined) {
-        const reason = refusalOf(attempt, enrolled);
+      if (userId === undefined || !passwordOk || step === undefined || !guess.allowed) {
+        const reason = guess.allowed ? refusalOf(attempt, enrolled) : 'code_limit';
+        if (guess.last) await record({ event: 'totp.guessing_suspected', subject: userId }, browser.origin);
         await record({ event: 'signin.failed', reason, subject: userId, method: 'password' }, browser.origin);
         return { outcome: 'refused' };
       }
       return open(token, byPasswordAndCode(userId), browser, async (tx) => {
         if (!(await totps.spend(tx, userId, step))) throw new Refusal('code_replayed');
+        await uncountCodeGuess(tx, userId, knowsNetwork);
       });
     },
 

@@ -1,5 +1,7 @@
 import { Prisma } from '../../platform/database/generated/client.ts';
 
+import { networkKey } from '../../platform/throttle/index.ts';
+
 import { type Session, type SessionRow, toSession } from './session.ts';
 
 export type { PrismaClient } from '../../platform/database/generated/client.ts';
@@ -114,8 +116,15 @@ export async function lockPerson(tx: Db, userId: string): Promise<void> {
   await tx.$queryRaw`SELECT 1 FROM users WHERE id = ${userId} FOR SHARE`;
 }
 
+/** Compares by the key under which networks are throttled: an IPv4 address, an IPv6 /64. */
 export async function hasSessionFrom(db: Db, userId: string, network: string): Promise<boolean> {
-  return (await db.session.count({ where: { userId, network } })) > 0;
+  const known = await db.session.findMany({
+    where: { userId },
+    distinct: ['network'],
+    select: { network: true },
+  });
+  const key = networkKey(network);
+  return known.some((session) => session.network !== null && networkKey(session.network) === key);
 }
 
 /** Sessions are kept for 30 days after their end, for the question whether a network is known. */

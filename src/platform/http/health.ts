@@ -1,6 +1,7 @@
 import Koa, { type Middleware } from 'koa';
 import type { Logger } from 'pino';
 
+import { internalHosts } from './internal-hosts.ts';
 import { requestContext } from './request-context.ts';
 import { securityHeaders } from './security-headers.ts';
 
@@ -17,6 +18,8 @@ interface Deps {
   readonly draining: () => boolean;
   /** What is told at `/metrics`; without it there is no such path. */
   readonly metrics?: (() => Promise<Exposition>) | undefined;
+  /** Host names that are answered, beside localhost and IP addresses. */
+  readonly hosts?: readonly string[];
 }
 
 /** Metrics in the words of whoever collects them. */
@@ -42,10 +45,11 @@ export function health(basePath = ''): Middleware {
  * the process drains, so that a load balancer looks elsewhere, and `/metrics`. Never exposed to the
  * public.
  */
-export function createInternalApp({ log, checks, draining, metrics }: Deps): Koa {
+export function createInternalApp({ log, checks, draining, metrics, hosts = [] }: Deps): Koa {
   const app = new Koa();
   app.use(requestContext({ log: log.child({}, { level: 'warn' }), trustedProxies: [] }));
   app.use(securityHeaders({ issuer: 'http://localhost' }));
+  app.use(internalHosts(hosts));
   app.use(health());
   app.use(async (ctx) => {
     ctx.set('Cache-Control', 'no-store');

@@ -43,6 +43,7 @@ export async function startSignIn(env: Readonly<Record<string, string>> = {}) {
 
   const config = loadConfig({
     GATEHOUSE_ISSUER: issuer,
+    GATEHOUSE_THROTTLE: 'off',
     GATEHOUSE_MASTER_KEY: randomBytes(32).toString('base64url'),
     ...env,
   });

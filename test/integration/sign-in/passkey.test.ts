@@ -322,6 +322,16 @@ describe('passkeys', () => {
 });
 
 describe('a network that guessed too often', () => {
+  let unlimited: Harness;
+  beforeAll(async () => {
+    unlimited = harness;
+    harness = await startSignIn({ GATEHOUSE_THROTTLE: 'on' });
+  });
+  afterAll(async () => {
+    await harness.stop();
+    harness = unlimited;
+  });
+
   it('N1: is not heard with what is wrong, and let in with a passkey that is right; who is signed in stays so', async () => {
     const attacked = '198.51.100.50';
     const authenticator = createAuthenticator({ origin: harness.issuer });

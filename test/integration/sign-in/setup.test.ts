@@ -138,8 +138,7 @@ describe('/setup', () => {
 
     expect(new Set(answers).size).toBe(1);
     const reasons = (await harness.audit('setup.rejected')).map(({ reason }) => reason);
-    // The first of each kind; the others are counted when their minute ends.
-    expect(reasons).toEqual(['link_unknown', 'link_expired', 'administrator_exists']);
+    expect(new Set(reasons)).toEqual(new Set(['link_unknown', 'link_expired', 'administrator_exists']));
   });
 
   it('N10: of several links completed at the same time, one makes an administrator', async () => {

@@ -228,6 +228,7 @@ describe('/sign-in with password and code', () => {
 
     expect(results.filter(({ outcome }) => outcome === 'signed_in')).toHaveLength(1);
     expect(await harness.installation.sessions.list(user.id)).toHaveLength(1);
+    expect(results.filter(({ outcome }) => outcome === 'refused')).toHaveLength(49);
     const replays = (await harness.audit('signin.failed')).filter(({ reason }) => reason === 'code_replayed');
     expect(replays).toHaveLength(49);
   });

@@ -5,6 +5,7 @@ import { type Harness, signIn, startSignIn, whoAmI } from './harness.ts';
 let harness: Harness;
 beforeAll(async () => {
   harness = await startSignIn({
+    GATEHOUSE_THROTTLE: 'on',
     GATEHOUSE_THROTTLE_SIGN_IN_ACCOUNT: '3',
     GATEHOUSE_THROTTLE_SIGN_IN_NETWORK: '12',
   });

@@ -27,13 +27,23 @@ interface Deps {
   };
   /** Asked before a document is fetched that nobody has a good copy of; throws when that would be too much. */
   readonly admit: (url: string, network: string | undefined) => Promise<void>;
+  /** Called when a lookup that was admitted failed. */
+  readonly failed: (url: string, network: string | undefined, error: unknown) => Promise<void>;
 }
 
 /** Metadata documents, which say who a client is that nobody registered. */
-export function createDocuments({ copies, admit }: Deps): Documents {
+export function createDocuments({ copies, admit, failed }: Deps): Documents {
   return {
     async resolve(url, network) {
-      const bytes = await copies.get(url, { admit: () => admit(url, network) });
+      let admitted = false;
+      const admitOnce = async () => {
+        await admit(url, network);
+        admitted = true;
+      };
+      const bytes = await copies.get(url, { admit: admitOnce }).catch(async (error: unknown) => {
+        if (admitted) await failed(url, network, error);
+        throw error;
+      });
       const metadata = readDocument(url, bytes);
       return { metadata, version: versionOf(metadata) };
     },

@@ -21,7 +21,7 @@ const DOMAIN_ARROWS = {
   tenants: [],
   clients: ['audit'],
   credentials: ['audit'],
-  grants: ['admission', 'audit', 'authority', 'resources'],
+  grants: ['admission', 'audit', 'authority', 'keys', 'resources'],
   keys: ['audit'],
   links: [],
   resources: ['audit'],

@@ -102,6 +102,13 @@ export async function createApp(
       documents: config.metadataDocuments,
       sign: installation.keys.sign,
       derivation: installation.secrets('refresh-derivation'),
+      requestLimit: {
+        requests: throttle.bucket('grant-requests', {
+          burst: config.throttle.tokenPerGrant,
+          intervalMs: 1000,
+        }),
+        records: throttle.limiter('grant-requests-recorded', { points: 1, seconds: MINUTE }),
+      },
     },
     registrationLimiters: {
       perNetwork: createPrefixLimiter(throttle, 'registration', {

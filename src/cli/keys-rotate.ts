@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
+import { endCompromisedFamilies } from '../domain/grants/index.ts';
 import type { KeyInTurn, Keys } from '../domain/keys/index.ts';
 import { NotFound } from '../kernel/errors.ts';
 
@@ -26,12 +27,15 @@ export const keysRotate: Register = (keys, cli) => {
     .option('--wait', 'answer when the new key signs')
     .option(
       '--compromised',
-      'the new key signs at once; every other key is dropped, and what it signed is refused',
+      'the new key signs at once; every other key is dropped, and what it signed is refused; the secret that refresh tokens are derived with is dropped, and the connections that it made end',
     )
     .action(async ({ wait = false, compromised = false }: Options) => {
       if (wait && compromised) throw new UsageError('--compromised has nothing to --wait for.');
-      await cli.withStore(async ({ installation, origin }) => {
-        if (compromised) return replaced(await installation.keys.replaceCompromised(origin));
+      await cli.withStore(async ({ database, installation, origin }) => {
+        if (compromised) {
+          const key = await installation.keys.replaceCompromised(origin);
+          return replaced(key, await endCompromisedFamilies(database.prisma, origin));
+        }
         const next = await installation.keys.rotate(origin);
         return rotated(wait ? await untilItSigns(installation.keys, next) : next);
       });
@@ -63,10 +67,11 @@ function rotated(key: KeyInTurn): Result {
   return { json: documentOf(key), text };
 }
 
-function replaced(key: KeyInTurn & { readonly revoked: readonly string[] }): Result {
+function replaced(key: KeyInTurn & { readonly revoked: readonly string[] }, ended: number): Result {
+  const connections = ended === 1 ? '1 connection' : `${ended} connections`;
   return {
-    json: { ...documentOf(key), revoked: key.revoked },
-    text: `${key.kid} signs from now on. Dropped, with all that they signed: ${key.revoked.join(', ')}. Server processes follow within a second; MCP servers when they see the first new token, at the latest when their copy of the keys expires.`,
+    json: { ...documentOf(key), revoked: key.revoked, connections_ended: ended },
+    text: `${key.kid} signs from now on. Dropped, with all that they signed: ${key.revoked.join(', ')}. The secret that refresh tokens are derived with was dropped too, and ended ${connections}. Server processes follow within a second; MCP servers when they see the first new token, at the latest when their copy of the keys expires.`,
   };
 }
 

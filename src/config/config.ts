@@ -81,6 +81,8 @@ export interface Config {
     readonly registrationInAll: number;
     /** Refused token requests per minute. */
     readonly tokenPerNetwork: number;
+    /** Token requests of one grant at once; after them one a second. */
+    readonly tokenPerGrant: number;
     /** Authorization requests per minute. */
     readonly authorizationPerNetwork: number;
     /** Metadata documents that nobody has a copy of, per minute. */

@@ -41,7 +41,7 @@ describe('loadConfig', () => {
       metadataDocuments: 'open',
       dynamicRegistration: 'open',
       throttle: { enabled: true },
-      lifetimes: { accessToken: 300, refreshGrace: 120 },
+      lifetimes: { accessToken: 600, refreshGrace: 90 },
     });
     expect(config.dataDir).toBe(join(cwd, '.gatehouse'));
     expect(Object.isFrozen(config)).toBe(true);

@@ -131,6 +131,7 @@ export function loadConfig(
       registrationPerNetwork: settings.GATEHOUSE_THROTTLE_REGISTRATION_NETWORK,
       registrationInAll: settings.GATEHOUSE_THROTTLE_REGISTRATION_ALL,
       tokenPerNetwork: settings.GATEHOUSE_THROTTLE_TOKEN_NETWORK,
+      tokenPerGrant: settings.GATEHOUSE_THROTTLE_GRANT,
       authorizationPerNetwork: settings.GATEHOUSE_THROTTLE_AUTHORIZATION_NETWORK,
       documentsPerNetwork: settings.GATEHOUSE_THROTTLE_DOCUMENT_NETWORK,
       documentsPerHost: settings.GATEHOUSE_THROTTLE_DOCUMENT_HOST,

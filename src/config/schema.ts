@@ -100,7 +100,9 @@ export const Settings = z.object({
   GATEHOUSE_KEY_ROTATION: seconds(7_776_000, { min: 0 }).describe(
     'Age at which a signing key is replaced (90 days); 0 or empty: by `keys rotate` only',
   ),
-  GATEHOUSE_ACCESS_TOKEN_LIFETIME: seconds(300, { min: 30, max: 3600 }).describe('Access tokens'),
+  GATEHOUSE_ACCESS_TOKEN_LIFETIME: seconds(600, { min: 30, max: 3600 }).describe(
+    'Access tokens; with 300 or less, clients that refresh five minutes early do so at every call',
+  ),
   GATEHOUSE_CODE_LIFETIME: seconds(60, { min: 10, max: 600 }).describe('Authorization codes'),
   GATEHOUSE_REFRESH_IDLE_LIFETIME: seconds(1_209_600).describe('Refresh tokens without use (14 days)'),
   GATEHOUSE_GRANT_LIFETIME: seconds(7_776_000).describe('A grant, however much it is used (90 days)'),
@@ -114,8 +116,8 @@ export const Settings = z.object({
   GATEHOUSE_FIRST_PARTY_GRANT_LIFETIME: seconds(15_552_000).describe(
     'The same for first-party clients (180 days)',
   ),
-  GATEHOUSE_REFRESH_GRACE: seconds(120, { min: 0, max: 300 }).describe(
-    'How long a lost refresh response can be had again',
+  GATEHOUSE_REFRESH_GRACE: seconds(90, { min: 0, max: 300 }).describe(
+    'How long after its first use a refresh token still answers, with the newest one of its connection',
   ),
   GATEHOUSE_INTERACTION_LIFETIME: seconds(600, { min: 60, max: 3600 }).describe(
     'Time to sign in and consent',
@@ -152,6 +154,9 @@ export const Settings = z.object({
   GATEHOUSE_THROTTLE_REGISTRATION_NETWORK: count(60).describe('Registrations per network and hour'),
   GATEHOUSE_THROTTLE_REGISTRATION_ALL: count(2000).describe('Registrations per hour, in all'),
   GATEHOUSE_THROTTLE_TOKEN_NETWORK: count(600).describe('Refused token requests per network and minute'),
+  GATEHOUSE_THROTTLE_GRANT: count(60).describe(
+    'Token requests of one connection at once; after them one a second',
+  ),
   GATEHOUSE_THROTTLE_AUTHORIZATION_NETWORK: count(300).describe(
     'Authorization requests per network and minute',
   ),

@@ -31,8 +31,8 @@ const INACTIVE = { active: false };
 /**
  * Token introspection (RFC 7662), for access tokens and refresh tokens.
  *
- * A resource may ask about tokens issued for itself, a client about its own; anybody else, and any
- * token that is not backed by a living grant at this moment, gets `active: false` and no reason.
+ * A resource may ask about tokens issued for itself, a client that authenticated itself about its own. A public
+ * client, any other caller, and any token that no living grant backs get `active: false` and no reason.
  */
 export function introspectionRoutes({ provider, pool, issuer, lifetimes, documents, verify }: Deps): Router {
   const router = new Router();
@@ -45,6 +45,12 @@ export function introspectionRoutes({ provider, pool, issuer, lifetimes, documen
     const ctx = context as unknown as KoaContextWithOIDC;
     const token = ctx.oidc.params?.['token'];
     if (typeof token !== 'string' || token === '') throw new errors.InvalidRequest('token is required');
+    // RFC 7662 §2.1: the caller must be authorized. The id of a public client proves nothing, and the answer would tell
+    // a thief when the owner rotates.
+    if (ctx.oidc.client?.tokenEndpointAuthMethod === 'none') {
+      ctx.body = INACTIVE;
+      return;
+    }
     const caller = ctx.oidc.client?.clientId ?? '';
     ctx.body =
       (await accessToken(ctx, caller, token)) ?? (await refreshToken(ctx, caller, token)) ?? INACTIVE;
@@ -69,7 +75,12 @@ export function introspectionRoutes({ provider, pool, issuer, lifetimes, documen
     if (presented?.kind !== 'refresh_token') return undefined;
     const { grant } = presented;
     if (grant.clientId !== caller) return refused(ctx, caller, grant.id);
-    if (whyDead(grant, lifetimes) || presented.expired || presented.usedSecondsAgo !== undefined)
+    if (
+      whyDead(grant, lifetimes) ||
+      presented.expired ||
+      presented.derivationDropped ||
+      presented.usedSecondsAgo !== undefined
+    )
       return undefined;
     return {
       active: true,

@@ -4,6 +4,7 @@ import type { Agent } from './agent.ts';
 import { createAgent } from './agent.ts';
 import {
   addPerson,
+  basic,
   CALLBACK,
   claimsOf,
   obtainCode,
@@ -83,6 +84,28 @@ export function refresh(
     refresh_token: refreshToken ?? '',
     ...params,
   });
+}
+
+/** The secret that `introspect` gives to the resource that it asks as. */
+const RESOURCE_SECRET = 'test-resource-secret';
+
+/**
+ * Asks a server about an access token, as the resource that the token is for. A public client may not ask. Returns
+ * the body of the response.
+ */
+export async function introspect(
+  { database }: Pick<TestServer, 'database'>,
+  accessToken: string,
+  target: Target,
+): Promise<TokenResponse['body']> {
+  const { rows } = await database.pool.query<{ id: string }>(
+    'UPDATE resources SET secret_hash = sha256($2) WHERE identifier = $1 RETURNING id',
+    [claimsOf(accessToken)['aud'], Buffer.from(RESOURCE_SECRET)],
+  );
+  const asResource = basic(rows[0]?.id ?? '', RESOURCE_SECRET);
+  const { status, body } = await send(target, '/introspect', { token: accessToken }, asResource);
+  if (status !== 200) throw new Error(`introspection: ${status} ${JSON.stringify(body)}`);
+  return body;
 }
 
 /** A whole connection of its own: one grant, generation 0. */

@@ -18,6 +18,7 @@ export const AUDIT_EVENTS = [
   'code.reused',
   'refresh.rotated',
   'refresh.replayed',
+  'refresh.replay_suspected',
   'refresh.reused',
   'refresh.rejected',
   'introspection.rejected',

@@ -5,7 +5,8 @@
  *                                │
  *                           redeemCode ──▶ grant (alive) + refresh generation 0
  *                                               │
- *                                    rotateRefreshToken ──▶ generation n + 1
+ *                                    rotateRefreshToken ──▶ generation n + 1, the leaf
+ *                                    repeatRefreshToken ──▶ the leaf again, for a used one within the grace period
  *                                               │
  *                         revokeGrant, revokeGrantsOf ──▶ the end of it
  *                            … of a client ──▶ the end of all that it has: settleCutoffs writes it down
@@ -20,8 +21,10 @@
  * the pages (`oauth/interaction`, `account`).
  */
 
+export { endCompromisedFamilies } from './compromised-families.ts';
 export { type ConsentKey, forgetConsentsOf, rememberConsent, rememberedScopes } from './consent.ts';
 export { COUNTED, settleCutoffs } from './cutoff.ts';
+export { type DerivationSecret, successorOf } from './derivation.ts';
 export { type ConnectionSelector, endConnections, endConnectionsOfClient } from './end-connections.ts';
 export { raiseGrantEpoch } from './epoch.ts';
 export { issueGrant, type NewGrant } from './issue.ts';
@@ -38,8 +41,15 @@ export {
   type PresentedRefreshToken,
 } from './presented.ts';
 export { type FirstRefreshToken, redeemCode, spendCode } from './redeem.ts';
+export {
+  deriveLeaf,
+  MAX_REPETITIONS,
+  type PathToLeaf,
+  repeatRefreshToken,
+} from './repeat.ts';
+export { suspectReplay } from './replay-suspicion.ts';
 export type { RevocationReason } from './revocation-reason.ts';
 export { type GrantSelector, revokeGrant, revokeGrantsOf } from './revoke.ts';
-export { type DerivationSecret, replayRefreshToken, rotateRefreshToken, successorOf } from './rotate.ts';
+export { rotateRefreshToken } from './rotate.ts';
 export { type ConsentedSnapshot, consentedSnapshot } from './snapshot.ts';
 export { sweepGrants } from './sweep.ts';

@@ -5,6 +5,7 @@ import { type DocumentMode, standingOf, trustOf } from '../admission/index.ts';
 import type { TrustLevel } from '../authority/index.ts';
 import { destructiveScopeSql } from '../resources/index.ts';
 
+import { derivationDropped, MAX_GENERATIONS_BEHIND } from './derivation.ts';
 import { notEnded } from './living.ts';
 
 /** What the token request names: a code or a refresh token, by value. */
@@ -74,10 +75,14 @@ export interface PresentedRefreshToken {
   readonly expired: boolean;
   /** Seconds since it was used, by the database's clock; `undefined` while unused. */
   readonly usedSecondsAgo: number | undefined;
-  /** Version of the secret its successor was derived with, once used. */
-  readonly secretVersion: number;
-  /** Whether the next generation has been used in its turn. */
-  readonly successorUsed: boolean;
+  /** Network of the request that used it. */
+  readonly usedFrom: string | undefined;
+  /** How often it was presented again within the grace period. */
+  readonly repetitions: number;
+  /** Once used: whether the newest token of its family has expired, or is too many generations away. */
+  readonly leafOutOfReach: boolean;
+  /** Whether the secret that its family is derived with was dropped. */
+  readonly derivationDropped: boolean;
   readonly grant: GrantFacts;
 }
 
@@ -136,6 +141,11 @@ const CLIENT_COLUMNS = `
   COALESCE(cs.grant_types, c.grant_types) AS c_grant_types, c.trust AS c_trust,
   COALESCE(cs.metadata, c.metadata) AS c_metadata, c.removed_at AS c_removed_at`;
 
+/** Costs an unused token nothing. */
+const LEAF_OUT_OF_REACH = `(
+  SELECT s.expires_at <= now() OR s.generation - t.generation > ${MAX_GENERATIONS_BEHIND} FROM refresh_tokens s
+  WHERE t.used_at IS NOT NULL AND s.grant_id = t.grant_id ORDER BY s.generation DESC LIMIT 1)`;
+
 const STATEMENTS = {
   authorization_code: {
     name: 'present-code',
@@ -149,14 +159,12 @@ const STATEMENTS = {
   refresh_token: {
     name: 'present-refresh-token',
     text: `SELECT ${CLIENT_COLUMNS}, ${GRANT_COLUMNS},
-        t.token_hash AS hash, t.client_id, t.generation, t.secret_version,
-        t.expires_at <= now() AS expired,
-        EXTRACT(EPOCH FROM now() - t.used_at)::float8 AS used_seconds_ago,
-        s.used_at IS NOT NULL AS successor_used
+        t.token_hash AS hash, t.client_id, t.generation, t.expires_at <= now() AS expired,
+        EXTRACT(EPOCH FROM now() - t.used_at)::float8 AS used_seconds_ago, t.used_from, t.repetitions,
+        ${derivationDropped} AS derivation_dropped, ${LEAF_OUT_OF_REACH} AS leaf_out_of_reach
       FROM (SELECT $1::text AS id, $2::bytea AS hash) q
       LEFT JOIN clients c ON c.id = q.id
-      LEFT JOIN refresh_tokens t ON t.token_hash = q.hash
-      LEFT JOIN refresh_tokens s ON s.grant_id = t.grant_id AND s.generation = t.generation + 1 ${GRANT_JOINS}`,
+      LEFT JOIN refresh_tokens t ON t.token_hash = q.hash ${GRANT_JOINS}`,
   },
 } as const;
 
@@ -224,8 +232,10 @@ function presentedOf(
     generation: row['generation'] as number,
     expired: row['expired'] as boolean,
     usedSecondsAgo: (row['used_seconds_ago'] as number | null) ?? undefined,
-    secretVersion: row['secret_version'] as number,
-    successorUsed: row['successor_used'] as boolean,
+    usedFrom: (row['used_from'] as string | null) ?? undefined,
+    repetitions: row['repetitions'] as number,
+    derivationDropped: row['derivation_dropped'] as boolean,
+    leafOutOfReach: row['leaf_out_of_reach'] === true,
   };
 }
 

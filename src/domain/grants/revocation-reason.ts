@@ -6,6 +6,7 @@ export type RevocationReason =
   | 'code_reused'
   | 'refresh_reused'
   | 'token_in_foreign_hands'
+  | 'derivation_compromised'
   | 'user_disabled'
   | 'user_reset'
   | 'user_removed'

@@ -20,6 +20,7 @@
 
 export type { KeyInfo, KeyState, PublicJwk, SigningAlgorithm } from './key.ts';
 export { type CurrentKey, createKeys, type Keys, type KeysDeps } from './keys.ts';
+export { oldestSecretVersion } from './replace-secret.ts';
 export type { EmergencyRotation } from './rotation.ts';
 export {
   createServerSecrets,

@@ -49,7 +49,8 @@ export interface Keys {
   rotate(origin: Origin): Promise<KeyInTurn>;
   /**
    * Makes a new key that signs now, and drops all others: whoever could read one could read those that lay
-   * beside it. Their tokens verify no more, here at once and in other processes within a second.
+   * beside it. Their tokens verify no more, here at once and in other processes within a second. The secret that
+   * refresh tokens are derived with is dropped too.
    */
   replaceCompromised(origin: Origin): Promise<EmergencyRotation>;
   /** Does what is due by time: lets the next key sign, begins the rotation that is scheduled. For one process at a time. */

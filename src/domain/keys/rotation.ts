@@ -8,6 +8,7 @@ import { recordAudit } from '../audit/index.ts';
 
 import { keepFirstKey } from './first-key.ts';
 import { generateKey, type SigningAlgorithm } from './key.ts';
+import { replaceSecret } from './replace-secret.ts';
 import {
   findDueKey,
   findKey,
@@ -48,7 +49,10 @@ export interface RotationSteps {
   ensure(origin: Origin): Promise<void>;
   /** Publishes a key that signs later. While there is one already, answers that one. */
   begin(origin: Origin): Promise<KeyInTurn>;
-  /** Makes a key that signs now, and drops every other, whose tokens are worth nothing from then on. */
+  /**
+   * Makes a key that signs now, and drops every other, whose tokens are worth nothing from then on. Replaces the
+   * secret that refresh tokens are derived with: every family whose newest token it made is dead.
+   */
   replaceCompromised(origin: Origin): Promise<EmergencyRotation>;
   /**
    * Lets the next key sign if it is time. Of many who try at once one does it, and the others do not
@@ -127,6 +131,7 @@ export function createRotation(deps: RotationDeps): RotationSteps {
         if (current && alreadyRevoked.length > 0) return { ...current, revoked: alreadyRevoked };
 
         const revoked = await revokePublishedKeys(tx);
+        await replaceSecret(tx, sealer, 'refresh-derivation');
         const { kid, effectiveAt } = await makeNext(tx, 0, origin);
         await promoteKey(tx, kid);
         for (const dropped of revoked) {

@@ -19,6 +19,8 @@ export interface ServerSecret {
   current(): Promise<VersionedSecret>;
   /** One version, for values that were derived with it; `undefined` when there is none. */
   byVersion(version: number): Promise<VersionedSecret | undefined>;
+  /** The newest version, read from the store: for a value that was refused because its version was dropped. */
+  reload(): Promise<VersionedSecret>;
 }
 
 const NEWEST = 'SELECT version, sealed FROM server_secrets WHERE purpose = $1 ORDER BY version DESC LIMIT 1';
@@ -33,7 +35,7 @@ const MAX_AGE_MS = 5_000;
 
 /**
  * Secrets of the installation that many processes must share and that may be replaced one day: kept in
- * the database by purpose and version, sealed under the master key. A version never changes.
+ * the database by purpose and version, sealed under the master key. A version never changes; a compromise deletes it.
  */
 export function createServerSecrets({
   pool,
@@ -71,6 +73,7 @@ export function createServerSecrets({
     const fresh = createFresh(newest, { clock, maxAge: MAX_AGE_MS, minAge: 0 });
     return {
       current: () => fresh.get(),
+      reload: () => fresh.reload(),
       async byVersion(version) {
         const key = known.get(version);
         return key ? { version, key } : read('server-secrets-version', BY_VERSION, [purpose, version]);

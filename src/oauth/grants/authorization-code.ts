@@ -18,6 +18,8 @@ import { markRecorded, noteRefusal } from '../refusal.ts';
 
 import { isGrantedResource, narrow, timeLeft, whyDead } from './authority.ts';
 import type { GrantDeps } from './deps.ts';
+import { connectionEnded } from './invalid-grant.ts';
+import { limitGrantRequests } from './request-limit.ts';
 import { entryFor, mintTokens, respond } from './response.ts';
 
 export const CODE_PARAMETERS = ['code', 'code_verifier', 'redirect_uri', 'resource'];
@@ -37,7 +39,7 @@ const VERIFIER = /^[A-Za-z0-9\-._~]{43,128}$/;
  * one statement that consumes.
  */
 export function authorizationCodeGrant(deps: GrantDeps) {
-  const { pool, lifetimes, documents } = deps;
+  const { pool, lifetimes, documents, requestLimit } = deps;
 
   return async (ctx: KoaContextWithOIDC): Promise<void> => {
     if (typeof ctx.oidc.params?.['code'] !== 'string') throw new errors.InvalidRequest('code is required');
@@ -87,8 +89,10 @@ export function authorizationCodeGrant(deps: GrantDeps) {
     });
     if (!(await spendCode(pool, code.hash, audit, originOf(ctx)))) return reused(ctx, code);
     markRecorded(ctx);
-    return reason === 'resource_mismatch'
-      ? new errors.InvalidTarget('the code was issued for another resource')
+    if (reason === 'resource_mismatch')
+      return new errors.InvalidTarget('the code was issued for another resource');
+    return reason === whyDead(code.grant, lifetimes)
+      ? connectionEnded(reason)
       : new errors.InvalidGrant(reason);
   }
 
@@ -106,7 +110,10 @@ export function authorizationCodeGrant(deps: GrantDeps) {
       originOf(ctx),
     );
     if (ended) markRecorded(ctx);
-    else noteRefusal(ctx, entryFor('code.reused', grant, { outcome: 'refused', reason: 'grant_ended' }));
+    else {
+      await limitGrantRequests(requestLimit, ctx, grant);
+      noteRefusal(ctx, entryFor('code.reused', grant, { outcome: 'refused', reason: 'grant_ended' }));
+    }
     return new errors.InvalidGrant('authorization code already used');
   }
 

@@ -64,11 +64,17 @@ export function respond(
 export function entryFor(
   event: AuditEvent,
   grant: GrantFacts,
-  more: Partial<AuditEntry> & { readonly authority?: EffectiveAuthority; readonly jti?: string },
+  more: Partial<AuditEntry> & {
+    readonly authority?: EffectiveAuthority;
+    readonly jti?: string;
+    /** Further members of the detail. */
+    readonly about?: Readonly<Record<string, unknown>>;
+  },
 ): AuditEntry {
-  const { authority, jti, ...rest } = more;
+  const { authority, jti, about, ...rest } = more;
   const detail = {
     ...(jti ? { jti } : {}),
+    ...about,
     ...(authority && authority.dropped.length > 0 ? { scopes_dropped: authority.dropped } : {}),
   };
   return {

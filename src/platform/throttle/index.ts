@@ -9,4 +9,11 @@ export { Throttled } from './errors.ts';
 export { networkKey, networkKeyStart, networkPrefixes, widestPrefix } from './network-key.ts';
 export { createPace } from './pace.ts';
 export { createPrefixLimiter, type PrefixLimiter, prefixPoints, prefixShare } from './prefixes.ts';
-export { createThrottle, type Limit, type Limiter, type Throttle, type Verdict } from './throttle.ts';
+export {
+  type Bucket,
+  createThrottle,
+  type Limit,
+  type Limiter,
+  type Throttle,
+  type Verdict,
+} from './throttle.ts';

@@ -10,18 +10,12 @@ const COOLDOWN = 1_000;
  * everybody a new window, once, and never an unlimited one.
  */
 export function withInsurance(shared: Counter, local: Counter, onFallback: () => void): Counter {
-  let resumeAt = 0;
-
-  const first = async <T>(ask: (counter: Counter) => Promise<T>): Promise<T> => {
-    if (performance.now() < resumeAt) return ask(local);
-    try {
-      return await within(PATIENCE, ask(shared));
-    } catch {
-      resumeAt = performance.now() + COOLDOWN;
-      onFallback();
-      return ask(local);
-    }
-  };
+  const either = createInsurance(onFallback);
+  const first = <T>(ask: (counter: Counter) => Promise<T>): Promise<T> =>
+    either(
+      () => ask(shared),
+      () => ask(local),
+    );
 
   return {
     add: (key, points) => first((counter) => counter.add(key, points)),
@@ -30,6 +24,26 @@ export function withInsurance(shared: Counter, local: Counter, onFallback: () =>
       await local.delete(key);
       await first((counter) => counter.delete(key));
     },
+  };
+}
+
+/**
+ * Returns a function that asks the shared counter, and the local one while that fails, stalls, or did so a moment ago.
+ */
+export function createInsurance(
+  onFallback: () => void,
+): <T>(shared: () => Promise<T>, local: () => Promise<T>) => Promise<T> {
+  let resumeAt = 0;
+
+  return async (shared, local) => {
+    if (performance.now() < resumeAt) return local();
+    try {
+      return await within(PATIENCE, shared());
+    } catch {
+      resumeAt = performance.now() + COOLDOWN;
+      onFallback();
+      return local();
+    }
   };
 }
 

@@ -3,8 +3,9 @@ import type { Logger } from 'pino';
 
 import type { Redis } from '../redis/index.ts';
 
+import { type BucketLimit, createMemoryBucket, createRedisBucket } from './bucket.ts';
 import type { Counter } from './counter.ts';
-import { withInsurance } from './insured.ts';
+import { createInsurance, withInsurance } from './insured.ts';
 import { createMemoryCounter } from './memory.ts';
 import { createRedisCounter } from './redis.ts';
 
@@ -39,7 +40,15 @@ export interface Limiter {
   reset(key: string): Promise<void>;
 }
 
+/** A limit that is refilled all the time: some requests at once, then one at a time. */
+export interface Bucket {
+  /** Takes one request for a key. Never rejects. */
+  take(key: string): Promise<Verdict>;
+}
+
 export interface Throttle {
+  /** The bucket of that name, filled with `burst` requests, of which one comes back every `intervalMs` milliseconds. */
+  bucket(name: string, limit: BucketLimit): Bucket;
   /** The limiter of that name; names are fixed words, keys may be anything that came from outside. */
   limiter(name: string, limit: Limit): Limiter;
 }
@@ -60,16 +69,35 @@ export function createThrottle({ redis, enabled, log, onDegraded }: Deps): Throt
       peek: async () => ALLOWED,
       reset: async () => {},
     };
-    return { limiter: () => unlimited };
+    return { limiter: () => unlimited, bucket: () => unlimited };
   }
+  const degraded = (name: string) => () => {
+    log?.warn({ limiter: name }, 'throttling in this process alone');
+    onDegraded?.(name);
+  };
   return {
+    bucket(name, limit) {
+      const local = createMemoryBucket(limit);
+      const shared = redis && createRedisBucket(redis, name, limit);
+      const either = createInsurance(degraded(name));
+      return {
+        async take(key) {
+          const hash = hashed(key);
+          const msLeft = shared
+            ? await either(
+                () => shared(hash),
+                () => local(hash),
+              )
+            : await local(hash);
+          return msLeft === 0 ? ALLOWED : refused(msLeft);
+        },
+      };
+    },
+
     limiter(name, { points: limit, seconds }) {
       const memory = createMemoryCounter(seconds);
       const counter: Counter = redis
-        ? withInsurance(createRedisCounter(redis, name, seconds), memory, () => {
-            log?.warn({ limiter: name }, 'throttling in this process alone');
-            onDegraded?.(name);
-          })
+        ? withInsurance(createRedisCounter(redis, name, seconds), memory, degraded(name))
         : memory;
 
       return {

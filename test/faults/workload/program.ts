@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
-import { claimsOf, type TokenResponse } from '../../support/flow.ts';
+import { basic, claimsOf, type TokenResponse } from '../../support/flow.ts';
 import { type Params, redeem, refresh, type Tokens, tokensOf } from '../../support/token-requests.ts';
 import type { Answer, Facts, Kind } from '../history.ts';
 
@@ -36,7 +36,7 @@ export function startProgram(scene: Scene, seat: Seat): Program {
     kind: Kind,
     facts: Facts,
     send: (target: {
-      post: (path: string, params: Params) => Promise<TokenResponse>;
+      post: (path: string, params: Params, headers?: Params) => Promise<TokenResponse>;
     }) => Promise<TokenResponse>,
     learn?: (response: TokenResponse) => Facts,
   ): Promise<{ readonly answer: Answer; readonly value?: TokenResponse | undefined }> {
@@ -75,11 +75,11 @@ export function startProgram(scene: Scene, seat: Seat): Program {
   }
 
   async function introspect({ clientId, grantId, accessToken }: Holding): Promise<void> {
-    const params = { client_id: clientId, token: accessToken };
+    const { id, secret } = world.resource;
     await ask(
       'introspect',
       { client: clientId, grant: grantId, jti: jtiOf(accessToken) },
-      (target) => target.post('/introspect', params),
+      (target) => target.post('/introspect', { token: accessToken }, basic(id, secret)),
       ({ body }) => ({ active: body['active'] === true }),
     );
   }

@@ -30,6 +30,8 @@ export interface World {
   readonly nodes: readonly Node[];
   /** The installation as helpers of other tests know it; its database is an administrator's, on the same way as the nodes'. */
   readonly server: TestServer;
+  /** The credential that the resource introspects with. */
+  readonly resource: { readonly id: string; readonly secret: string };
   /** Past everything, for the fault that locks and for the reading at the end. */
   readonly directUrl: string;
   /** Directory of the cluster. */
@@ -80,6 +82,7 @@ export async function startWorld(shape: Shape, random: Random): Promise<World> {
       GATEHOUSE_THROTTLE_SIGN_IN_ACCOUNT: '1000000',
       GATEHOUSE_THROTTLE_SIGN_IN_NETWORK: '1000000',
       GATEHOUSE_THROTTLE_TOKEN_NETWORK: '1000000',
+      GATEHOUSE_THROTTLE_GRANT: '1000000',
       ...(store ? { DATABASE_URL: store.proxy.url } : { GATEHOUSE_DATA_DIR: disk.directory }),
       ...(redis ? { REDIS_URL: redis.url } : {}),
     };
@@ -102,16 +105,18 @@ export async function startWorld(shape: Shape, random: Random): Promise<World> {
       mode: 'join',
     });
     undo.push(() => database.close());
-    await addResource(
+    const { resource, secret = '' } = await addResource(
       database.prisma,
       {
         identifier: FILES,
         name: 'Team Files',
         scopes: [{ scope: 'files:read', description: 'Read files', destructive: false }],
+        withSecret: true,
       },
       cause,
     );
     return {
+      resource: { id: resource.id, secret },
       shape,
       nodes,
       environment,

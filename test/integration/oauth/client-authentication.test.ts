@@ -269,6 +269,7 @@ describe('what is announced', () => {
     const proofs = await Promise.all(
       methods.flatMap((method) => (method === 'private_key_jwt' ? algorithms : [method])).map(proofOf),
     );
+    const publicClient = proofs[methods.indexOf('none')]?.clientId;
     for (const { clientId, prove } of proofs) {
       const { code, verifier } = await obtainCode(server, ada.agent, clientId);
       const send = async (path: string, params: Readonly<Record<string, string>>) => {
@@ -278,7 +279,11 @@ describe('what is announced', () => {
       const grant = { grant_type: 'authorization_code', code, code_verifier: verifier };
       const { accessToken, refreshToken } = tokensOf(await send('/token', grant));
       const introspected = await send('/introspect', { token: accessToken });
-      expect(introspected.body).toMatchObject({ active: true, client_id: clientId });
+      // A public client proves nothing, and learns nothing.
+      const proven = clientId !== publicClient;
+      expect(introspected.body).toMatchObject(
+        proven ? { active: true, client_id: clientId } : { active: false },
+      );
       const next = await send('/token', { grant_type: 'refresh_token', refresh_token: refreshToken });
       expect(next.status).toBe(200);
       expect((await send('/revoke', { token: tokensOf(next).refreshToken })).status).toBe(200);

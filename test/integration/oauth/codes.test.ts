@@ -12,6 +12,7 @@ import {
   connected,
   endOf,
   freshTokens,
+  introspect,
   recordsOf,
   redeem,
   refresh,
@@ -49,7 +50,7 @@ describe('a code that is redeemed rightly', () => {
       access_token: expect.any(String),
       refresh_token: expect.any(String),
       token_type: 'Bearer',
-      expires_in: 300,
+      expires_in: 600,
       scope: 'files:read files:write',
     });
     const claims = claimsOf(response.body.access_token);
@@ -188,9 +189,7 @@ describe('a code that comes too late, too often, or from somebody else', () => {
     ]);
     expect(await endOf(server, grantId)).toBe('code_reused');
     expect((await refresh(server, ada.clientId, refreshToken)).body.error).toBe('invalid_grant');
-    expect((await post(server, '/introspect', { client_id: ada.clientId, token: accessToken })).body).toEqual(
-      { active: false },
-    );
+    expect(await introspect(server, accessToken, server)).toEqual({ active: false });
 
     const third = await redeem(server, ada.clientId, good);
     expect(third.body.error).toBe('invalid_grant');

@@ -2,12 +2,13 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { endConnections, listConnections, raiseGrantEpoch } from '../../../src/domain/grants/index.ts';
 import { transaction } from '../../../src/platform/database/index.ts';
-import { obtainCode, post } from '../../support/flow.ts';
+import { obtainCode } from '../../support/flow.ts';
 import { cause, startTestServer, type TestServer } from '../../support/server.ts';
 import {
   type Connected,
   connected,
   freshTokens,
+  introspect,
   recordsOf,
   redeem,
   refresh,
@@ -48,8 +49,6 @@ describe('U6: when the grant epoch is raised', () => {
     const [record] = await recordsOf(server, response);
     return record?.reason;
   };
-  const introspect = async (token: string) =>
-    (await post(server, '/introspect', { client_id: ada.clientId, token })).body;
 
   it('U6: three connections were alive', () => {
     expect(raised).toEqual({ epoch: 2, ended: 3 });
@@ -60,9 +59,8 @@ describe('U6: when the grant epoch is raised', () => {
     expect(await refused(await refresh(server, ada.clientId, past.used.refreshToken))).toBe('grant_ended');
     expect(await refused(await redeem(server, ada.clientId, past.code))).toBe('grant_ended');
     expect(await refused(await redeem(server, ada.clientId, past.redeemed))).toBe('grant_ended');
-    for (const { accessToken, refreshToken } of [past.unused, past.used]) {
-      expect(await introspect(accessToken)).toEqual({ active: false });
-      expect(await introspect(refreshToken)).toEqual({ active: false });
+    for (const { accessToken } of [past.unused, past.used]) {
+      expect(await introspect(server, accessToken, server)).toEqual({ active: false });
     }
   });
 
@@ -92,13 +90,15 @@ describe('U6: when the grant epoch is raised', () => {
     // Its statement saw the old epoch and may go through; what it made is of the grant, and dead with it.
     const { body } = await rotating;
     expect((await refresh(server, ada.clientId, body.refresh_token ?? tokens.refreshToken)).status).toBe(400);
-    expect(await introspect(body.access_token ?? tokens.accessToken)).toEqual({ active: false });
+    expect(await introspect(server, body.access_token ?? tokens.accessToken, server)).toEqual({
+      active: false,
+    });
   });
 
   it('U6: a new connection is of the new epoch, and lives', async () => {
     const tokens = await freshTokens(server, ada);
     expect((await refresh(server, ada.clientId, tokens.refreshToken)).status).toBe(200);
-    expect(await introspect(tokens.accessToken)).toMatchObject({ active: true });
+    expect(await introspect(server, tokens.accessToken, server)).toMatchObject({ active: true });
     expect(await listConnections(server.database.prisma)).toMatchObject([{ id: tokens.grantId }]);
   });
 });

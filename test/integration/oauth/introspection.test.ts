@@ -30,10 +30,13 @@ let server: TestServer;
 let ada: Connected;
 let notes: Credential;
 let chat: Credential;
+/** A confidential client. */
+let app: Credential;
 
 beforeAll(async () => {
   server = await startTestServer();
   ada = await connected(server);
+  app = await addConfidential();
   notes = await addIntrospectingResource(NOTES);
   chat = await addIntrospectingResource(CHAT);
 });
@@ -56,8 +59,19 @@ async function addIntrospectingResource(identifier: string): Promise<Credential>
 
 const ask = (token: string, { id, secret }: Credential, params: Readonly<Record<string, string>> = {}) =>
   post(server, '/introspect', { token, ...params }, basic(id, secret));
-const askAsClient = (token: string, clientId: string = ada.clientId) =>
-  post(server, '/introspect', { token, client_id: clientId });
+const askAsClient = (token: string, client: Credential = app) =>
+  post(server, '/introspect', { token }, basic(client.id, client.secret));
+/** Tokens of a confidential client. */
+const tokensOfApp = async (params: Readonly<Record<string, string>> = {}) =>
+  tokensOf(
+    await redeem(server, app.id, await obtainCode(server, ada.agent, app.id, params), {
+      client_secret: app.secret,
+    }),
+  );
+const addConfidential = async (): Promise<Credential> => {
+  const { clientId, clientSecret = '' } = await addTestClient(server, { authMethod: 'client_secret_basic' });
+  return { id: clientId, secret: clientSecret };
+};
 const inactive = { status: 200, body: { active: false } };
 
 function expectUncached({ headers }: TokenResponse): void {
@@ -77,16 +91,15 @@ describe('whoever is entitled', () => {
   });
 
   it('a client learns of its own tokens, access and refresh, whatever the hint says', async () => {
-    const { accessToken, refreshToken, grantId } = await freshTokens(server, ada, { resource: NOTES });
+    const { accessToken, refreshToken, grantId } = await tokensOfApp({ resource: NOTES });
     for (const token_type_hint of ['access_token', 'refresh_token', 'id_token', '__proto__']) {
-      const params = { client_id: ada.clientId, token_type_hint };
-      const access = await post(server, '/introspect', { ...params, token: accessToken });
+      const access = await ask(accessToken, app, { token_type_hint });
       expect(access.body).toMatchObject({ active: true, grant_id: grantId });
-      const ofRefresh = await post(server, '/introspect', { ...params, token: refreshToken });
+      const ofRefresh = await ask(refreshToken, app, { token_type_hint });
       expect(ofRefresh.body).toEqual({
         active: true,
         iss: server.issuer,
-        client_id: ada.clientId,
+        client_id: app.id,
         sub: ada.person.id,
         aud: NOTES,
         scope: 'notes:read',
@@ -97,8 +110,9 @@ describe('whoever is entitled', () => {
   });
 
   it('a refresh token that was used, or expired, is not active', async () => {
-    const { refreshToken } = await freshTokens(server, ada);
-    const next = tokensOf(await refresh(server, ada.clientId, refreshToken)).refreshToken;
+    const { refreshToken } = await tokensOfApp();
+    const proof = { client_secret: app.secret };
+    const next = tokensOf(await refresh(server, app.id, refreshToken, proof)).refreshToken;
     expect(await askAsClient(refreshToken)).toMatchObject(inactive);
     expect((await askAsClient(next)).body).toMatchObject({ active: true });
     await server.database.pool.query('UPDATE refresh_tokens SET expires_at = now() WHERE token_hash = $1', [
@@ -110,7 +124,7 @@ describe('whoever is entitled', () => {
 
 describe('what a question costs', () => {
   it('is two round trips, for the resource and for the client', async () => {
-    const { accessToken } = await freshTokens(server, ada, { resource: NOTES });
+    const { accessToken } = await tokensOfApp({ resource: NOTES });
     for (const question of [() => ask(accessToken, notes), () => askAsClient(accessToken)]) {
       const { value, statements } = await statementsDuring(question);
       expect(value.body).toMatchObject({ active: true });
@@ -146,10 +160,10 @@ describe('whoever is not', () => {
   });
 
   it("G10: a client learns nothing of another client's tokens", async () => {
-    const other = await addTestClient(server);
+    const other = await addConfidential();
     const { accessToken, refreshToken } = await freshTokens(server, ada, { resource: NOTES });
     for (const token of [accessToken, refreshToken]) {
-      expect((await askAsClient(token, other.clientId)).body).toEqual({ active: false });
+      expect((await askAsClient(token, other)).body).toEqual({ active: false });
     }
     expect((await refresh(server, ada.clientId, refreshToken)).status).toBe(200);
   });
@@ -282,7 +296,7 @@ describe('what is no living token', () => {
   it('F8: a resource that was removed can no longer ask, and its tokens are dead for the client', async () => {
     const identifier = 'https://gone.example/mcp';
     const gone = await addIntrospectingResource(identifier);
-    const { accessToken } = await freshTokens(server, ada, { resource: identifier });
+    const { accessToken } = await tokensOfApp({ resource: identifier });
     expect((await ask(accessToken, gone)).body).toMatchObject({ active: true });
     await removeResource(server.database.prisma, identifier, cause);
     expect(await ask(accessToken, gone)).toMatchObject({ status: 401, body: { error: 'invalid_client' } });

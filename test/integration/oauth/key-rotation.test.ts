@@ -7,7 +7,14 @@ import { runCli } from '../../support/cli.ts';
 import { fetchJwks, kidOf, publishedKids, strictVerifier, until } from '../../support/key-rotation.ts';
 import { cause, FILES, startTestServer, type TestServer } from '../../support/server.ts';
 import { type ServerProcess, startServerProcess } from '../../support/server-process.ts';
-import { type Connected, connected, freshTokens, refresh, tokensOf } from '../../support/token-requests.ts';
+import {
+  type Connected,
+  connected,
+  freshTokens,
+  introspect,
+  refresh,
+  tokensOf,
+} from '../../support/token-requests.ts';
 
 /** Seconds that verifiers may keep the keys. */
 const LIFETIME = 1;
@@ -32,8 +39,8 @@ afterAll(async () => {
   await server.stop();
 });
 
-const introspect = async (node: ServerProcess, token: string) =>
-  (await node.post('/introspect', { token, client_id: ada.clientId })).body['active'];
+const isActive = async (node: ServerProcess, token: string) =>
+  (await introspect(server, token, node))['active'];
 const auditOf = (event: 'key.created' | 'key.rotated' | 'key.revoked') =>
   listAudit(server.database.prisma, { event });
 
@@ -77,7 +84,7 @@ describe('keys that are replaced under load', () => {
         await use(accessToken);
         if (turn % 5 === 0) {
           requests += 1;
-          if ((await introspect(other, accessToken)) !== true) faults.push(`inactive: ${accessToken}`);
+          if ((await isActive(other, accessToken)) !== true) faults.push(`inactive: ${accessToken}`);
         }
         await delay(Math.max(0, PAUSE_MS - (performance.now() - started)));
       }
@@ -157,7 +164,7 @@ describe('a compromised key', () => {
       fetch: () => fetchJwks(nodes[1]),
     });
     await verifier.verify(old);
-    for (const node of nodes) expect(await introspect(node, old)).toBe(true);
+    for (const node of nodes) expect(await isActive(node, old)).toBe(true);
 
     const run = await runCli(['keys', 'rotate', '--compromised', '--json'], {
       cwd: '/',
@@ -167,13 +174,13 @@ describe('a compromised key', () => {
     expect(revoked).toContain(kidOf(old));
     for (const node of nodes) {
       // A second, and what a request takes on a busy machine.
-      expect(await until(async () => (await introspect(node, old)) === false)).toBeLessThan(1_500);
+      expect(await until(async () => (await isActive(node, old)) === false)).toBeLessThan(1_500);
       expect(await publishedKids(node)).toEqual([kid]);
     }
 
     const fresh = tokensOf(await refresh(nodes[0], ada.clientId, refreshToken)).accessToken;
     expect(kidOf(fresh)).toBe(kid);
-    expect(await introspect(nodes[1], fresh)).toBe(true);
+    expect(await isActive(nodes[1], fresh)).toBe(true);
     // The first new token makes a verifier ask for the keys, and from then on it refuses the old ones.
     expect(await verifier.verify(fresh)).toMatchObject({ audience: FILES });
     await expect(verifier.verify(old)).rejects.toMatchObject({ code: 'key_unknown' });

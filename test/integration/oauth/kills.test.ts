@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { loadConfig } from '../../../src/config/load.ts';
 import { addResource } from '../../../src/domain/resources/index.ts';
 import { startServer } from '../../../src/main.ts';
-import { post, type TokenResponse } from '../../support/flow.ts';
+import type { TokenResponse } from '../../support/flow.ts';
 import { freePort } from '../../support/free-port.ts';
 import { cause, FILES, startTestServer, type TestServer } from '../../support/server.ts';
 import { startServerProcess } from '../../support/server-process.ts';
@@ -17,6 +17,7 @@ import {
   connected,
   endOf,
   freshTokens,
+  introspect,
   refresh,
   type Target,
   type Tokens,
@@ -162,11 +163,8 @@ describe('a PostgreSQL that goes away under load', () => {
       for (const [index, { grantId }] of families.entries()) {
         const { accessToken } = tokensOf(await refresh(server, ada.clientId, held[index]));
         expect(await endOf(server, grantId)).toBeUndefined();
-        const introspected = await post(server, '/introspect', {
-          token: accessToken,
-          client_id: ada.clientId,
-        });
-        expect(introspected.body).toMatchObject({ active: true, grant_id: grantId });
+        const introspected = await introspect(server, accessToken, server);
+        expect(introspected).toMatchObject({ active: true, grant_id: grantId });
       }
     },
     60_000,

@@ -86,7 +86,7 @@ async function costOf({ grantId }: Pick<Tokens, 'grantId'>, token: string): Prom
   ];
   return [
     await pagesOf('present-refresh-token', [ada.clientId, hash]),
-    await pagesOf('rotate-refresh-token', [hash, grantId, successor, 60, 1, ...audit]),
+    await pagesOf('rotate-refresh-token', [hash, grantId, successor, 60, 1, '127.0.0.1', ...audit]),
   ];
 }
 
@@ -122,8 +122,20 @@ describe('E12: a family that was rotated ten thousand times', () => {
     expect((await refresh(server, ada.clientId, leaf)).status).toBe(200);
   });
 
+  it('REP-F3, E12: refuses a repetition that would cost more than a thousand derivations, and is not ended by it', async () => {
+    const { first, leaf } = await longFamily();
+    const refused = await refresh(server, ada.clientId, first.refreshToken);
+    expect(refused).toMatchObject({ status: 400, body: { error: 'invalid_grant' } });
+    expect(await endOf(server, first.grantId)).toBeUndefined();
+    expect((await refresh(server, ada.clientId, leaf)).status).toBe(200);
+  });
+
   it('E12: notices the reuse of its very first token, as long as that has not expired', async () => {
     const { first, leaf } = await longFamily();
+    await server.database.pool.query(
+      "UPDATE refresh_tokens SET used_at = used_at - interval '91 seconds' WHERE grant_id = $1 AND generation = 0",
+      [first.grantId],
+    );
     await sweepGrants(server.database.pool);
     const reused = await refresh(server, ada.clientId, first.refreshToken);
     expect(reused).toMatchObject({ status: 400, body: { error: 'invalid_grant' } });

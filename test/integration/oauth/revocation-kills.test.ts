@@ -10,6 +10,7 @@ import {
   type Connected,
   connected,
   freshTokens,
+  introspect,
   refresh,
   type Tokens,
 } from '../../support/token-requests.ts';
@@ -95,7 +96,7 @@ async function revokeUntilKilled(
 }
 
 const active = async (target: ServerProcess, token: string) =>
-  (await target.post('/introspect', { token, client_id: ada.clientId })).body['active'];
+  (await introspect(server, token, target))['active'];
 
 it(
   'W1: every revocation that was acknowledged holds, although the process is killed in that moment and Redis loses everything',

@@ -7,6 +7,7 @@ import {
   connected,
   endOf,
   freshTokens,
+  introspect,
   recordsOf,
   redeem,
   refresh,
@@ -27,8 +28,6 @@ afterAll(() => server.stop());
 
 const revoke = (token: string, params: Readonly<Record<string, string>> = {}, target: Target = server) =>
   send(target, '/revoke', { token, client_id: ada.clientId, ...params });
-const introspect = async (token: string, clientId: string = ada.clientId) =>
-  (await post(server, '/introspect', { token, client_id: clientId })).body;
 
 function expectUncached({ headers }: TokenResponse): void {
   expect(headers.get('cache-control')).toContain('no-store');
@@ -41,7 +40,7 @@ describe('a token of its own', () => {
     expect(response).toMatchObject({ status: 200, body: {} });
     expectUncached(response);
     expect(await endOf(server, grantId)).toBe('revoked_by_client');
-    expect(await introspect(accessToken)).toEqual({ active: false });
+    expect(await introspect(server, accessToken, server)).toEqual({ active: false });
     expect((await refresh(server, ada.clientId, refreshToken)).body.error).toBe('invalid_grant');
     expect(await recordsOf(server, response)).toEqual([
       expect.objectContaining({
@@ -75,10 +74,10 @@ describe('a token of its own', () => {
     expect(await recordsOf(server, response)).toEqual([
       expect.objectContaining({ event: 'token.revoked', outcome: 'success', grant: grantId }),
     ]);
-    expect(await introspect(accessToken)).toEqual({ active: false });
+    expect(await introspect(server, accessToken, server)).toEqual({ active: false });
     expect(await endOf(server, grantId)).toBeUndefined();
     const next = tokensOf(await refresh(server, ada.clientId, refreshToken));
-    expect(await introspect(next.accessToken)).toMatchObject({ active: true });
+    expect(await introspect(server, next.accessToken, server)).toMatchObject({ active: true });
 
     const again = await revoke(accessToken);
     expect(again.status).toBe(200);
@@ -89,7 +88,7 @@ describe('a token of its own', () => {
     for (const token_type_hint of ['access_token', 'refresh_token', 'nonsense', '__proto__']) {
       const { accessToken, refreshToken, grantId } = await freshTokens(server, ada);
       expect((await revoke(accessToken, { token_type_hint })).status).toBe(200);
-      expect(await introspect(accessToken)).toEqual({ active: false });
+      expect(await introspect(server, accessToken, server)).toEqual({ active: false });
       expect((await revoke(refreshToken, { token_type_hint })).status).toBe(200);
       expect(await endOf(server, grantId)).toBe('revoked_by_client');
     }
@@ -149,7 +148,7 @@ describe('what is not a token of its own', () => {
         }),
       ]);
     }
-    expect(await introspect(accessToken)).toMatchObject({ active: true });
+    expect(await introspect(server, accessToken, server)).toMatchObject({ active: true });
     expect((await refresh(server, ada.clientId, refreshToken)).status).toBe(200);
   });
 
@@ -169,7 +168,7 @@ describe('what is not a token of its own', () => {
       expect(await recordsOf(server, response)).toHaveLength(1);
     }
     expect(await endOf(server, grantId)).toBeUndefined();
-    expect(await introspect(accessToken)).toMatchObject({ active: true });
+    expect(await introspect(server, accessToken, server)).toMatchObject({ active: true });
   });
 
   it('W2: an ID token is no token to revoke', async () => {
@@ -179,6 +178,6 @@ describe('what is not a token of its own', () => {
       await obtainCode(server, ada.agent, ada.clientId, { scope: 'openid files:read' }),
     );
     expect((await revoke(String(body['id_token']))).status).toBe(200);
-    expect(await introspect(body.access_token ?? '')).toMatchObject({ active: true });
+    expect(await introspect(server, body.access_token ?? '', server)).toMatchObject({ active: true });
   });
 });

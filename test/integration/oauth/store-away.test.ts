@@ -12,6 +12,7 @@ import {
   connected,
   endOf,
   freshTokens,
+  introspect,
   recordsOf,
   redeem,
   refresh,
@@ -79,11 +80,7 @@ describe('a store that is away', () => {
     } finally {
       await proxy.restore();
     }
-    const introspected = await post(server, '/introspect', {
-      token: tokens.accessToken,
-      client_id: ada.clientId,
-    });
-    expect(introspected.body).toMatchObject({ active: true });
+    expect(await introspect(store, tokens.accessToken, server)).toMatchObject({ active: true });
     expect((await refresh(server, ada.clientId, tokens.refreshToken)).status).toBe(200);
     expect((await redeem(server, ada.clientId, good)).status).toBe(200);
   });

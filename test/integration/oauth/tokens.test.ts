@@ -49,7 +49,7 @@ describe('an access token', () => {
       client_id: ada.clientId,
       client_trust: 'known',
       iat: expect.any(Number),
-      exp: Number(claims['iat']) + 300,
+      exp: Number(claims['iat']) + 600,
       jti: expect.stringMatching(/^[\w-]{22}$/),
       scope: 'files:read files:write',
       auth_time: expect.any(Number),
@@ -99,7 +99,7 @@ describe('an access token', () => {
       vi.useRealTimers();
       const { iat, exp } = claimsOf(next.accessToken);
       expect(Math.abs(Number(iat) - Date.now() / 1000)).toBeLessThan(30);
-      expect(Number(exp) - Number(iat)).toBe(300);
+      expect(Number(exp) - Number(iat)).toBe(600);
       refreshToken = next.refreshToken;
     }
   });
@@ -107,10 +107,14 @@ describe('an access token', () => {
 
 describe('what is not an access token', () => {
   it('G1: is none at the verifier, nor at introspection', async () => {
+    const confidential = await addTestClient(server, { authMethod: 'client_secret_post' });
+    const { clientId } = confidential;
+    const proof = { client_id: clientId, client_secret: confidential.clientSecret ?? '' };
     const { body } = await redeem(
       server,
-      ada.clientId,
-      await obtainCode(server, ada.agent, ada.clientId, { scope: 'openid files:read', nonce: 'n' }),
+      clientId,
+      await obtainCode(server, ada.agent, clientId, { scope: 'openid files:read', nonce: 'n' }),
+      proof,
     );
     const { code } = await obtainCode(server, ada.agent, ada.clientId);
     const { privateKey } = await generateKeyPair('ES256');
@@ -140,7 +144,7 @@ describe('what is not an access token', () => {
     const verifier = verifierOf(FILES);
     for (const [name, token] of Object.entries(others)) {
       await expect(verifier.verify(token), name).rejects.toMatchObject({ name: 'TokenError' });
-      const introspected = await post(server, '/introspect', { client_id: ada.clientId, token });
+      const introspected = await post(server, '/introspect', { ...proof, token });
       expect(introspected.status, name).toBe(200);
       if (name !== 'refresh token') expect(introspected.body, name).toEqual({ active: false });
     }

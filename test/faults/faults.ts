@@ -36,7 +36,7 @@ const embedded = ({ shape }: World) => shape === 'embedded';
 const STATEMENTS = [
   'present-refresh-token',
   'rotate-refresh-token',
-  'replay-refresh-token',
+  'repeat-refresh-token',
   'present-code',
   'redeem-code',
   'issue-grant',

@@ -12,7 +12,7 @@ import { startTestWeb, type TestWeb } from '../../support/web.ts';
 const REDIRECT = 'https://app.example/cb';
 const REDEEM = ['present-code', 'redeem-code'];
 const ROTATE = ['present-refresh-token', 'rotate-refresh-token'];
-const REPLAY = ['present-refresh-token', 'replay-refresh-token'];
+const REPLAY = ['present-refresh-token', 'repeat-refresh-token'];
 /** What an assertion costs every client: it is good once. */
 const withAssertion = ([present = '', ...rest]: readonly string[]) => [present, 'use-identifier', ...rest];
 

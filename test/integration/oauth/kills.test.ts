@@ -104,6 +104,7 @@ describe('a PostgreSQL that goes away under load', () => {
       GATEHOUSE_INTERNAL_LISTEN: '127.0.0.1:0',
       GATEHOUSE_MASTER_KEY: randomBytes(32).toString('base64url'),
       GATEHOUSE_LOG_LEVEL: 'silent',
+      GATEHOUSE_THROTTLE: 'off',
       GATEHOUSE_DATA_DIR: dataDir,
     };
     const config = loadConfig(environment);

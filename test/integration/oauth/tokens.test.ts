@@ -211,7 +211,7 @@ describe('what a token request costs', () => {
     ]);
     expect(await statementsOf(() => refresh(server, ada.clientId, refreshToken))).toEqual([
       'present-refresh-token',
-      'replay-refresh-token',
+      'repeat-refresh-token',
     ]);
   });
 });

@@ -1,4 +1,4 @@
-import type { Connection } from '../domain/grants/index.ts';
+import type { Connection, SecurityEnd } from '../domain/grants/index.ts';
 import { type ConnectedClient, type ConnectionsPage, describeWhen } from '../platform/http/index.ts';
 
 /** The connections of one person, grouped by client; the client used last stands first. */
@@ -34,10 +34,21 @@ function toClient(group: readonly Connection[], path: string, now: Date): Connec
       lastUsed: describeWhen(connection.lastUsedAt, now),
       expires: describeWhen(connection.expiresAt, now),
       network: connection.network,
+      replaySuspected: connection.replaySuspectedAt && describeWhen(connection.replaySuspectedAt, now),
       endUrl: `${path}/connections/${connection.id}/end`,
     })),
     ...(client !== undefined && group.length > 1
       ? { endAllUrl: `${path}/connections/end?client=${encodeURIComponent(client.id)}` }
       : {}),
   };
+}
+
+/** The connections that were ended because a credential of them may have been copied. */
+export function securityEnds(ends: readonly SecurityEnd[], now: Date): ConnectionsPage['securityEnds'] {
+  return ends.map(({ client, resource, reason, endedAt }) => ({
+    client,
+    resource,
+    reason,
+    when: describeWhen(endedAt, now),
+  }));
 }

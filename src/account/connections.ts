@@ -1,12 +1,17 @@
 import type Router from '@koa/router';
 import type { Context } from 'koa';
 
-import { type Connection, endConnections, listConnections } from '../domain/grants/index.ts';
+import {
+  type Connection,
+  endConnections,
+  listConnections,
+  listSecurityEnds,
+} from '../domain/grants/index.ts';
 import type { Session } from '../domain/sessions/index.ts';
 import { NotFound } from '../kernel/errors.ts';
 import { originOf } from '../platform/http/index.ts';
 
-import { connectedClients } from './connections-page.ts';
+import { connectedClients, securityEnds } from './connections-page.ts';
 import type { AccountDeps } from './deps.ts';
 import { frameOf } from './frame.ts';
 import { createSignedIn, seeOther } from './signed-in.ts';
@@ -30,6 +35,7 @@ export function addConnections(router: Router, deps: AccountDeps): void {
       await views.render(ctx, 'account/connections', {
         ...frameOf(ctx, session, basePath),
         ...connectedClients(connections, { path, now: clock() }),
+        securityEnds: securityEnds(await listSecurityEnds(prisma, session.user.id), clock()),
       });
     }),
   );

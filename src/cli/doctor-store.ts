@@ -63,6 +63,7 @@ async function gather(config: Config, database: Database): Promise<StoreFacts> {
   return {
     metadataDocuments: config.metadataDocuments,
     dynamicRegistration: config.dynamicRegistration,
+    accessTokenLifetime: config.lifetimes.accessToken,
     defaultResource: config.defaultResource,
     resources: resources.map(({ identifier, scopes, defaultScopes }) => ({
       identifier,

@@ -5,6 +5,8 @@
 export interface StoreFacts {
   readonly metadataDocuments: string;
   readonly dynamicRegistration: string;
+  /** Seconds that an access token lives. */
+  readonly accessTokenLifetime: number;
   /** Identifier for requests that name no resource. */
   readonly defaultResource: string | undefined;
   readonly resources: readonly {

@@ -102,6 +102,7 @@ export function countActions(registry: Registry): AuditObserver {
   for (const grantType of GRANT_TYPES)
     for (const outcome of TOKEN_OUTCOMES) tokens.inc({ grant_type: grantType, outcome }, 0);
   for (const method of METHODS) for (const outcome of SIGN_IN_OUTCOMES) signIns.inc({ method, outcome }, 0);
+  records.inc({ event: 'refresh.replay_suspected', outcome: 'success' }, 0);
   for (const reason of Object.keys(REVOCATIONS)) revoked.inc({ reason }, 0);
   for (const limiter of Object.values(LIMITERS)) throttled.inc({ limiter }, 0);
 

@@ -176,6 +176,14 @@ export const samplePages: Pages = {
   },
   'account/connections': {
     ...frame,
+    securityEnds: [
+      {
+        client: 'Old Laptop',
+        resource: 'Team Files',
+        reason: 'refresh_reused',
+        when: when('yesterday'),
+      },
+    ],
     endAllUrl: '/account/end',
     clients: [
       {
@@ -191,6 +199,7 @@ export const samplePages: Pages = {
             lastUsed: when('2 hours ago'),
             expires: when('in 69 days'),
             network: '192.0.2.7',
+            replaySuspected: when('an hour ago'),
             endUrl: '/account/connections/grt_1/end',
           },
           {
@@ -200,6 +209,7 @@ export const samplePages: Pages = {
             lastUsed: when('yesterday'),
             expires: when('in 89 days'),
             network: undefined,
+            replaySuspected: undefined,
             endUrl: '/account/connections/grt_2/end',
           },
         ],

@@ -3,11 +3,14 @@ import { type Finding, findingsOf } from '../finding.ts';
 
 const { ok, problem, warning, not_checked } = findingsOf('installation');
 
+/** Clients in the field treat a token with less time left as expired. */
+const CLIENT_REFRESH_MARGIN_SECONDS = 300;
+
 /** What is registered here: without an MCP server nobody can be given anything. */
 export const checkInstallation: Check = async ({ store, resource }) => {
   if (!store)
     return [not_checked('Resources, scopes and clients were not checked, because the store was not asked.')];
-  const { resources, defaultResource } = store;
+  const { resources, defaultResource, accessTokenLifetime } = store;
   if (resources.length === 0) {
     return [
       problem(
@@ -17,6 +20,14 @@ export const checkInstallation: Check = async ({ store, resource }) => {
     ];
   }
   const found: Finding[] = [];
+  if (accessTokenLifetime <= CLIENT_REFRESH_MARGIN_SECONDS) {
+    found.push(
+      warning(
+        `Access tokens live ${accessTokenLifetime} seconds: clients that refresh five minutes early, such as Claude Code and Gemini CLI, do so before every request.`,
+        'Set GATEHOUSE_ACCESS_TOKEN_LIFETIME=600.',
+      ),
+    );
+  }
   for (const { identifier, scopes, defaultScopes } of resources) {
     if (scopes.length === 0) {
       found.push(

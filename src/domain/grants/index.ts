@@ -51,5 +51,6 @@ export { suspectReplay } from './replay-suspicion.ts';
 export type { RevocationReason } from './revocation-reason.ts';
 export { type GrantSelector, revokeGrant, revokeGrantsOf } from './revoke.ts';
 export { rotateRefreshToken } from './rotate.ts';
+export { listSecurityEnds, type SecurityEnd } from './security-ends.ts';
 export { type ConsentedSnapshot, consentedSnapshot } from './snapshot.ts';
 export { sweepGrants } from './sweep.ts';

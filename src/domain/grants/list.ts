@@ -30,6 +30,8 @@ export interface Connection {
   /** When its client last came for tokens. */
   readonly lastUsedAt: Date;
   readonly expiresAt: Date;
+  /** When its refresh tokens were last repeated from another network than they were used from. */
+  readonly replaySuspectedAt: Date | undefined;
 }
 
 /** The youngest refresh token was made then; where there is none the client came once. */
@@ -48,17 +50,25 @@ const LIST = `
           LEFT JOIN resource_scopes s ON s.resource_id = g.resource_id AND s.scope = held.scope
           ORDER BY held.place) AS scopes,
     EXISTS (SELECT 1 FROM refresh_tokens t WHERE t.grant_id = g.id) AS "staysConnected",
-    g.network, g.created_at AS since, ${LAST_USED} AS "lastUsedAt", g.expires_at AS "expiresAt"
+    g.network, g.created_at AS since, ${LAST_USED} AS "lastUsedAt", g.expires_at AS "expiresAt",
+    g.replay_suspected_at AS "replaySuspectedAt"
   FROM grants g
   JOIN users u ON u.id = g.user_id JOIN clients c ON c.id = g.client_id JOIN resources r ON r.id = g.resource_id
   WHERE ($1::text IS NULL OR g.user_id = $1) AND g.activated_at IS NOT NULL AND ${notEnded('c')}
     AND g.expires_at > now()
   ORDER BY g.created_at DESC`;
 
-type Row = Omit<Connection, 'network'> & { readonly network: string | null };
+type Row = Omit<Connection, 'network' | 'replaySuspectedAt'> & {
+  readonly network: string | null;
+  readonly replaySuspectedAt: Date | null;
+};
 
 /** Every living, activated grant, of one person or of all, newest first. */
 export async function listConnections(prisma: PrismaClient, userId?: string): Promise<readonly Connection[]> {
   const rows = await prisma.$queryRawUnsafe<Row[]>(LIST, userId ?? null);
-  return rows.map((row) => ({ ...row, network: row.network ?? undefined }));
+  return rows.map((row) => ({
+    ...row,
+    network: row.network ?? undefined,
+    replaySuspectedAt: row.replaySuspectedAt ?? undefined,
+  }));
 }

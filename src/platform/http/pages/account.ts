@@ -21,6 +21,8 @@ export interface ConnectionRow {
   readonly lastUsed: When;
   readonly expires: When;
   readonly network: string | undefined;
+  /** When its refresh tokens were last repeated from another network than they were used from. */
+  readonly replaySuspected: When | undefined;
   readonly endUrl: string;
 }
 
@@ -36,6 +38,13 @@ export interface ConnectedClient {
 /** `account/connections` */
 export interface ConnectionsPage extends AccountFrame {
   readonly clients: readonly ConnectedClient[];
+  /** Connections that were ended because a credential of them may have been copied. */
+  readonly securityEnds: readonly {
+    readonly client: string;
+    readonly resource: string;
+    readonly reason: string;
+    readonly when: When;
+  }[];
   /** Left out where there is at most one connection. */
   readonly endAllUrl?: string | undefined;
 }

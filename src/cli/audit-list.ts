@@ -48,7 +48,9 @@ Example:
       await cli.withStore(async ({ database, installation }) => {
         const subject = await subjectOf(installation, options.subject);
         const records = await listAudit(database.prisma, { since, event, subject, client, grant, limit });
-        return { json: records, text: toTable(records) };
+        const subjects = records.flatMap(({ subject }) => subject ?? []);
+        const emails = await installation.users.emails(subjects);
+        return { json: records, text: toTable(records, emails) };
       });
     });
 };
@@ -64,7 +66,10 @@ function readLimit(text: string): number {
   throw new UsageError(`--limit ${text} is no number from 1 to ${MAX_LIMIT}.`);
 }
 
-function toTable(records: readonly AuditRecord[]): string {
+/** Shows users by address beside their id: an address can change, and a removed user has none. */
+function toTable(records: readonly AuditRecord[], emails: ReadonlyMap<string, string>): string {
+  const shownSubject = ({ subject }: AuditRecord) =>
+    subject && [emails.get(subject), subject].filter(Boolean).join(' ');
   return table(
     records,
     [
@@ -72,7 +77,7 @@ function toTable(records: readonly AuditRecord[]): string {
       ['event', (record) => record.event],
       ['outcome', (record) => record.outcome],
       ['reason', (record) => record.reason],
-      ['subject', (record) => record.subject],
+      ['subject', shownSubject],
       ['client', (record) => record.client],
       ['grant', (record) => record.grant],
       ['network', (record) => record.network],

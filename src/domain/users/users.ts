@@ -56,6 +56,8 @@ export interface Users extends UserAdministration {
   add(user: NewUser, origin: Origin): Promise<AddedUser>;
   find(userId: string): Promise<User | undefined>;
   findByEmail(email: string): Promise<User | undefined>;
+  /** Returns the addresses of those of the ids that are users, by id. */
+  emails(ids: readonly string[]): Promise<ReadonlyMap<string, string>>;
   /** By address, with roles and factors; with a tenant (id or name), its members only. */
   list(tenant?: string): Promise<readonly ListedUser[]>;
   /** The person's roles in every tenant. */
@@ -91,6 +93,14 @@ export function createUsers(deps: UsersDeps): Users {
     async find(userId) {
       const user = await prisma.user.findUnique({ where: { id: userId } });
       return user ? toUser(user) : undefined;
+    },
+
+    async emails(ids) {
+      const found = await prisma.user.findMany({
+        where: { id: { in: [...new Set(ids)] } },
+        select: { id: true, email: true },
+      });
+      return new Map(found.map(({ id, email }) => [id, email]));
     },
 
     async findByEmail(email) {

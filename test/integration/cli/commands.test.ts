@@ -63,6 +63,13 @@ describe('gatehouse', () => {
     expect(listed.stdout).not.toContain(user.totp.secret);
   });
 
+  it('NEW-5: audit list shows the address of a user beside the id', async () => {
+    const added = await cli(['user', 'add', '--email', 'shown@example.com', '--name', 'Shown', '--json']);
+    const { id } = added.json<{ id: string }>();
+    const listed = await cli(['audit', 'list', '--event', 'user.added', '--subject', id]);
+    expect(listed.stdout).toContain(`shown@example.com ${id}`);
+  });
+
   it('user add refuses an address that is taken, with exit code 1 and the reason as JSON', async () => {
     const add = ['user', 'add', '--email', 'twice@example.com', '--name', 'Twice'];
     expect((await cli(add)).code).toBe(0);

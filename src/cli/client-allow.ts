@@ -28,7 +28,7 @@ export const clientAllow: Register = (clients, cli) => {
       `
 Examples:
   $ gatehouse client allow https://app.example.com/oauth/client.json
-  $ gatehouse client allow 'https://chatgpt.com/oauth/*/client.json' --trust trusted
+  $ gatehouse client allow 'https://chatgpt.com/oauth/*!codex/client.json' --trust trusted
   $ gatehouse client allow https://evil.example --trust blocked`,
     )
     .action((pattern: string, { trust: asked }: { readonly trust?: TrustLevel }) =>

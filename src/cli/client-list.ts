@@ -17,7 +17,8 @@ export const clientList: Register = (clients, cli) => {
         const levels = await trustLevels(database.pool, config.metadataDocuments);
         const found = (await listClients(database.pool)).map((client) => ({
           ...client,
-          trust: levels.get(client.id) ?? client.trust,
+          trust: levels.get(client.id)?.trust ?? client.trust,
+          identity: levels.get(client.id)?.identity ?? 'unverified',
         }));
         return {
           json: found.map((client) => ({
@@ -25,6 +26,7 @@ export const clientList: Register = (clients, cli) => {
             name: client.name,
             registration: client.registration,
             trust: client.trust,
+            identity: client.identity,
             token_endpoint_auth_method: client.authMethod,
             grant_types: client.grantTypes,
             redirect_uris: client.redirectUris,
@@ -35,6 +37,7 @@ export const clientList: Register = (clients, cli) => {
             [
               ['name', (client) => client.name],
               ['trust', (client) => client.trust],
+              ['identity', (client) => client.identity.replace('_', ' ')],
               ['came by', (client) => client.registration],
               ['authenticates', (client) => client.authMethod],
               ['added', (client) => minute(client.createdAt)],

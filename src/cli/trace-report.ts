@@ -44,7 +44,6 @@ const REASONS: Readonly<Record<string, string>> = {
   consent_required: 'somebody had to be asked, and the client did not want a page',
   interaction_ended: 'it was answered already, took too long, or was opened in another browser',
   denied_by_user: 'the person said no',
-  nothing_selected: 'the person allowed nothing',
   not_permitted_by_role: 'the roles of the person permit none of it',
   above_client_trust: 'this client may have none of it (see: gatehouse client list)',
   password_not_proven: 'the e-mail address or the password was wrong',

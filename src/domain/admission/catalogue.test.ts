@@ -28,6 +28,19 @@ describe('the catalogue', () => {
     },
   );
 
+  it('SEC-L4: no entry admits a document that another entry lists', () => {
+    const listed = CATALOGUE.flatMap((entry) =>
+      entry.by === 'document' ? entry.documents.map((pattern) => ({ name: entry.name, pattern })) : [],
+    );
+    for (const { name, pattern } of listed) {
+      const document = pattern.replaceAll(/\*(?:![^/]*)?/g, 'c0ffee');
+      const admitting = listed.filter((rule) =>
+        new RegExp(parsePattern(rule.pattern).expression).test(document),
+      );
+      expect(new Set(admitting.map((rule) => rule.name)), document).toEqual(new Set([name]));
+    }
+  });
+
   it('opencode may use the redirect that it sends, on any port', () => {
     const [added = ''] = addedRedirectUris('opencode');
     expect(redirectUriMatches(added, 'http://127.0.0.1:19876/mcp/oauth/callback')).toBe(true);

@@ -60,8 +60,9 @@ export const CATALOGUE: readonly CatalogueEntry[] = [
     maker: 'OpenAI',
     by: 'document',
     // One for all connectors where the server names itself in its answers (RFC 9207), as this one does; and the
-    // ones of single connectors, which were made before that or behind something that takes the name away.
-    documents: ['https://chatgpt.com/oauth/client.json', 'https://chatgpt.com/oauth/*/client.json'],
+    // ones of single connectors, which were made before that or behind something that takes the name away. Codex
+    // is a client of its own.
+    documents: ['https://chatgpt.com/oauth/client.json', 'https://chatgpt.com/oauth/*!codex/client.json'],
     advice: 'It authenticates with a key of its own (private_key_jwt), which is fetched from chatgpt.com.',
   },
   {

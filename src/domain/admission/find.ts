@@ -4,6 +4,7 @@ import type { TrustLevel } from '../authority/index.ts';
 
 import { addedRedirectUris } from './catalogue.ts';
 import type { DocumentRefusal, DocumentVerdict } from './gate.ts';
+import { type ClientIdentity, clientIdentity } from './identity.ts';
 import { admitDocument, type DocumentMode, ruledTrust, rulesAbout, standingOf, trustOf } from './standing.ts';
 
 type Queryable = Pool | PoolClient;
@@ -49,7 +50,7 @@ export async function judgeDocument(
 }
 
 const STANDING = `
-  SELECT c.registration, c.created_at, c.removed_at IS NOT NULL AS removed,
+  SELECT c.registration, c.created_at, c.removed_at IS NOT NULL AS removed, c.trust_given_at IS NOT NULL AS trust_given,
     CASE WHEN c.id IS NULL THEN ${ruledTrust('q.id', '$2')} ELSE ${standingOf('c', '$2')} END AS standing
   FROM (SELECT $1::text AS id) q LEFT JOIN clients c ON c.id = q.id`;
 
@@ -59,6 +60,8 @@ export interface Standing {
   /** When it was first registered here, or first allowed something; `undefined` for a document of which that never was so. */
   readonly firstSeen: Date | undefined;
   readonly trust: TrustLevel;
+  /** Whether an administrator said how far exactly this client is trusted, and its identity is still the same. */
+  readonly trustGiven: boolean;
   /** Why it is not let in; its level is `blocked` then. */
   readonly refusal: DocumentRefusal | undefined;
 }
@@ -76,6 +79,7 @@ export async function findStanding(
     registration: Standing['registration'] | null;
     created_at: Date | null;
     removed: boolean;
+    trust_given: boolean;
     standing: TrustLevel | null;
   }>({ name: 'admission-standing', text: STANDING, values: [clientId, tenantId] });
   const row = rows[0];
@@ -83,7 +87,7 @@ export async function findStanding(
   // Only what is named by a URL can be a client that there is no record of.
   if (row.registration === null && !clientId.startsWith('https://')) return undefined;
   const registration = row.registration ?? 'document';
-  const known = { registration, firstSeen: row.created_at ?? undefined };
+  const known = { registration, firstSeen: row.created_at ?? undefined, trustGiven: row.trust_given };
   const verdict =
     registration === 'document' ? admitDocument(documents, row.standing ?? undefined) : undefined;
   if (verdict && !verdict.allowed) return { ...known, trust: 'blocked', refusal: verdict.reason };
@@ -92,22 +96,33 @@ export async function findStanding(
 }
 
 const LEVELS = `
-  SELECT c.id, c.registration, ${standingOf('c', 'c.tenant_id')} AS standing
+  SELECT c.id, c.registration, c.trust_given_at IS NOT NULL AS trust_given, c.redirect_uris,
+    ${standingOf('c', 'c.tenant_id')} AS standing
   FROM clients c WHERE c.removed_at IS NULL`;
 
-/** How far each client that there is a record of is trusted at its own tenant, by client_id; `blocked` when it is not let in. */
+/** How far a client is trusted, and what vouches for its identity. */
+export interface ClientTrust {
+  readonly trust: TrustLevel;
+  readonly identity: ClientIdentity;
+}
+
+/** Returns the trust of each client that is on record at its own tenant, by client_id; `blocked` when it is not admitted. */
 export async function trustLevels(
   db: Queryable,
   documents: DocumentMode,
-): Promise<ReadonlyMap<string, TrustLevel>> {
-  const { rows } = await db.query<{ id: string; registration: string; standing: TrustLevel | null }>({
-    name: 'admission-levels',
-    text: LEVELS,
-  });
+): Promise<ReadonlyMap<string, ClientTrust>> {
+  const { rows } = await db.query<{
+    id: string;
+    registration: string;
+    trust_given: boolean;
+    redirect_uris: string[];
+    standing: TrustLevel | null;
+  }>({ name: 'admission-levels', text: LEVELS });
   return new Map(
-    rows.map(({ id, registration, standing }) => [
-      id,
-      trustOf(documents, { registration, standing: standing ?? undefined }),
-    ]),
+    rows.map((row) => {
+      const { id, registration, trust_given: trustGiven, redirect_uris: redirectUris } = row;
+      const trust = trustOf(documents, { registration, standing: row.standing ?? undefined });
+      return [id, { trust, identity: clientIdentity({ registration, trust, trustGiven, redirectUris }) }];
+    }),
   );
 }

@@ -6,7 +6,7 @@
  *     request of a person, approved ────┘            ├─▶ standing ──mode──▶ trust level, or refused
  *     registration of a client ──────────────────────┘
  *
- * Owns the rules about clients that are named by the URL of a metadata document, the requests of people
+ * Owns what vouches for the identity of a client, the rules about clients that are named by the URL of a metadata document, the requests of people
  * for more of them, the catalogue of well-known clients, and the one decision what all of it comes
  * to for a client at a tenant. That is decided on every use and never kept: a rule that is changed counts
  * for the next request, wherever the client is connected.
@@ -25,8 +25,9 @@ export {
   type Enabled,
   enableCatalogued,
 } from './enable.ts';
-export { findStanding, judgeDocument, type Standing, trustLevels } from './find.ts';
+export { type ClientTrust, findStanding, judgeDocument, type Standing, trustLevels } from './find.ts';
 export type { DocumentGate, DocumentRefusal, DocumentVerdict } from './gate.ts';
+export { type ClientIdentity, clientIdentity } from './identity.ts';
 export { nameOfClient } from './pattern.ts';
 export {
   type AskOutcome,

@@ -120,10 +120,49 @@ describe('parsePattern', () => {
     }
   });
 
-  it('what names a host and no path of it vouches for nobody', () => {
-    for (const vague of ['https://app.example', 'https://app.example/*', 'https://app.example/*/*'])
-      expect(highestTrust(parsePattern(vague))).toBe('untrusted');
-    for (const exact of ['https://app.example/c.json', 'https://app.example/*/c.json'])
-      expect(highestTrust(parsePattern(exact))).toBe('first_party');
+  it.each([
+    ['https://chatgpt.com/oauth/*!codex/client.json', 'https://chatgpt.com/oauth/c0ffee/client.json', true],
+    ['https://chatgpt.com/oauth/*!codex/client.json', 'https://chatgpt.com/oauth/codex2/client.json', true],
+    ['https://chatgpt.com/oauth/*!codex/client.json', 'https://chatgpt.com/oauth/codex/client.json', false],
+    ['https://app.example/x/*!a!b', 'https://app.example/x/a', false],
+    ['https://app.example/x/*!a!b', 'https://app.example/x/b', false],
+    ['https://app.example/x/*!a!b', 'https://app.example/x/ab', true],
+    ['https://app.example/x/*!a.b/c', 'https://app.example/x/axb/c', true],
+  ])('SEC-L4: pattern %s matches %s: %s', (pattern, url, expected) => {
+    expect(speaksOf(pattern, url)).toBe(expected);
+  });
+
+  it.each(['https://app.example/*!/c', 'https://app.example/*!a*/c', 'https://app.example/!a*/c'])(
+    'SEC-L4: parsePattern rejects %j',
+    (written) => {
+      expect(() => parsePattern(written)).toThrow(/whole segment/);
+    },
+  );
+
+  it.each([
+    'https://app.example',
+    'https://app.example/*',
+    'https://app.example/*/*',
+    'https://app.example/*/client.json',
+    'https://app.example/*!evil/client.json',
+    'https://raw.githubusercontent.com/*/*/*/client.json',
+    'https://raw.githubusercontent.com/acme/*/client.json',
+    'https://acme.github.io/oauth/*/client.json',
+    'https://github.com/acme/*/client.json',
+    'https://cdn.jsdelivr.net:8443/npm/*/client.json',
+    'https://acme.github.io./oauth/*/client.json',
+    'https://acme.github.io',
+  ])('SEC-L5: highestTrust caps %s at untrusted', (pattern) => {
+    expect(highestTrust(parsePattern(pattern))).toBe('untrusted');
+  });
+
+  it.each([
+    'https://app.example/c.json',
+    'https://app.example/oauth/*/c.json',
+    'https://notgithub.io/oauth/*/c.json',
+    'https://github.com/copilot/cli/client-metadata.json',
+    'https://raw.githubusercontent.com/acme/app/main/client.json',
+  ])('SEC-L5: highestTrust caps nothing when %s fixes its first segment or is exact', (pattern) => {
+    expect(highestTrust(parsePattern(pattern))).toBe('first_party');
   });
 });

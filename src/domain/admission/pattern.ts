@@ -1,6 +1,8 @@
 import { InvalidInput } from '../../kernel/errors.ts';
 import type { TrustLevel } from '../authority/index.ts';
 
+import { hasManyOwners } from './shared-hosts.ts';
+
 /** Which URLs a rule is about. */
 export interface Pattern {
   /** One URL, a template of them, or every URL of a host. */
@@ -17,10 +19,12 @@ export interface Pattern {
 
 /** One whole segment of a path, and nothing of a query. */
 const SEGMENT = '[^/?#]+';
+/** A wildcard segment, alone or with the names that it does not stand for: `*`, `*!codex`, `*!codex!beta`. */
+const WILDCARD = /^\*(?:![A-Za-z0-9._~-]+)*$/;
 const MAX_LENGTH = 2048;
 
 const HOW =
-  'write the whole URL, or one in which a whole segment is *, for example https://chatgpt.com/oauth/*/client.json, or https://host alone';
+  'write the whole URL, or one in which a whole segment is * (or *!name: any but that name), for example https://chatgpt.com/oauth/*/client.json, or https://host alone';
 
 /**
  * Reads what an administrator wrote: a URL, an origin with a path template of single-segment wildcards, or an
@@ -49,12 +53,14 @@ export function parsePattern(written: string): Pattern {
     return { kind: 'host', text: origin, host, expression: `^${literal(origin)}/.+$`, specificity: 0 };
   }
   const segments = pathname.split('/').slice(1);
-  if (search.includes('*') || segments.some((segment) => segment.includes('*') && segment !== '*')) {
+  if (search.includes('*') || segments.some((segment) => segment.includes('*') && !isWildcard(segment))) {
     throw refused(written, 'a wildcard stands for a whole segment of the path');
   }
-  const path = segments.map((segment) => (segment === '*' ? SEGMENT : literal(segment))).join('/');
+  const path = segments
+    .map((segment) => (isWildcard(segment) ? anySegment(segment) : literal(segment)))
+    .join('/');
   const expression = `^${literal(origin)}/${path}${literal(search)}$`;
-  if (!segments.includes('*')) return { kind: 'url', text: written, host, expression, specificity: 2 };
+  if (!segments.some(isWildcard)) return { kind: 'url', text: written, host, expression, specificity: 2 };
   return { kind: 'template', text: written, host, expression, specificity: 1 };
 }
 
@@ -68,13 +74,25 @@ export function nameOfClient(written: string): string | undefined {
 }
 
 /**
- * The highest level that a pattern can give: whoever can publish anything at all at a host could be any client there,
- * so what names no more than the host vouches for nobody.
+ * Returns the highest level that a pattern can give. A pattern that does not fix the first segment of the path names
+ * no more than a host, and everybody who can publish there could be any client. Where each segment, or each
+ * subdomain, may have another owner, only an exact URL names one client.
  */
-export function highestTrust({ kind, text }: Pattern): TrustLevel {
-  const segments = new URL(text).pathname.split('/').slice(1);
-  const vague = kind === 'host' || (kind === 'template' && segments.every((segment) => segment === '*'));
+export function highestTrust({ kind, text, host }: Pattern): TrustLevel {
+  if (kind === 'url') return 'first_party';
+  const [first = ''] = new URL(text).pathname.split('/').slice(1);
+  const vague = kind === 'host' || isWildcard(first) || hasManyOwners(host);
   return vague ? 'untrusted' : 'first_party';
+}
+
+function isWildcard(segment: string): boolean {
+  return WILDCARD.test(segment);
+}
+
+/** Returns the expression of a wildcard segment, without the names that it excludes. */
+function anySegment(segment: string): string {
+  const excluded = segment.split('!').slice(1).map(literal);
+  return excluded.length === 0 ? SEGMENT : `(?!(?:${excluded.join('|')})(?:[/?#]|$))${SEGMENT}`;
 }
 
 function literal(text: string): string {

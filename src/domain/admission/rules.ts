@@ -60,7 +60,7 @@ export async function writeRule(
   const trust = asked ?? lower('known', highest);
   if (lower(trust, highest) !== trust) {
     throw new InvalidInput(
-      `${text} can be given ${highest} at the most: anybody who can publish at that host could be any client there. Name the URL of the document, or a template of it.`,
+      `${text} can be given ${highest} at most: everybody who can publish at that host could be any client there. Name the URL of the document, or a template of it whose first path segment is fixed; at hosts with many owners only the whole URL.`,
     );
   }
   const key = { tenantId_pattern: { tenantId, pattern: text } };

@@ -16,7 +16,7 @@ export interface ChangedTrust {
 }
 
 const CHANGE = `
-  UPDATE clients c SET trust = $2
+  UPDATE clients c SET trust = $2, trust_given_at = now()
   FROM (SELECT id, trust FROM clients WHERE id = $1 AND registration <> 'document' AND removed_at IS NULL FOR UPDATE) o
   WHERE c.id = o.id
   RETURNING o.trust AS was, c.tenant_id AS tenant`;

@@ -94,7 +94,7 @@ describe('gatehouse', { timeout: 120_000 }, () => {
       trust: 'untrusted',
     });
     const tooMuch = await cli('client', 'allow', 'https://partner.example', '--trust', 'known');
-    expect([tooMuch.code, tooMuch.stderr]).toEqual([1, expect.stringContaining('untrusted at the most')]);
+    expect([tooMuch.code, tooMuch.stderr]).toEqual([1, expect.stringContaining('untrusted at most')]);
 
     expect(await json('client', 'rules')).toMatchObject([
       { pattern: URL_OF, kind: 'url', trust: 'untrusted' },

@@ -4,7 +4,7 @@ import type { Origin } from '../../../kernel/origin.ts';
 import type { Prisma, PrismaClient } from '../../../platform/database/generated/client.ts';
 import { recordAudit } from '../../audit/index.ts';
 
-import { type Client, TRUST_LEVELS, type Trust } from '../client.ts';
+import type { Client, Trust } from '../client.ts';
 import { forgetSnapshots, keepSnapshot } from '../documents/keep-snapshot.ts';
 import type { ClientMetadata } from '../normalize-registration.ts';
 
@@ -15,11 +15,11 @@ const IDENTITY: ReadonlySet<string> = new Set(['client_name', 'redirect_uris', '
  * Replaces what a dynamic client says about itself (RFC 7592 §2.2), with its record. Its identifier, its
  * secret, its registration access token and the way it authenticates stay.
  *
- * Its trust never rises. Where its name, its redirects or its keys change it falls to what its way of
- * registering gave it: whoever vouched for more, vouched for something else. Consent that was remembered of it
- * is not looked at any more, and people are shown what is not as it was.
+ * Its trust never rises. A change of its name, its redirects or its keys makes it `untrusted`: an administrator, or
+ * an administrator's token, admitted another identity. Remembered consent no longer counts, and users are shown
+ * the difference.
  *
- * Answers the client as it stands now; `undefined` when it was removed or blocked in the meantime.
+ * Returns the client as it is now; `undefined` when it was removed or blocked in the meantime.
  */
 export async function changeRegistration(
   prisma: PrismaClient,
@@ -27,8 +27,8 @@ export async function changeRegistration(
   origin: Origin,
 ): Promise<Client | undefined> {
   return prisma.$transaction(async (tx) => {
-    const [row] = await tx.$queryRaw<{ trust: Trust; registered_trust: Trust | null }[]>`
-      SELECT trust, registered_trust FROM clients
+    const [row] = await tx.$queryRaw<{ trust: Trust }[]>`
+      SELECT trust FROM clients
       WHERE id = ${client.id} AND removed_at IS NULL AND trust <> 'blocked' FOR UPDATE`;
     if (!row) return undefined;
     const stands = await tx.client.findUniqueOrThrow({ where: { id: client.id } });
@@ -44,10 +44,14 @@ export async function changeRegistration(
     const changed = changes(stands, said);
     if (changed.length === 0) return client;
     const identity = changed.some((member) => IDENTITY.has(member));
-    const trust = identity ? lower(row.trust, row.registered_trust ?? 'untrusted') : row.trust;
+    const trust = identity ? 'untrusted' : row.trust;
     await tx.client.update({
       where: { id: client.id },
-      data: { ...said, metadata: rest as Prisma.InputJsonObject, trust },
+      data: {
+        ...said,
+        metadata: rest as Prisma.InputJsonObject,
+        ...(identity ? { trust, registeredTrust: trust, trustGivenAt: null } : {}),
+      },
     });
     const after = { ...client, ...said, trust };
     if (identity) {
@@ -93,8 +97,4 @@ function changes(before: Said, after: Said): readonly string[] {
 function members({ name, redirectUris, grantTypes, metadata }: Said): Readonly<Record<string, unknown>> {
   const rest = metadata as Readonly<Record<string, unknown>>;
   return { client_name: name, redirect_uris: redirectUris, grant_types: grantTypes, ...rest };
-}
-
-function lower(one: Trust, other: Trust): Trust {
-  return TRUST_LEVELS.indexOf(one) < TRUST_LEVELS.indexOf(other) ? one : other;
 }

@@ -30,6 +30,8 @@ const STRANGER = 'https://notes.example/oauth/client.json';
 const UNKNOWN = 'https://slides.example/oauth/client.json';
 /** The same, and its document cannot be had. */
 const AWAY = 'https://away.example/oauth/client.json';
+/** Every scope of the server. */
+const ALL = 'files:read files:write files:delete offline_access';
 const CURSOR = 'cursor://anysphere.cursor-mcp/oauth/callback';
 /** The widths at which a page is looked at: a narrow column has no use for more. */
 const WIDTHS = { desktop: 720, phone: 360 } as const;
@@ -76,11 +78,18 @@ try {
   await page.getByRole('button', { name: 'Sign in with a passkey' }).click();
   await page.getByRole('button', { name: 'Allow access' }).waitFor();
   await shoot(page, 'consent');
-  await connect(page, client);
+  await connect(page, client, 'files:read offline_access');
+  await page.goto(authorizeUrl(client));
+  await shoot(page, 'consent-step-up');
+  await page.getByRole('checkbox', { name: 'Create and change files' }).uncheck();
+  await page.getByRole('button', { name: 'Allow access' }).click();
+  await page.getByRole('alert').waitFor();
+  await shoot(page, 'consent-again');
   await connect(page, client);
 
   await page.goto(authorizeUrl(STRANGER));
   await shoot(page, 'consent-untrusted');
+  await page.getByRole('checkbox').first().check();
   await page.getByRole('button', { name: 'Allow access' }).click();
   await page.waitForURL(`${CALLBACK}**`);
   await server.database.pool.query('DELETE FROM web_copies');
@@ -156,7 +165,7 @@ async function seed(): Promise<{ readonly client: string; readonly cursor: strin
         { scope: 'files:write', description: 'Create and change files', destructive: false },
         { scope: 'files:delete', description: 'Delete files', destructive: true },
       ],
-      defaultScopes: ['files:read', 'files:write'],
+      defaultScopes: ['files:read'],
       tools: [
         { name: 'list_files', title: 'List files', scopes: ['files:read'], effect: 'read' },
         { name: 'read_file', title: 'Read a file', scopes: ['files:read'], effect: 'read' },
@@ -187,7 +196,7 @@ function document(name: string): Response {
   });
 }
 
-function authorizeUrl(clientId: string, redirectUri = CALLBACK): string {
+function authorizeUrl(clientId: string, redirectUri = CALLBACK, scope = ALL): string {
   return `${ISSUER}/authorize?${new URLSearchParams({
     client_id: clientId,
     response_type: 'code',
@@ -196,13 +205,13 @@ function authorizeUrl(clientId: string, redirectUri = CALLBACK): string {
     code_challenge_method: 'S256',
     state: 'state',
     resource: RESOURCE,
-    scope: 'files:read files:write files:delete offline_access',
+    scope,
   })}`;
 }
 
 /** Allows access and redeems the code, as the program behind the callback would. */
-async function connect(page: Page, clientId: string): Promise<void> {
-  await page.goto(authorizeUrl(clientId));
+async function connect(page: Page, clientId: string, scope = ALL): Promise<void> {
+  await page.goto(authorizeUrl(clientId, CALLBACK, scope));
   await page.getByRole('button', { name: 'Allow access' }).click();
   await page.waitForURL(`${CALLBACK}**`);
   const code = new URL(page.url()).searchParams.get('code') ?? '';

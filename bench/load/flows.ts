@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 
-import { createAgent } from '../../test/support/agent.ts';
+import { askedScopes, createAgent } from '../../test/support/agent.ts';
 import { totpCode } from '../../test/support/totp.ts';
 
 import { createHttpClient } from './http-client.ts';
@@ -128,7 +128,7 @@ async function firstLogin(
   const passwordPage = await agent.submit(identify, { email });
   const codePage = await agent.submit(passwordPage, { password });
   const consent = await agent.submit(codePage, { code: totpCode(totpSecret) });
-  const scopes = consent.form?.checkboxes.map(({ value }) => value) ?? [];
+  const scopes = askedScopes(consent);
   const answer = await agent.submit(consent, { scope: scopes, decision: 'allow' });
   const code = answer.location === undefined ? null : new URL(answer.location).searchParams.get('code');
   if (code === null) throw new Error(`no code: ${answer.status} ${answer.url} ${answer.html.slice(0, 400)}`);

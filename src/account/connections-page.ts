@@ -22,7 +22,7 @@ function toClient(group: readonly Connection[], path: string, now: Date): Connec
   return {
     name: client?.name ?? '',
     identifierHost: client?.registration === 'document' ? URL.parse(client.id)?.host : undefined,
-    verified: client !== undefined && client.trust !== 'untrusted' && client.trust !== 'blocked',
+    verified: client?.identity === 'verified',
     connections: group.map((connection) => ({
       resource: connection.resource,
       scopes: connection.scopes.map(({ scope, description, destructive }) => ({

@@ -28,6 +28,7 @@ const DECISIVE = ['client_id', 'redirect_uri'] as const;
 export function authorizationEndpoint(
   library: Middleware,
   anonymous: Pick<AnonymousRecorder, 'record'>,
+  guardErrorRedirect: (ctx: Context) => Promise<void>,
 ): Middleware {
   return async (ctx, next) => {
     const resumes = RESUME.test(ctx.path);
@@ -44,8 +45,10 @@ export function authorizationEndpoint(
       ctx.querystring = normalizeAuthorizationRequest(query).toString();
     }
     await library(ctx, next);
-    if (leadsToClient(ctx)) holdRedirect(ctx);
-    else await recordStarted(anonymous, ctx as unknown as KoaContextWithOIDC);
+    if (leadsToClient(ctx)) {
+      holdRedirect(ctx);
+      await guardErrorRedirect(ctx);
+    } else await recordStarted(anonymous, ctx as unknown as KoaContextWithOIDC);
     return undefined;
   };
 }

@@ -39,8 +39,8 @@ export interface DocumentsDeps {
   readonly signedIn: () => Promise<boolean>;
   /** Why the library would not take a client of these metadata; `undefined` when it would. */
   readonly whyUnusable: (metadata: ClientMetadata) => string | undefined;
-  /** Is told of each that was just fetched. */
-  readonly fetched: (metadata: ClientMetadata) => void;
+  /** Called with each document that was just fetched. */
+  readonly fetched: (url: string, metadata: ClientMetadata) => void;
   /** Is told how each was had that was not fresh. */
   readonly asked: (outcome: CopyOutcome) => void;
 }
@@ -79,7 +79,7 @@ export function openDocuments({
       const metadata = readDocument(url, body);
       const reason = whyUnusable(metadata);
       if (reason !== undefined) throw new DocumentInvalid(reason);
-      fetched(metadata);
+      fetched(url, metadata);
       return body;
     },
     asked,

@@ -6,6 +6,7 @@ import { isStoreUnavailable } from '../platform/database/index.ts';
 
 import { type ProviderError, reasonOf } from './reasons.ts';
 import { noteGraverRefusal, noteRefusal } from './refusal.ts';
+import { noteSuccess } from './untrusted-redirect.ts';
 
 interface FailureState {
   failure?: unknown;
@@ -39,6 +40,7 @@ export function listen(provider: Provider): void {
       noteError(ctx, event, error as ProviderError);
     });
   }
+  provider.on('authorization.success', noteSuccess);
   provider.on('server_error', (ctx: KoaContextWithOIDC, error: Error) => {
     (ctx.state as FailureState).failure = rootOf(error);
   });

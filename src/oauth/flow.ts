@@ -6,7 +6,7 @@ import { flowId } from '../kernel/ids.ts';
 import { originOf, type RequestState } from '../platform/http/index.ts';
 
 import { resourceOf } from './configuration/resources.ts';
-import { describeRedirect } from './interaction/offer.ts';
+import { describeRedirect } from './interaction/redirect.ts';
 
 /** Of the interaction, where it answers and where it is resumed. */
 const OWN = /^\/(?:interaction|authorize)\/([\w-]{20,64})(?:\/done)?$/;
@@ -53,11 +53,17 @@ export async function recordStarted(
       detail: {
         // What the person is asked for first.
         prompt: entities.Interaction?.prompt.name,
-        redirect_host: describeRedirect(String(params?.['redirect_uri'])).host,
+        redirect_host: redirectHost(String(params?.['redirect_uri'])),
         ...(again ? { goes_on_as: flow } : {}),
       },
     },
     { ...origin, flow: origin.flow ?? flow },
     { distinct: flow, authenticated: session?.accountId !== undefined },
   );
+}
+
+/** Returns the host of a redirect, or all of what names the program that a private-use one opens. */
+function redirectHost(redirectUri: string): string {
+  const { address, privateUse } = describeRedirect(redirectUri);
+  return privateUse ? address : new URL(redirectUri).host;
 }

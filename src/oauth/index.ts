@@ -48,6 +48,7 @@ import { registrationRoutes } from './registration.ts';
 import { registrationLimits } from './registration-limits.ts';
 import { revocationRoutes } from './revocation.ts';
 import { takeTurns } from './turns.ts';
+import { guardErrorRedirects } from './untrusted-redirect.ts';
 
 export { cors, READABLE_BY_ALL } from './cors.ts';
 export type { DocumentLimiters } from './documents.ts';
@@ -92,7 +93,12 @@ export function createOAuth(deps: OAuthDeps): OAuth {
   const { issuer, lifetimes } = config;
   const { pathname } = new URL(issuer);
   const basePath = pathname === '/' ? '' : pathname;
-  const logos = openLogos({ pool, fetch: deps.guardedFetch, timeout: config.fetchTimeout * 1000 });
+  const logos = openLogos({
+    pool,
+    fetch: deps.guardedFetch,
+    timeout: config.fetchTimeout * 1000,
+    documents: config.metadataDocuments,
+  });
   const provider = createProvider({ ...deps, prefetchLogo: logos.prefetch });
   const own = { provider, pool, issuer, documents: config.metadataDocuments, verify: keys.verify };
 
@@ -145,7 +151,7 @@ export function createOAuth(deps: OAuthDeps): OAuth {
   const turns = takeTurns();
 
   return {
-    purposeOf: describePurpose({ provider }),
+    purposeOf: describePurpose({ provider, pool, documents: config.metadataDocuments }),
     metadata: metadata.middleware,
     documents: metadata.documents,
     endpoints: compose([
@@ -162,7 +168,11 @@ export function createOAuth(deps: OAuthDeps): OAuth {
       }),
       turns.begin,
       ...routers.map((router) => router.routes() as Middleware),
-      authorizationEndpoint(mount(provider), deps.anonymous),
+      authorizationEndpoint(
+        mount(provider),
+        deps.anonymous,
+        guardErrorRedirects({ pool, documents: config.metadataDocuments, views }),
+      ),
       only('/token', mount(provider)),
     ]),
   };

@@ -27,6 +27,7 @@ export interface ConsentDecision {
   readonly resource: string;
   /** Of a client that speaks for itself: its version that the page showed. */
   readonly clientVersion?: string | undefined;
+  /** Asked for, or added by the person on the page. */
   readonly scopes: readonly string[];
 }
 
@@ -56,7 +57,7 @@ export function createLoadGrant({
     // On the way back from consent the library does not look again whether the redirect is still the client's.
     if (!client.redirectUriAllowed(redirectUri)) throw new errors.InvalidRedirectUri();
 
-    const requested = String(params?.['scope'] ?? '')
+    const asked = String(params?.['scope'] ?? '')
       .split(' ')
       .filter(Boolean);
     const document = documentOf(client);
@@ -79,11 +80,15 @@ export function createLoadGrant({
     if (by && (by.userId !== userId || (session.loginTs ?? 0) < by.authTime)) return undefined;
 
     let consented: readonly string[];
+    let requested = asked;
     if (decided) {
       if (decided.resource !== resource.identifier) return undefined;
       // The client changed while they decided: what they saw is not what would get it.
       if (decided.clientVersion !== clientVersion) return undefined;
       consented = decided.scopes;
+      // RFC 6749 §3.3: the person may add to what the client asked for; the token response says what was granted.
+      requested = [...new Set([...asked, ...consented])];
+      if (params) params['scope'] = requested.join(' ');
     } else {
       const key = {
         userId,
@@ -94,7 +99,7 @@ export function createLoadGrant({
       };
       if (!maySkipPage({ trust, redirectUri, prompts: ctx.oidc.prompts })) return undefined;
       if ((await changesSinceConsent({ pool }, client, { known, userId })).length > 0) return undefined;
-      consented = allowedBefore(trust, requested, await rememberedScopes(prisma, key));
+      consented = allowedBefore(trust, asked, await rememberedScopes(prisma, key));
     }
     const { scopes, dropped } = effectiveAuthority({
       ...authorityAt(resource),
@@ -111,7 +116,7 @@ export function createLoadGrant({
       userId,
       resource,
       scopes,
-      oidcScopes: requested.filter((s) => OIDC_SCOPES.has(s)),
+      oidcScopes: asked.filter((s) => OIDC_SCOPES.has(s)),
       trust,
       clientVersion,
     });

@@ -3,13 +3,17 @@ import { setTimeout as delay } from 'node:timers/promises';
 import Router from '@koa/router';
 import type { Pool } from 'pg';
 
+import { type DocumentMode, findStanding } from '../domain/admission/index.ts';
+import { DEFAULT_TENANT } from '../kernel/ids.ts';
 import { createCopies, type GuardedFetch } from '../platform/fetch/index.ts';
 import { HttpError } from '../platform/http/index.ts';
 import { repackPng } from '../platform/images/index.ts';
 
+import { isStranger } from './trust.ts';
+
 export interface Logos {
-  /** Begins to have it, for a page that may be shown soon. */
-  prefetch(url: string | undefined): void;
+  /** Begins to fetch the logo of a client, for a page that may be shown soon, if the client is admitted above `untrusted`. */
+  prefetch(clientId: string, url: string | undefined): void;
   /** The path below the issuer at which it is served; `undefined` when there is none, or not yet. */
   find(url: string | undefined): Promise<string | undefined>;
   readonly routes: Router;
@@ -20,6 +24,8 @@ interface Deps {
   readonly fetch: GuardedFetch;
   /** Milliseconds. */
   readonly timeout: number;
+  /** What is done with clients that are named by a URL. */
+  readonly documents: DocumentMode;
 }
 
 /** Bytes; for 512 by 512 pixels that is a lot. */
@@ -35,7 +41,7 @@ const FOREVER = 31_536_000;
  * The logos of clients (draft 02 §8.8): fetched by us, through the guard, packed anew and served from here, so
  * that nobody's browser tells a stranger who is about to consent, and no page shows what is not a plain image.
  */
-export function openLogos({ pool, fetch, timeout }: Deps): Logos {
+export function openLogos({ pool, fetch, timeout, documents }: Deps): Logos {
   const copies = createCopies({
     pool,
     fetch,
@@ -60,8 +66,14 @@ export function openLogos({ pool, fetch, timeout }: Deps): Logos {
 
   return {
     routes,
-    prefetch(url) {
-      if (url !== undefined) void get(url);
+    prefetch(clientId, url) {
+      if (url === undefined) return;
+      // The page asks again, at the tenant in question. A fetch would tell an attacker that the user looked.
+      findStanding(pool, { clientId, tenantId: DEFAULT_TENANT, documents })
+        .then((standing) =>
+          standing && !isStranger(standing.trust) && !standing.refusal ? get(url) : undefined,
+        )
+        .catch(() => undefined);
     },
     async find(url) {
       const logo = url === undefined ? undefined : await Promise.race([get(url), delay(PATIENCE, undefined)]);

@@ -56,8 +56,8 @@ export interface ProviderDeps {
   readonly documentAsked: (outcome: CopyOutcome) => void;
   /** Limits of lookups of metadata documents without a copy. */
   readonly documentLimiters: DocumentLimiters;
-  /** Is told of the logo of a client whose document was just fetched. */
-  readonly prefetchLogo: (url: string | undefined) => void;
+  /** Called with a client whose document was just fetched, and its logo. */
+  readonly prefetchLogo: (clientId: string, url: string | undefined) => void;
 }
 
 /**
@@ -77,7 +77,7 @@ export function createProvider(deps: ProviderDeps): Provider {
       return ctx !== undefined && (await deps.currentSession(ctx)) !== undefined;
     },
     whyUnusable: (metadata) => whyUnusable(provider, metadata)?.description,
-    fetched: ({ logo_uri }) => deps.prefetchLogo(logo_uri),
+    fetched: (url, { logo_uri }) => deps.prefetchLogo(url, logo_uri),
     asked: deps.documentAsked,
   });
   const provider = new Provider(config.issuer, configurationOf(deps, metadataDocuments));

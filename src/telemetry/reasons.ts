@@ -62,7 +62,6 @@ export const REASONS: ReadonlySet<string> = new Set([
   'consent_required',
   'interaction_ended',
   'denied_by_user',
-  'nothing_selected',
   'scope_not_offered',
   'not_offered_by_resource',
   'not_permitted_by_role',

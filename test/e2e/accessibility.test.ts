@@ -115,15 +115,20 @@ describeWith('browser', 'every page as a person meets it, in light, in the dark 
     await authorize(clientId);
     expect(await page.getByText('destructive').count()).toBe(1);
     await isFine(page, 'Field Notes asks for access');
+    for (const box of await page.getByRole('checkbox').all()) await box.uncheck();
+    await press('Allow access');
+    await page.getByText('Nothing is ticked.').waitFor();
+    await isFine(page, 'Field Notes asks for access');
+    await page.getByRole('checkbox', { name: 'Read and search your files' }).check();
     await press('Allow access');
     await callback.arrival();
 
-    await authorize(clientId);
-    await page.getByText('You have allowed before').waitFor();
+    await authorize(clientId, { scope: 'files:read' });
+    await page.getByText('You can also allow').waitFor();
     await isFine(page, 'Field Notes asks for access');
   });
 
-  it('consent to a program that nobody has vetted', async () => {
+  it('consent to an untrusted program', async () => {
     const registered = await fetch(`${stack.server.issuer}/register`, {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
@@ -132,8 +137,9 @@ describeWith('browser', 'every page as a person meets it, in light, in the dark 
     const { client_id } = (await registered.json()) as { client_id: string };
     await signInBrowser(stack.server, context, person);
     await authorize(client_id);
-    await page.getByText('Nobody has vetted this program.').waitFor();
-    await isFine(page, 'Notes Helper asks for access');
+    await page.getByText('This program is not verified.').waitFor();
+    await isFine(page, '“Notes Helper” asks for access');
+    expect(await page.getByRole('checkbox', { checked: true }).count()).toBe(0);
   });
 
   it('going on with a program that is trusted', async () => {

@@ -96,9 +96,10 @@ describeWith('browser', 'consent, in Chromium', () => {
       'not you?',
       'Read and search your files',
       'Create and change files',
+      'Delete files',
       'Allow access',
       'Deny',
-      'Connections',
+      'Connected apps',
     ]);
     expect(stops.filter(({ visible }) => !visible)).toEqual([]);
 
@@ -108,6 +109,37 @@ describeWith('browser', 'consent, in Chromium', () => {
     await keyboard.press('Enter');
     expect((await callback.arrival()).searchParams.get('code')).toEqual(expect.any(String));
     expect(complaints).toEqual([]);
+  });
+
+  it('SEC-M10: the consent page allows nothing when it is clicked at once, and what is ticked half a second later', async () => {
+    const { clientId } = await addTestClient(stack.server);
+    await signInBrowser(stack.server, context, person);
+    // The moment at which the page is complete and its scripts have run: a click that was on its way arrives now.
+    await context.addInitScript(`addEventListener('DOMContentLoaded', () => {
+      window.submitted = 0;
+      document.addEventListener('submit', (event) => { if (!event.defaultPrevented) window.submitted += 1; });
+      document.querySelector('button[data-delayed]')?.click();
+    })`);
+    await page.goto(request(clientId));
+    expect(await page.evaluate('window.submitted')).toBe(0);
+    const allow = page.getByRole('button', { name: 'Allow access' });
+    await allow.click();
+    expect((await callback.arrival()).searchParams.get('code')).toEqual(expect.any(String));
+    expect(complaints).toEqual([]);
+  });
+
+  it('SEC-M10: the delay of the consent page begins again when its window gets the focus', async () => {
+    const { clientId } = await addTestClient(stack.server);
+    await signInBrowser(stack.server, context, person);
+    await page.goto(request(clientId));
+    const allow = page.getByRole('button', { name: 'Allow access' });
+    await expect.poll(() => allow.getAttribute('aria-disabled')).toBeNull();
+    const disabled = await page.evaluate(`(() => {
+      window.dispatchEvent(new Event('focus'));
+      return document.querySelector('button[data-delayed]').getAttribute('aria-disabled');
+    })()`);
+    expect(disabled).toBe('true');
+    await expect.poll(() => allow.getAttribute('aria-disabled')).toBeNull();
   });
 
   it('denies with Enter as easily as it allows', async () => {
@@ -200,10 +232,13 @@ describeWith('browser', 'consent, in Chromium', () => {
       expect(await page.getByRole('checkbox').count()).toBe(CORPUS.length);
       expect(await page.getByRole('button').allInnerTexts()).toEqual(['Allow access', 'Deny']);
       expect(
-        await page.evaluate('document.querySelectorAll("script, iframe, svg[onload], base").length'),
+        await page.evaluate(
+          'document.querySelectorAll("script:not([src^=\'/assets/\']), iframe, svg[onload], base").length',
+        ),
       ).toBe(0);
       expect(await page.evaluate('"ran" in window')).toBe(false);
     }
+    await page.getByRole('checkbox').first().check();
     await page.getByRole('button', { name: 'Allow access' }).click();
     await callback.arrival();
     await page.goto(`${stack.server.issuer}/account`);

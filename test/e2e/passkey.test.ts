@@ -196,6 +196,7 @@ async function signInWithPasskey(page: Page): Promise<void> {
 async function authorizeInBrowser(page: Page, url: URL, callback: Callback): Promise<URL> {
   await page.goto(url.href);
   await signInWithPasskey(page);
+  await page.getByRole('checkbox', { name: 'Read and search your files' }).check();
   await page.getByRole('button', { name: 'Allow access' }).click();
   return callback.arrival();
 }

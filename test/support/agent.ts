@@ -25,6 +25,8 @@ export interface HtmlForm {
     readonly name: string;
     readonly value: string;
     readonly checked: boolean;
+    /** Offered on the consent page beyond what the client asked for. */
+    readonly beyond: boolean;
   }[];
 }
 
@@ -159,6 +161,7 @@ function parseForm(html: string, base: string): HtmlForm | undefined {
     value: attribute(input, 'value') ?? '',
     type: attribute(input, 'type') ?? 'text',
     checked: attribute(input, 'checked') !== undefined,
+    beyond: attribute(input, 'data-beyond') !== undefined,
   }));
   return {
     step: attribute(tag, 'data-step') ?? '',
@@ -168,6 +171,16 @@ function parseForm(html: string, base: string): HtmlForm | undefined {
       .map(({ name, value }) => [name, value] as const),
     checkboxes: inputs
       .filter(({ type }) => type === 'checkbox')
-      .map(({ name, value, checked }) => ({ name, value, checked })),
+      .map(({ name, value, checked, beyond }) => ({ name, value, checked, beyond })),
   };
+}
+
+/** The scopes on a consent page that the client asked for. */
+export function askedScopes(page: Page): readonly string[] {
+  return page.form?.checkboxes.filter(({ beyond }) => !beyond).map(({ value }) => value) ?? [];
+}
+
+/** The scopes under "You can also allow". */
+export function scopesBeyond(page: Page): readonly string[] {
+  return page.form?.checkboxes.filter(({ beyond }) => beyond).map(({ value }) => value) ?? [];
 }

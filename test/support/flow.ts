@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 
-import type { Agent, Page } from './agent.ts';
+import { type Agent, askedScopes, type Page } from './agent.ts';
 import { cause, FILES, type TestServer } from './server.ts';
 
 /** A person with a password and a one-time-code factor. */
@@ -77,11 +77,10 @@ export function authorizeUrl(
   return `${server.issuer}/authorize?${query}`;
 }
 
-/** Allows what the consent page offers (every scope, unless named), and answers the callback's parameters. */
+/** Ticks and allows what the client asked for (every scope, unless named), and answers the callback's parameters. */
 export async function allow(agent: Agent, page: Page, scopes?: readonly string[]): Promise<URLSearchParams> {
-  const offered = page.form?.checkboxes.map(({ value }) => value) ?? [];
   const answer = await agent.submit(page, {
-    ...(page.form?.step === 'consent' ? { scope: scopes ?? offered } : {}),
+    ...(page.form?.step === 'consent' ? { scope: scopes ?? askedScopes(page) } : {}),
     decision: 'allow',
   });
   if (!answer.location)

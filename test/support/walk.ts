@@ -1,10 +1,10 @@
-import type { Agent, Page } from './agent.ts';
+import { type Agent, askedScopes, type Page } from './agent.ts';
 import type { Person } from './flow.ts';
 import { totpCode } from './totp.ts';
 
 /** What a person decides on the way. */
 export interface Decision {
-  /** What to tick at consent; everything that is offered when left out. */
+  /** What to tick at consent; everything that the client asked for when left out. */
   readonly scopes?: readonly string[];
   readonly deny?: boolean;
   /** What the authenticator app shows, when not what it shows now. */
@@ -41,10 +41,8 @@ function answer(
       return { password: person.password };
     case 'totp':
       return { code: code ?? totpCode(person.totpSecret) };
-    case 'consent': {
-      const offered = page.form.checkboxes.map(({ value }) => value);
-      return { scope: scopes ?? offered, decision: deny ? 'deny' : 'allow' };
-    }
+    case 'consent':
+      return { scope: scopes ?? askedScopes(page), decision: deny ? 'deny' : 'allow' };
     case 'continue':
       return { decision: deny ? 'deny' : 'allow' };
     default:

@@ -75,6 +75,7 @@ export async function forgetConsentsOf(tx: Prisma.TransactionClient, userId: str
   return count;
 }
 
-function bytesOf(version: string | undefined): Buffer | null {
+/** Returns the stored form of a client's version. */
+export function bytesOf(version: string | undefined): Buffer | null {
   return version === undefined ? null : Buffer.from(version, 'base64url');
 }

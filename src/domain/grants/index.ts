@@ -27,6 +27,7 @@ export { COUNTED, settleCutoffs } from './cutoff.ts';
 export { type DerivationSecret, successorOf } from './derivation.ts';
 export { type ConnectionSelector, endConnections, endConnectionsOfClient } from './end-connections.ts';
 export { raiseGrantEpoch } from './epoch.ts';
+export { heldScopes } from './held.ts';
 export { issueGrant, type NewGrant } from './issue.ts';
 export { type Connection, listConnections } from './list.ts';
 export { livingGrant } from './living.ts';

@@ -1,6 +1,6 @@
 import type { PrismaClient } from '../../platform/database/generated/client.ts';
 
-import { standingOf } from '../admission/index.ts';
+import { type ClientIdentity, clientIdentity, standingOf } from '../admission/index.ts';
 import type { TrustLevel } from '../authority/index.ts';
 import { destructiveScopeSql } from '../resources/index.ts';
 
@@ -17,7 +17,10 @@ export interface Connection {
     readonly registration: string;
     /** How far the tenant of the grant trusts it. */
     readonly trust: TrustLevel;
+    /** What vouches for who it is, at the redirect of this grant. */
+    readonly identity: ClientIdentity;
   };
+  readonly redirectUri: string;
   readonly resource: { readonly identifier: string; readonly name: string };
   readonly scopes: readonly {
     readonly scope: string;
@@ -42,7 +45,8 @@ const LAST_USED = `COALESCE(
 const LIST = `
   SELECT g.id, g.user_id AS "userId", u.email AS "userEmail",
     json_build_object('id', c.id, 'name', c.name, 'registration', c.registration,
-      'trust', COALESCE(${standingOf('c', 'g.tenant_id')}, 'untrusted')) AS client,
+      'trust', COALESCE(${standingOf('c', 'g.tenant_id')}, 'untrusted'),
+      'trustGiven', c.trust_given_at IS NOT NULL) AS client, g.redirect_uri AS "redirectUri",
     json_build_object('identifier', r.identifier, 'name', r.name) AS resource,
     ARRAY(SELECT json_build_object('scope', held.scope, 'description', COALESCE(s.description, held.scope),
                                    'destructive', COALESCE(${destructiveScopeSql('s')}, false))
@@ -58,17 +62,23 @@ const LIST = `
     AND g.expires_at > now()
   ORDER BY g.created_at DESC`;
 
-type Row = Omit<Connection, 'network' | 'replaySuspectedAt'> & {
+type Row = Omit<Connection, 'network' | 'replaySuspectedAt' | 'client'> & {
   readonly network: string | null;
   readonly replaySuspectedAt: Date | null;
+  readonly client: Omit<Connection['client'], 'identity'> & { readonly trustGiven: boolean };
 };
 
 /** Every living, activated grant, of one person or of all, newest first. */
 export async function listConnections(prisma: PrismaClient, userId?: string): Promise<readonly Connection[]> {
   const rows = await prisma.$queryRawUnsafe<Row[]>(LIST, userId ?? null);
-  return rows.map((row) => ({
-    ...row,
-    network: row.network ?? undefined,
-    replaySuspectedAt: row.replaySuspectedAt ?? undefined,
-  }));
+  return rows.map((row) => {
+    const { trustGiven, ...client } = row.client;
+    const identity = clientIdentity({ ...client, trustGiven, redirectUris: [row.redirectUri] });
+    return {
+      ...row,
+      network: row.network ?? undefined,
+      replaySuspectedAt: row.replaySuspectedAt ?? undefined,
+      client: { ...client, identity },
+    };
+  });
 }

@@ -10,7 +10,7 @@ import { documentOf } from '../document-client.ts';
 import type { AnsweredBy, ConsentDecision } from '../load-grant.ts';
 import { isStranger } from '../trust.ts';
 
-import type { Offer } from './offer.ts';
+import { type Offer, stepUpScopes } from './offer.ts';
 
 /** What an interaction ends with. A `reason` goes into the record when the browser takes the answer along, unless it is recorded. */
 export type Answer =
@@ -31,19 +31,32 @@ export function signedIn(session: Session) {
   } as const;
 }
 
-/** What the form says: allowed is exactly what was ticked, and nothing ticked is a denial. */
-export function decisionOf(offer: Offer, session: Session, form: Form): Answer {
+/** Why the page is shown again instead of an answer. */
+export type Again = 'no_decision' | 'nothing_ticked' | 'nothing_new';
+
+/**
+ * Reads the answer of the form: allowed is exactly what was ticked, and only "Deny" denies.
+ *
+ * Allowing nothing shows the page again, and so does, once, allowing nothing of what a step-up asked for: the client
+ * would fail and ask again.
+ */
+export function decisionOf(offer: Offer, session: Session, form: Form): Answer | { readonly again: Again } {
   const chosen = new Set(fields(form, 'scope'));
-  const scopes = offer.scopes.filter((scope) => chosen.has(scope));
-  const allowed = field(form, 'decision') === 'allow';
-  if (!allowed || scopes.length === 0) {
+  const scopes = [...offer.scopes, ...offer.beyond].filter((scope) => chosen.has(scope));
+  const decision = field(form, 'decision');
+  if (decision === 'deny') {
     return {
       error: 'access_denied',
       error_description: 'the request was denied',
-      reason: allowed ? 'nothing_selected' : 'denied_by_user',
+      reason: 'denied_by_user',
       recorded: true,
     };
   }
+  if (decision !== 'allow') return { again: 'no_decision' };
+  if (scopes.length === 0) return { again: 'nothing_ticked' };
+  const stepUp = stepUpScopes(offer);
+  const nothingNew = stepUp.length > 0 && !stepUp.some((scope) => chosen.has(scope));
+  if (nothingNew && field(form, 'without_new') !== '1') return { again: 'nothing_new' };
   const { resource, key } = offer;
   return {
     ...signedIn(session),
@@ -58,7 +71,18 @@ export function decisionOf(offer: Offer, session: Session, form: Form): Answer {
 /** Records what a person decided, with what is remembered of it. */
 export async function keepAnswer(
   prisma: Database['prisma'],
-  { offer, session, answer }: { readonly offer: Offer; readonly session: Session; readonly answer: Answer },
+  {
+    offer,
+    session,
+    answer,
+    shown,
+  }: {
+    readonly offer: Offer;
+    readonly session: Session;
+    readonly answer: Answer;
+    /** The scopes that the page showed. */
+    readonly shown: readonly string[];
+  },
   origin: Origin,
 ): Promise<void> {
   const entry = {
@@ -80,11 +104,17 @@ export async function keepAnswer(
   if (document) await keepDocument(prisma, document, origin);
   await prisma.$transaction(async (tx) => {
     if (!isStranger(offer.trust)) {
-      // What was not asked about this time is neither given nor taken away.
-      const untouched = offer.remembered.filter((scope) => !offer.scopes.includes(scope));
+      // What the page did not show is neither given nor taken away.
+      const untouched = offer.remembered.filter((scope) => !shown.includes(scope));
       const key = { ...offer.key, tenantId: offer.resource.tenantId };
       await rememberConsent(tx, key, [...scopes, ...untouched]);
     }
-    await recordAudit(tx, { ...entry, event: 'consent.granted', outcome: 'success', scopes }, origin);
+    const added = scopes.filter((scope) => !offer.scopes.includes(scope));
+    const detail = added.length === 0 ? {} : { detail: { added } };
+    await recordAudit(
+      tx,
+      { ...entry, event: 'consent.granted', outcome: 'success', scopes, ...detail },
+      origin,
+    );
   });
 }

@@ -2,8 +2,10 @@ import type Provider from 'oidc-provider';
 
 import type { DonePage } from '../../platform/http/index.ts';
 
-import { describeRedirect } from './offer.ts';
+import { shortName } from '../client-name.ts';
+
 import { findIfThere } from './purpose.ts';
+import { describeRedirect } from './redirect.ts';
 import type { UnderWay } from './under-way.ts';
 
 /**
@@ -32,8 +34,8 @@ export async function donePage(
   const clientId = String(params['client_id']);
   const client = await findIfThere(provider, clientId);
   return {
-    client: client?.clientName ?? clientId,
-    scheme: describeRedirect(String(params['redirect_uri'])).host,
+    client: shortName(client?.clientName ?? clientId),
+    redirect: describeRedirect(String(params['redirect_uri'])).address,
     allowed: !('error' in result),
     continueUrl: returnTo,
     byItself: !mobile,

@@ -1,19 +1,20 @@
 import type { Client } from 'oidc-provider';
 
-import { type DocumentMode, type DocumentRefusal, findStanding } from '../../domain/admission/index.ts';
+import {
+  type ClientIdentity,
+  clientIdentity,
+  type DocumentMode,
+  type DocumentRefusal,
+  findStanding,
+} from '../../domain/admission/index.ts';
 import {
   type DropReason,
   type EffectiveAuthority,
   effectiveAuthority,
   type TrustLevel,
 } from '../../domain/authority/index.ts';
-import {
-  checkRedirectUri,
-  type DocumentChange,
-  findClient,
-  normalizeRedirectUri,
-} from '../../domain/clients/index.ts';
-import { type ConsentKey, permittedScopes, rememberedScopes } from '../../domain/grants/index.ts';
+import { type DocumentChange, findClient, normalizeRedirectUri } from '../../domain/clients/index.ts';
+import { type ConsentKey, heldScopes, permittedScopes, rememberedScopes } from '../../domain/grants/index.ts';
 import { findResource, type Resource } from '../../domain/resources/index.ts';
 import type { Database } from '../../platform/database/index.ts';
 import { isOpenToClient, isOpenToUser, UNKNOWN_RESOURCE } from '../configuration/resources.ts';
@@ -24,6 +25,8 @@ import { allowedBefore, authorityAt, isStranger, mayRemember, maySkipPage } from
 export interface Offer {
   readonly client: Client;
   readonly trust: TrustLevel;
+  /** What vouches for who the client is. */
+  readonly identity: ClientIdentity;
   readonly registration: 'preregistered' | 'dynamic' | 'document';
   readonly firstSeen: Date | undefined;
   /** What it says about itself otherwise than when it was last allowed something. */
@@ -32,8 +35,12 @@ export interface Offer {
   readonly redirectUri: string;
   /** What may be allowed: asked for, and permitted by everybody else who has a say. Never empty. */
   readonly scopes: readonly string[];
+  /** What was not asked for and may be allowed all the same. */
+  readonly beyond: readonly string[];
   /** What this person allowed this client here before. */
   readonly remembered: readonly string[];
+  /** What the person's living connections with this client here have now. */
+  readonly held: readonly string[];
   readonly key: ConsentKey;
   /** Everything asked for was allowed before, to a client that may be remembered: one click is enough. */
   readonly mayContinue: boolean;
@@ -94,34 +101,37 @@ export async function makeOffer(
     redirectUri: normalizeRedirectUri(redirectUri),
     clientVersion: clientVersionOf(client, known),
   };
-  const { trust, registration, firstSeen } = standing;
-  const [permitted, remembered, changes] = await Promise.all([
+  const { trust, registration, firstSeen, trustGiven } = standing;
+  const [permitted, remembered, held, changes] = await Promise.all([
     permittedScopes(prisma, { userId, tenantId: resource.tenantId, resourceId: resource.id }),
     isStranger(trust) ? NOTHING : rememberedScopes(prisma, key),
+    heldScopes(prisma, key, normalizeRedirectUri),
     changesSinceConsent({ pool }, client, { known, userId }),
   ]);
-  const authority = effectiveAuthority({
-    ...authorityAt(resource),
-    requested: request.scope.split(' ').filter((scope) => scope !== '' && !OIDC_SCOPES.has(scope)),
-    permitted,
-    trust,
-    consented: undefined,
-  });
+  const facts = { ...authorityAt(resource), permitted, trust, consented: undefined };
+  const requested = request.scope.split(' ').filter((scope) => scope !== '' && !OIDC_SCOPES.has(scope));
+  const authority = effectiveAuthority({ ...facts, requested });
   const { scopes } = authority;
   if (scopes.length === 0) return nothingLeft(authority);
-  // Whoever it was that they trusted, it is not quite that any more, and they have not seen this one.
+  // MCP clients ask for what a challenge names, and would never learn of the rest.
+  const rest = facts.offered.filter((scope) => !requested.includes(scope));
+  const beyond = effectiveAuthority({ ...facts, requested: rest }).scopes;
+  // The person allowed another version of the client, and has not seen this one.
   const unchanged = changes.length === 0;
   const allows = (allowed: readonly string[]) => scopes.every((scope) => allowed.includes(scope));
   return {
     client,
     trust,
+    identity: clientIdentity({ registration, trust, trustGiven, redirectUris: [redirectUri] }),
     registration,
     firstSeen,
     changes,
     resource,
     redirectUri,
     scopes,
+    beyond,
     remembered,
+    held,
     key,
     mayContinue: unchanged && mayRemember(trust) && !request.prompts.has('consent') && allows(remembered),
     maySkip:
@@ -148,18 +158,7 @@ const DENIALS: Readonly<Record<DropReason, string>> = {
   strangers_not_admitted: 'the server admits no program that nobody here has vouched for',
 };
 
-/** How the page speaks of where the browser will go next. */
-export function describeRedirect(redirectUri: string): {
-  host: string;
-  loopback: boolean;
-  privateUse: boolean;
-} {
-  const checked = checkRedirectUri(redirectUri);
-  const kind = checked.ok ? checked.kind : 'https';
-  const url = new URL(redirectUri);
-  return {
-    host: kind === 'private-use' ? url.protocol : url.host,
-    loopback: kind === 'loopback',
-    privateUse: kind === 'private-use',
-  };
+/** Returns what the client asks for above what it has already; empty where it has nothing, so that all is new. */
+export function stepUpScopes({ scopes, held }: Pick<Offer, 'scopes' | 'held'>): readonly string[] {
+  return held.length === 0 ? [] : scopes.filter((scope) => !held.includes(scope));
 }

@@ -2,7 +2,6 @@ import { isDeepStrictEqual } from 'node:util';
 import Router from '@koa/router';
 import type { Context } from 'koa';
 import type Provider from 'oidc-provider';
-import type { Client } from 'oidc-provider';
 import { errors } from 'oidc-provider';
 
 import type { Lifetimes } from '../../config/config.ts';
@@ -21,11 +20,13 @@ import {
   type Views,
 } from '../../platform/http/index.ts';
 
+import { choseItsName } from '../client-name.ts';
 import { noteRefusal } from '../refusal.ts';
 
 import { type Answer, decisionOf, keepAnswer, signedIn } from './answer.ts';
 import { nextStep } from './dispatch.ts';
 import { donePage, leavesBrowser } from './done.ts';
+import type { Offer } from './offer.ts';
 import { consentPage, continuePage } from './page.ts';
 import { ended, factsOf, offerOf, type UnderWay, underWayOf } from './under-way.ts';
 
@@ -77,16 +78,11 @@ export function interactionRoutes(deps: Deps): Router {
       await finish(ctx, underWay, signedIn(session));
       return;
     }
-    const frame = {
-      csrf: forms.token(ctx),
-      action: here,
-      notYouUrl: `${basePath}/sign-in?continue=${encodeURIComponent(here)}&reauth=1`,
-      now: clock(),
-      logo: await logoOf(offer.client),
-    };
-    if (offer.mayContinue)
-      await views.render(ctx, 'interaction/continue', continuePage(offer, session.user, frame));
-    else await views.render(ctx, 'interaction/consent', consentPage(offer, session.user, lifetimes, frame));
+    const frame = await frameOf(ctx, here, offer);
+    if (offer.mayContinue && ctx.query['choose'] === undefined) {
+      const page = continuePage(offer, session.user, { ...frame, chooseUrl: `${here}?choose` });
+      await views.render(ctx, 'interaction/continue', page);
+    } else await views.render(ctx, 'interaction/consent', consentPage(offer, session.user, lifetimes, frame));
   });
 
   router.post('/:uid', async (ctx) => {
@@ -109,13 +105,22 @@ export function interactionRoutes(deps: Deps): Router {
       return;
     }
     const chosen = fields(form, 'scope');
-    if (chosen.some((scope) => !offer.scopes.includes(scope))) {
+    const offered = [...offer.scopes, ...offer.beyond];
+    if (chosen.some((scope) => !offered.includes(scope))) {
       throw refused(ctx, 400, 'scope_not_offered', 'the form does not answer what was asked');
     }
     const answer = decisionOf(offer, session, form);
+    if ('again' in answer) {
+      const frame = await frameOf(ctx, `${basePath}/interaction/${underWay.uid}`, offer);
+      const shownAgain = { again: answer.again, ticked: chosen };
+      const page = consentPage(offer, session.user, lifetimes, { ...frame, shownAgain });
+      await views.render(ctx, 'interaction/consent', page, { status: 400 });
+      return;
+    }
     // The same answer twice, by an impatient finger, is one answer.
     if (!isDeepStrictEqual(answer, underWay.result)) {
-      await keepAnswer(database.prisma, { offer, session, answer }, originOf(ctx));
+      const shown = field(form, 'page') === 'continue' ? offer.scopes : offered;
+      await keepAnswer(database.prisma, { offer, session, answer, shown }, originOf(ctx));
     }
     await finish(ctx, underWay, answer);
   });
@@ -129,7 +134,19 @@ export function interactionRoutes(deps: Deps): Router {
 
   return router;
 
-  async function logoOf(client: Client): Promise<string | undefined> {
+  async function frameOf(ctx: Context, here: string, offer: Offer) {
+    return {
+      csrf: forms.token(ctx),
+      action: here,
+      notYouUrl: `${basePath}/sign-in?continue=${encodeURIComponent(here)}&reauth=1`,
+      now: clock(),
+      logo: await logoOf(offer),
+    };
+  }
+
+  /** A logo is a claim like a name: that of a client whose identity nothing confirms is not even fetched. */
+  async function logoOf({ client, identity }: Offer): Promise<string | undefined> {
+    if (choseItsName(identity)) return undefined;
     const path = await findLogo(client.logoUri);
     return path && basePath + path;
   }

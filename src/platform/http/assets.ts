@@ -7,7 +7,7 @@ import type { Middleware } from 'koa';
 import { prepare, prepared } from './prepared.ts';
 
 interface Deps {
-  /** Absolute path of the folder with gatehouse.css, passkey.js and mark.svg. */
+  /** Absolute path of the folder with gatehouse.css, the scripts and mark.svg. */
   readonly root: string;
   /** Path of the issuer, `''` when it has none. */
   readonly basePath: string;
@@ -15,7 +15,7 @@ interface Deps {
 
 export interface Assets {
   /** Paths with the hash of the content in their name; the `assets` of the templates. */
-  readonly urls: Readonly<Record<'css' | 'passkey' | 'webauthn' | 'mark', string>>;
+  readonly urls: Readonly<Record<'css' | 'passkey' | 'consent' | 'webauthn' | 'mark', string>>;
   /** Answers below `/assets/`, passes everything else on. */
   readonly middleware: Middleware;
 }
@@ -33,6 +33,7 @@ export function createAssets({ root, basePath }: Deps): Assets {
   const files = {
     css: asset(join(root, 'gatehouse.css'), 'gatehouse', 'css', 'text/css; charset=utf-8'),
     passkey: asset(join(root, 'passkey.js'), 'passkey', 'js', 'text/javascript; charset=utf-8'),
+    consent: asset(join(root, 'consent.js'), 'consent', 'js', 'text/javascript; charset=utf-8'),
     webauthn: asset(webauthnBundle(), 'webauthn', 'js', 'text/javascript; charset=utf-8'),
     mark: asset(join(root, 'mark.svg'), 'mark', 'svg', 'image/svg+xml'),
   };
@@ -43,6 +44,7 @@ export function createAssets({ root, basePath }: Deps): Assets {
     urls: {
       css: url(files.css),
       passkey: url(files.passkey),
+      consent: url(files.consent),
       webauthn: url(files.webauthn),
       mark: url(files.mark),
     },

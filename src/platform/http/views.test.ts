@@ -95,14 +95,14 @@ describe('the consent page', () => {
   afterAll(() => app.close());
 
   it('MCP 29: names the host that the browser goes to', async () => {
-    expect(await shown(consent)).toContain('You will go back to 127.0.0.1:53111');
+    expect(await shown(consent)).toContain('You will go back to http://127.0.0.1:53111');
   });
 
   it('MCP 30: warns in words that another program on this computer could be waiting', async () => {
     expect(await shown(consent)).toContain(
       'Another program on this computer could pretend to be Claude Code',
     );
-    const web = { ...consent.client, redirectIsLoopback: false, redirectHost: 'claude.ai' };
+    const web = { ...consent.client, redirectIsLoopback: false, redirect: 'https://claude.ai' };
     expect(await shown({ ...consent, client: web })).not.toContain('pretend');
   });
 
@@ -111,26 +111,27 @@ describe('the consent page', () => {
       ...consent.client,
       redirectIsLoopback: false,
       redirectIsPrivateUse: true,
-      redirectHost: 'cursor:',
+      redirect: 'cursor://anysphere.cursor-mcp',
     };
     expect(await shown({ ...consent, client })).toContain(
       'Another program on this device could open them too',
     );
   });
 
-  it('K12: says of an untrusted client that nobody vetted it, and what its identity is', async () => {
+  it('K12: says that an untrusted client is not verified, and what its identity is', async () => {
     const client = {
       ...consent.client,
       name: '\u202eedualC\u2066\u200b',
       identifierHost: 'claude.example.evil',
-      verified: false,
+      identity: 'unverified',
+      quoted: true,
       untrusted: true,
-    };
+    } as const;
     const words = await shown({ ...consent, client });
 
-    expect(words).toContain('Nobody has vetted this program.');
+    expect(words).toContain('This program is not verified.');
     expect(words).toContain('Its identity is the web address claude.example.evil , first seen 3 days ago');
-    expect(words).toContain('edualC asks for access');
+    expect(words).toContain('“ edualC ” asks for more access');
     expect(words).not.toMatch(/[\u200b\u202e\u2066]/);
   });
 
@@ -140,8 +141,8 @@ describe('the consent page', () => {
 
     expect(text).toMatch(/name="scope" value="files:read" checked/);
     expect(text).toMatch(/name="scope" value="files:write">/);
-    expect(text).toMatch(/name="scope" value="files:delete">/);
-    expect(text).toMatch(/<button type="submit" name="decision" value="allow">/);
+    expect(text).toMatch(/name="scope" value="files:delete" data-beyond>/);
+    expect(text).toMatch(/<button type="submit" name="decision" value="allow" data-delayed>/);
     expect(text).toMatch(/<button type="submit" name="decision" value="deny"/);
   });
 
@@ -149,7 +150,7 @@ describe('the consent page', () => {
     const words = await shown(consent);
 
     expect(words).toMatch(
-      /It now also asks to Create and change files new .* You have allowed before Read and search/,
+      /It now also asks to Create and change files new .* It can already, and keeps what is ticked Read and search .* You can also allow Delete files/,
     );
   });
 });

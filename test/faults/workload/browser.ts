@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
 import { newId } from '../../../src/kernel/ids.ts';
-import { createAgent, type Page } from '../../support/agent.ts';
+import { askedScopes, createAgent, type Page } from '../../support/agent.ts';
 import { authorizeUrl, pkce, signedIn } from '../../support/flow.ts';
 import { totpCode } from '../../support/totp.ts';
 
@@ -61,7 +61,7 @@ export function openBrowser(scene: Scene, seat: Seat): Browser {
     );
     if (page.form?.step === 'continue') return agent.submit(page, { decision: 'allow' });
     if (page.form?.step !== 'consent') return page;
-    const scope = page.form.checkboxes.map(({ value }) => value);
+    const scope = askedScopes(page);
     return agent.submit(page, { scope, decision: 'allow' });
   }
 

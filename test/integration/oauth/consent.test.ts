@@ -4,7 +4,7 @@ import { type NewClient, removeClient } from '../../../src/domain/clients/index.
 import { revokeGrantsOf } from '../../../src/domain/grants/index.ts';
 import { addResource } from '../../../src/domain/resources/index.ts';
 import { makeOffer } from '../../../src/oauth/interaction/offer.ts';
-import { type Agent, createAgent, type Page } from '../../support/agent.ts';
+import { type Agent, askedScopes, createAgent, type Page, scopesBeyond } from '../../support/agent.ts';
 import { observe } from '../../support/audit.ts';
 import { askFor, type RequestParams } from '../../support/authorization.ts';
 import { addPerson, CALLBACK, claimsOf, type Person, pkce, post, signedIn } from '../../support/flow.ts';
@@ -59,7 +59,7 @@ const cookiesFor = (url: string) =>
 
 const preselected = (page: Page) =>
   page.form?.checkboxes.filter(({ checked }) => checked).map(({ value }) => value);
-const offered = (page: Page) => page.form?.checkboxes.map(({ value }) => value);
+const offered = askedScopes;
 
 /** Text of the page as a person reads it. */
 const text = (page: Page) =>
@@ -79,7 +79,7 @@ describe('the consent page', () => {
       FILES,
       'Ada Lovelace',
       person.email,
-      '127.0.0.1:53111',
+      'http://127.0.0.1:53111',
       'Read and search your files',
       'Create and change files',
       'Delete files',
@@ -94,15 +94,15 @@ describe('the consent page', () => {
     expect(offered(page)).toEqual(ALL.split(' '));
   });
 
-  it('MCP 29: shows the host of the redirect, with its port, and the scheme of a private-use one', async () => {
+  it('MCP 29, SEC-L3: shows scheme, host and port of the redirect, and the authority of a private-use one', async () => {
     for (const [uri, shown] of [
-      ['https://app.example/cb', 'to app.example .'],
-      ['https://app.example:8443/cb', 'to app.example:8443 .'],
-      ['http://localhost:3118/callback', 'to localhost:3118 .'],
-      ['http://[::1]:3118/callback', 'to [::1]:3118 .'],
-      ['cursor://anysphere.cursor-mcp/oauth/callback', 'by a cursor: link.'],
+      ['https://app.example/cb', 'to https://app.example .'],
+      ['https://app.example:8443/cb', 'to https://app.example:8443 .'],
+      ['http://localhost:3118/callback', 'to http://localhost:3118 .'],
+      ['http://[::1]:3118/callback', 'to http://[::1]:3118 .'],
+      ['cursor://anysphere.cursor-mcp/oauth/callback', 'by a cursor://anysphere.cursor-mcp link.'],
       ['com.example.app:/cb', 'by a com.example.app: link.'],
-      ['https://xn--e1awd7f.example/cb', 'to xn--e1awd7f.example .'],
+      ['https://xn--e1awd7f.example/cb', 'to https://xn--e1awd7f.example .'],
     ] as const) {
       const page = await pageFor(await clientOf({ redirectUris: [uri] }), { redirect_uri: uri });
       expect(text(page), uri).toContain(`You will go back ${shown}`);
@@ -119,7 +119,7 @@ describe('the consent page', () => {
     expect(text(site)).not.toMatch(/could pretend/);
   });
 
-  it('preselects nothing that reaches further than reading', async () => {
+  it('preselects nothing that reaches further than reading for a known client', async () => {
     expect(preselected(await pageFor(await clientOf(), { scope: ALL }))).toEqual(['files:read']);
   });
 
@@ -145,10 +145,11 @@ describe('the consent page', () => {
 
   it('warns about a client that nobody vetted, and offers it nothing destructive', async () => {
     const page = await pageFor(await clientOf({ trust: 'untrusted', name: 'Stranger' }), { scope: ALL });
-    expect(text(page)).toContain('Nobody has vetted this program');
+    expect(text(page)).toContain('This program is not verified');
     expect(text(page)).toContain('not verified');
     expect(offered(page)).toEqual(['files:read', 'files:write']);
-    expect(text(await pageFor(await clientOf()))).not.toContain('Nobody has vetted');
+    expect(scopesBeyond(page)).toEqual([]);
+    expect(text(await pageFor(await clientOf()))).not.toContain('This program is not verified');
   });
 
   it('an untrusted client that asks for what is destructive alone is denied, with the reason on record', async () => {
@@ -277,16 +278,12 @@ describe('the answer', () => {
   });
 
   it.each([
-    ['nothing is checked', { decision: 'allow', scope: [] }, 'nothing_selected'],
     ['deny is pressed', { decision: 'deny' }, 'denied_by_user'],
     [
       'deny is pressed with everything checked',
       { decision: 'deny', scope: ALL.split(' ') },
       'denied_by_user',
     ],
-    ['no button is pressed', {}, 'denied_by_user'],
-    ['a button is pressed that does not exist', { decision: 'Allow' }, 'denied_by_user'],
-    ['both buttons are pressed', { decision: ['allow', 'deny'] }, 'denied_by_user'],
   ] as const)(
     'MCP 22: access_denied with state and iss, and one record, when %s',
     async (_what, values, reason) => {
@@ -310,13 +307,14 @@ describe('the answer', () => {
   );
 
   it.each([
-    ['a scope that was not asked for', { scope: ['files:read', 'files:delete'] }],
-    ['only a scope that was not asked for', { scope: ['files:delete'] }],
+    ['a scope that the client may not have', { scope: ['files:read', 'files:delete'] }],
+    ['only a scope that the client may not have', { scope: ['files:delete'] }],
     ['a scope of another server', { scope: ['files:read', 'mail:read'] }],
     ['a sign-in scope', { scope: ['files:read', 'openid'] }],
     ['a prototype word', { scope: ['files:read', '__proto__'] }],
   ])('M2: a form with %s is refused and grants nothing', async (_what, values) => {
-    const page = await pageFor(await clientOf(), { scope: 'files:read files:write' });
+    const client = await clientOf({ trust: 'untrusted' });
+    const page = await pageFor(client, { scope: 'files:read files:write' });
     const {
       value: refused,
       records,
@@ -419,6 +417,197 @@ describe('the answer', () => {
       expect.objectContaining({ event: 'consent.rejected', outcome: 'refused', reason: 'not_signed_in' }),
     ]);
     expect(grants).toBe(0);
+  });
+});
+
+/** Answers a page with values that do not end the interaction, and returns the page that is shown again. */
+async function again(
+  page: Page,
+  values: Readonly<Record<string, string | readonly string[]>>,
+): Promise<Page> {
+  const { value: shown, records, grants, codes } = await observe(server, () => ada.submit(page, values));
+  expect([shown.status, shown.form?.step, shown.location]).toEqual([400, 'consent', undefined]);
+  expect({ records, grants, codes }).toEqual({ records: [], grants: 0, codes: 0 });
+  return shown;
+}
+
+/** Walks through the page and redeems the code; returns what the token response says was granted. */
+async function grantedBy(
+  clientId: string,
+  params: RequestParams,
+  ticked: (page: Page) => readonly string[],
+): Promise<unknown> {
+  const { verifier, challenge } = pkce();
+  const page = await pageFor(clientId, { ...params, code_challenge: challenge });
+  const callback = await answer(page, { decision: 'allow', scope: ticked(page) });
+  const { body } = await post(server, '/token', {
+    grant_type: 'authorization_code',
+    client_id: clientId,
+    code: callback.get('code') ?? '',
+    code_verifier: verifier,
+    redirect_uri: String(params['redirect_uri'] ?? CALLBACK),
+  });
+  return body.scope;
+}
+
+describe('an answer that is none', () => {
+  it('SEC-M10: the consent page comes again with a sentence when "Allow" is pressed and nothing is ticked', async () => {
+    const clientId = await clientOf({ trust: 'untrusted', name: 'Field Notes' });
+    const page = await pageFor(clientId, { scope: 'files:read files:write' });
+    expect(preselected(page)).toEqual([]);
+    const shown = await again(page, { decision: 'allow' });
+    expect(text(shown)).toContain('Nothing is ticked. Tick what Field Notes may do, or press “Deny”.');
+    await again(shown, { decision: 'allow' });
+    expect((await answer(shown, { decision: 'allow', scope: ['files:read'] })).get('code')).toBeTruthy();
+  });
+
+  it.each([
+    ['no button', {}],
+    ['a button that does not exist', { decision: 'Allow' }],
+    ['both buttons', { decision: ['allow', 'deny'] }],
+  ])('MCP 22: only "Deny" denies; with %s the page comes again as it was ticked', async (_what, values) => {
+    const page = await pageFor(await clientOf(), { scope: ALL });
+    const shown = await again(page, { ...values, scope: ['files:write'] });
+    expect(preselected(shown)).toEqual(['files:write']);
+    expect((await answer(shown, { decision: 'deny' })).get('error')).toBe('access_denied');
+  });
+
+  it.each(['untrusted', 'known', 'trusted'] as const)(
+    'SEC-M10: the consent page ticks nothing for an untrusted client, and what only reads for others (%s)',
+    async (trust) => {
+      for (const scope of ['files:read', ALL]) {
+        const page = await pageFor(await clientOf({ trust }), { scope });
+        expect(preselected(page)).toEqual(trust === 'untrusted' ? [] : ['files:read']);
+      }
+    },
+  );
+});
+
+describe('offered beyond what was asked', () => {
+  it('CLI-1: the consent page lists, unticked, what else the client may have, and grants what is ticked', async () => {
+    const clientId = await clientOf();
+    const page = await pageFor(clientId, { scope: 'files:read' });
+    expect(text(page)).toMatch(/You can also allow Create and change files .*Delete files/);
+    expect([askedScopes(page), scopesBeyond(page)]).toEqual([
+      ['files:read'],
+      ['files:write', 'files:delete'],
+    ]);
+    expect(preselected(page)).toEqual(['files:read']);
+    expect(await grantedBy(clientId, { scope: 'files:read' }, () => ['files:read', 'files:write'])).toBe(
+      'files:read files:write',
+    );
+    expect(await grantedBy(clientId, { scope: 'files:read' }, () => ['files:write'])).toBe('files:write');
+  });
+
+  it('CLI-1: consent records what the person added to the request', async () => {
+    const page = await pageFor(await clientOf(), { scope: 'files:read' });
+    const { records } = await observe(server, () =>
+      answer(page, { decision: 'allow', scope: ['files:read', 'files:write'] }),
+    );
+    expect(records[0]).toMatchObject({ event: 'consent.granted', detail: { added: ['files:write'] } });
+  });
+
+  it('CLI-1, SEC-H2: an untrusted client is offered and granted nothing destructive beyond what it asked', async () => {
+    const clientId = await clientOf({ trust: 'untrusted' });
+    const page = await pageFor(clientId, { scope: 'files:read' });
+    expect(scopesBeyond(page)).toEqual(['files:write']);
+    const { value: refused, records } = await observe(server, () =>
+      ada.submit(page, { decision: 'allow', scope: ['files:read', 'files:delete'] }),
+    );
+    expect(refused.status).toBe(400);
+    expect(records).toEqual([expect.objectContaining({ reason: 'scope_not_offered' })]);
+  });
+
+  it('CLI-1: a role that is lost between page and code narrows what was added', async () => {
+    const clientId = await clientOf();
+    const page = await pageFor(clientId, { scope: 'files:read' });
+    const answered = await ada.submit(page, { decision: 'allow', scope: ['files:read', 'files:write'] });
+    const { prisma } = server.database;
+    await prisma.role.create({
+      data: {
+        id: `rol_n${person.id}`,
+        tenantId: 'ten_default',
+        name: `narrow-${person.id}`,
+        permits: { create: { id: `prm_n${person.id}`, scope: 'files:read' } },
+        memberships: { create: { tenantId: 'ten_default', userId: person.id } },
+      },
+    });
+    await prisma.membership.deleteMany({
+      where: { userId: person.id, roleId: { not: `rol_n${person.id}` } },
+    });
+    const { records } = await observe(server, () => ada.get(answered.location ?? ''));
+    expect(records.find(({ event }) => event === 'grant.issued')?.scopes).toEqual(['files:read']);
+  });
+
+  it('CLI-1: what a person added is remembered, ticked on the next page, and never granted without one', async () => {
+    const clientId = await web('trusted');
+    const params = { redirect_uri: WEB, scope: 'files:read' };
+    await grantedBy(clientId, params, () => ['files:read', 'files:write']);
+    const page = await pageFor(clientId, { ...params, prompt: 'consent' });
+    expect(preselected(page)).toEqual(['files:read', 'files:write']);
+    const { records } = await observe(server, () => pageFor(clientId, { ...params, prompt: 'none' }));
+    expect(records.map(({ event, scopes }) => ({ event, scopes }))).toEqual([
+      { event: 'grant.issued', scopes: ['files:read'] },
+    ]);
+  });
+
+  it('CLI-1: the page with one click leads to the page with every choice, and forgets none by itself', async () => {
+    const clientId = await clientOf({ trust: 'trusted' });
+    await grantedBy(clientId, { scope: 'files:read' }, () => ['files:read', 'files:write']);
+    const click = await pageFor(clientId, { scope: 'files:read' });
+    expect(click.form?.step).toBe('continue');
+    const choose = await ada.get(`${click.url}?choose`);
+    expect([choose.form?.step, preselected(choose)]).toEqual(['consent', ['files:read', 'files:write']]);
+    await answer(click, { decision: 'allow' });
+    expect((await pageFor(clientId, { scope: 'files:read files:write' })).form?.step).toBe('continue');
+  });
+});
+
+describe('a step-up', () => {
+  const WIDER = { scope: 'files:read files:write' };
+
+  it('CLI-3, NEW-10: shows the newly asked scope first and ticked, above what a known client has already', async () => {
+    const clientId = await clientOf();
+    await grantedBy(clientId, { scope: 'files:read' }, askedScopes);
+    const page = await pageFor(clientId, WIDER);
+    expect(text(page)).toMatch(
+      /It now also asks to Create and change files .*It can already, and keeps what is ticked Read and search/,
+    );
+    expect(preselected(page)).toEqual(['files:write', 'files:read']);
+    expect(await grantedBy(clientId, WIDER, (shown) => preselected(shown) ?? [])).toBe(
+      'files:read files:write',
+    );
+  });
+
+  it('CLI-3: leaves unticked what is destructive, and everything of an untrusted client', async () => {
+    const known = await clientOf();
+    await grantedBy(known, { scope: 'files:read' }, askedScopes);
+    expect(preselected(await pageFor(known, { scope: ALL }))).toEqual(['files:write', 'files:read']);
+    const untrusted = await clientOf({ trust: 'untrusted' });
+    await grantedBy(untrusted, { scope: 'files:read' }, askedScopes);
+    const page = await pageFor(untrusted, WIDER);
+    expect(text(page)).toMatch(/It now also asks to Create and change files/);
+    expect(preselected(page)).toEqual([]);
+  });
+
+  it('CLI-3: allowing without the newly asked scope shows the page again with one sentence, once', async () => {
+    const clientId = await clientOf({ name: 'Field Notes' });
+    await grantedBy(clientId, { scope: 'files:read' }, askedScopes);
+    const page = await pageFor(clientId, WIDER);
+    const shown = await again(page, { decision: 'allow', scope: ['files:read'] });
+    expect(text(shown)).toContain('Field Notes asked for more just now, and will ask again without it.');
+    expect(preselected(shown)).toEqual(['files:read']);
+    const { records } = await observe(server, () => answer(shown, { decision: 'allow' }));
+    expect(records.find(({ event }) => event === 'grant.issued')?.scopes).toEqual(['files:read']);
+  });
+
+  it('NEW-10: is none when the connection has ended', async () => {
+    const clientId = await clientOf();
+    await grantedBy(clientId, { scope: 'files:read' }, askedScopes);
+    await server.database.prisma.grant.updateMany({ where: { clientId }, data: { expiresAt: new Date() } });
+    const page = await pageFor(clientId, WIDER);
+    expect(text(page)).not.toContain('It now also asks');
+    expect(preselected(page)).toEqual(['files:read']);
   });
 });
 
@@ -575,9 +764,10 @@ describe('remembered consent', () => {
     await allowAll(clientId, params);
     const again = await pageFor(clientId, params);
     expect(again.form?.step).toBe('consent');
-    expect(preselected(again)).toEqual(['files:read']);
+    expect(preselected(again)).toEqual([]);
     const silent = await pageFor(clientId, { ...params, prompt: 'none' });
-    expect(silent.location).toContain('error=consent_required');
+    expect(silent.location).toBeUndefined();
+    expect(silent.html).toContain('consent_required');
   });
 
   it('known: the page comes every time, with what was allowed before preselected and the rest marked new', async () => {
@@ -588,8 +778,8 @@ describe('remembered consent', () => {
     expect(again.form?.step).toBe('consent');
     expect(preselected(again)).toEqual(expect.arrayContaining(['files:read', 'files:write']));
     expect(preselected(again)).toHaveLength(2);
-    expect(text(again)).toContain('It now also asks to');
     expect(text(again)).toMatch(/Delete files new/);
+    expect(text(again)).not.toContain('You have allowed before');
     const silent = await pageFor(clientId, { ...params, scope: 'files:read', prompt: 'none' });
     expect(silent.location).toContain('error=consent_required');
   });
@@ -697,8 +887,8 @@ describe('remembered consent', () => {
     expect(await stepOf({ redirect_uri: WEB, scope: 'files:read' })).toBeUndefined();
     const wider = await pageFor(clientId, { redirect_uri: WEB, scope: 'files:read files:write' });
     expect(wider.form?.step).toBe('consent');
-    expect(text(wider)).toMatch(/It now also asks to Create and change files/);
-    expect(text(wider)).toMatch(/You have allowed before Read and search your files/);
+    expect(text(wider)).toMatch(/Create and change files new/);
+    expect(preselected(wider)).toEqual(['files:read']);
     expect(await stepOf({ redirect_uri: WEB, resource: MAIL, scope: 'files:read' })).toBe('consent');
     expect(await stepOf({ redirect_uri: 'https://app.example/other', scope: 'files:read' })).toBe('consent');
     expect(
@@ -722,7 +912,9 @@ describe('remembered consent', () => {
     const clientId = await web('trusted');
     const wide = { redirect_uri: WEB, scope: 'files:read files:write' };
     await allowAll(clientId, wide);
-    await allowAll(clientId, { redirect_uri: WEB, scope: 'files:read', prompt: 'consent' });
+    const less = await pageFor(clientId, { redirect_uri: WEB, scope: 'files:read', prompt: 'consent' });
+    expect(preselected(less)).toEqual(['files:read', 'files:write']);
+    await answer(less, { decision: 'allow' });
     expect((await pageFor(clientId, wide)).location).toContain('code=');
   });
 
@@ -856,6 +1048,8 @@ describe('names that would be more than names', () => {
   });
 
   it('M10: a name of 10 kB does not push anything off the page', async () => {
+    const untrusted = await clientOf({ name: 'A'.repeat(10_000), trust: 'untrusted' });
+    expect((await pageFor(untrusted)).html).not.toContain('A'.repeat(40));
     const page = await pageFor(await clientOf({ name: 'A'.repeat(10_000) }));
     expect(page.html).not.toContain('A'.repeat(201));
     expect(page.html).toContain('A'.repeat(200));

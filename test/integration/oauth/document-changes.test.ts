@@ -66,7 +66,7 @@ const ask = (agent: Agent, clientId: string, params: Readonly<Record<string, str
     }),
   );
 const text = (page: Page) => page.html.replace(/<[^>]+>/g, ' ').replace(/\s+/g, ' ');
-const CHANGED = 'This program is not quite what it was';
+const CHANGED = 'This program has changed';
 
 /** A client that need not ask again what it was allowed. */
 async function trusted(clientId: string): Promise<void> {
@@ -142,7 +142,7 @@ describe('a document that changes', () => {
     await change(clientId, { client_name: 'Claude' });
     const again = await ada.submit(page, { decision: 'allow', scope: ['files:read'] });
     expect(again.form?.step).toBe('consent');
-    expect(text(again)).toContain('Claude asks for access');
+    expect(text(again)).toContain('“ Claude ” asks for access');
     const { grants } = (
       await server.database.pool.query('SELECT count(*)::int AS grants FROM grants WHERE client_id = $1', [
         clientId,

@@ -1,12 +1,14 @@
 import { deflateSync } from 'node:zlib';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 
+import { setRule } from '../../../src/domain/admission/index.ts';
+import { createRegistrationToken } from '../../../src/domain/clients/index.ts';
 import { writeChunks } from '../../../src/platform/images/chunks.ts';
 import { type Agent, createAgent, type Page } from '../../support/agent.ts';
 import { observe } from '../../support/audit.ts';
 import { askFor, expectRefusedOnPage } from '../../support/authorization.ts';
 import { addPerson, authorizeUrl, connect, pkce, post, signedIn } from '../../support/flow.ts';
-import { addTestClient, startTestServer, type TestServer } from '../../support/server.ts';
+import { addTestClient, cause, startTestServer, type TestServer } from '../../support/server.ts';
 import { startTestWeb, type TestWeb } from '../../support/web.ts';
 
 const CALLBACK = 'https://app.example/cb';
@@ -250,6 +252,7 @@ const image = (bytes: Uint8Array<ArrayBuffer> | string, type = 'image/png') =>
 describe('the logo of a client', () => {
   /** Once it was looked for: a page may come before it. */
   async function pageWithLogo(clientId: string): Promise<Page> {
+    await setRule(server.database.prisma, { pattern: clientId, trust: 'known' }, cause);
     await consentFor(clientId);
     await new Promise((resolve) => setTimeout(resolve, 1_200));
     return consentFor(clientId);
@@ -261,7 +264,7 @@ describe('the logo of a client', () => {
     const page = await pageWithLogo(publish({ logo_uri: logo, client_uri: 'https://app.example/' }));
     const [, path = ''] = /<img class="logo" src="(\/logos\/[0-9a-f]{64}\.png)"/.exec(page.html) ?? [];
     expect(path).not.toBe('');
-    for (const [, address = ''] of page.html.matchAll(/(?:src|href|action)="([^"]*)"/g))
+    for (const [, address = ''] of page.html.matchAll(/(?:src|<link[^>]*href|action)="([^"]*)"/g))
       expect(address).toMatch(/^(?:\/(?!\/)|#)/);
 
     const served = await fetch(`${server.issuer}${path}`);
@@ -292,14 +295,45 @@ describe('the logo of a client', () => {
     web.publish(logo, () => response);
     const page = await pageWithLogo(publish({ logo_uri: logo }));
     expect(page.form?.step).toBe('consent');
-    expect(page.html).not.toContain('class="logo"');
+    expect(page.html).not.toContain('<img class="logo"');
     expect(page.html).not.toContain('cdn.example');
+  });
+
+  it('SEC-L12: the consent page fetches no logo when a client is untrusted or registered with a token', async () => {
+    const logo = 'https://cdn.example/unvouched.png';
+    web.publish(logo, () => image(new Uint8Array(PNG)));
+    const { token } = await createRegistrationToken(
+      server.database.prisma,
+      { trust: 'known', uses: 1, lifetime: 60 },
+      cause,
+    );
+    const registered = await Promise.all(
+      [{}, { authorization: `Bearer ${token}` }].map(async (headers) => {
+        const response = await fetch(`${server.issuer}/register`, {
+          method: 'POST',
+          headers: { 'content-type': 'application/json', ...headers },
+          body: JSON.stringify({ client_name: 'Claude', redirect_uris: [CALLBACK], logo_uri: logo }),
+        });
+        return ((await response.json()) as { client_id: string }).client_id;
+      }),
+    );
+    const control = 'https://cdn.example/control.png';
+    web.publish(control, () => image(new Uint8Array(PNG)));
+    for (const clientId of [...registered, publish({ logo_uri: logo })]) {
+      const page = await consentFor(clientId);
+      expect(page.form?.step).toBe('consent');
+      expect(page.html).not.toContain('<img class="logo"');
+    }
+    // That of a known client, asked for later, has been fetched by now.
+    await pageWithLogo(publish({ logo_uri: control }));
+    const asked = web.asked.map(({ url }) => url);
+    expect([asked.includes(control), asked.includes(logo)]).toEqual([true, false]);
   });
 
   it('K6, MCP 51: is not looked for nearby', async () => {
     web.name('printer.example', () => [{ address: '192.168.1.9', family: 4 }]);
     const page = await pageWithLogo(publish({ logo_uri: 'https://printer.example/logo.png' }));
-    expect(page.html).not.toContain('class="logo"');
+    expect(page.html).not.toContain('<img class="logo"');
     expect(web.dialled.every(({ address }) => address === '93.184.215.14')).toBe(true);
   });
 

@@ -48,7 +48,7 @@ describe('an answer that opens a program by a private-use scheme', () => {
     expect(done.headers.get('cache-control')).toBe('no-store');
     expect(text(done)).toContain('Go back to Cursor');
     expect(text(done)).toContain('You have allowed access.');
-    expect(text(done)).toContain('It opens by a cursor: link');
+    expect(text(done)).toContain('It opens by a cursor://anysphere.cursor-mcp link');
   });
 
   it('M3: has its code made when the browser goes on from there, and only once', async () => {

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { sweepClients } from '../../../src/domain/clients/index.ts';
 import { issueGrant, type NewGrant, revokeGrantsOf } from '../../../src/domain/grants/index.ts';
 import { newId, newSecret } from '../../../src/kernel/ids.ts';
-import { createAgent } from '../../support/agent.ts';
+import { askedScopes, createAgent } from '../../support/agent.ts';
 import { observe } from '../../support/audit.ts';
 import { addPerson, authorizeUrl, connect, pkce, post, signedIn } from '../../support/flow.ts';
 import { manage, NATIVE, type Registered, register } from '../../support/registration.ts';
@@ -313,7 +313,7 @@ describe('the sweeper', () => {
         // Each becomes old at another moment of its way: before, while and after the grant is made.
         const aged = delay(at * 60).then(() => age([clientId], 8));
         const answer = await agent.submit(page, {
-          scope: page.form?.checkboxes.map(({ value }) => value) ?? [],
+          scope: askedScopes(page),
           decision: 'allow',
         });
         await aged;

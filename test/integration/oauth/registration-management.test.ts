@@ -1,8 +1,9 @@
 import { OAuthClientInformationFullSchema } from '@modelcontextprotocol/sdk/shared/auth.js';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 
+import { setTrust, trustLevels } from '../../../src/domain/admission/index.ts';
 import { createRegistrationToken } from '../../../src/domain/clients/index.ts';
-import { settleCutoffs } from '../../../src/domain/grants/index.ts';
+import { listConnections, settleCutoffs } from '../../../src/domain/grants/index.ts';
 import { type Agent, createAgent, type Page } from '../../support/agent.ts';
 import { observe } from '../../support/audit.ts';
 import { askFor, expectRefusedOnPage } from '../../support/authorization.ts';
@@ -428,12 +429,13 @@ describe('what people are shown of a change', () => {
     await connect(server, ada, client.body.client_id, WRITE);
     const before = await pageFor(client, ada, WRITE);
     expect(preselected(before)).toEqual(['files:read', 'files:write']);
-    expect(before.html).not.toContain('not quite what it was');
+    expect(before.html).not.toContain('This program has changed');
 
     await change(client, RENAMED);
     const after = await pageFor(client, ada, { ...WRITE, ...ELSEWHERE });
-    expect(preselected(after)).toEqual(['files:read']);
-    expect(after.html).toContain('not quite what it was');
+    // It is untrusted now: nothing is ticked for it, and nothing is remembered of it.
+    expect(preselected(after)).toEqual([]);
+    expect(after.html).toContain('This program has changed');
     for (const [was, is] of [
       ['Native', 'Renamed'],
       ['http://127.0.0.1/callback', 'http://127.0.0.1/elsewhere'],
@@ -443,8 +445,62 @@ describe('what people are shown of a change', () => {
     }
     await connect(server, ada, client.body.client_id, { ...WRITE, ...ELSEWHERE });
     const settled = await pageFor(client, ada, { ...WRITE, ...ELSEWHERE });
-    expect(preselected(settled)).toEqual(['files:read', 'files:write']);
-    expect(settled.html).not.toContain('not quite what it was');
+    expect(preselected(settled)).toEqual([]);
+    expect(settled.html).not.toContain('This program has changed');
+  });
+
+  const textOf = (page: Page) => page.html.replace(/<[^>]+>/g, ' ').replace(/\s+/g, ' ');
+  /** Everything that a page says of who the client is. */
+  const saysVerified = (page: Page) => /(?<!not )verified/.test(textOf(page));
+
+  it('SEC-M5: a client that registered with a token is shown as such, and never as verified under a name it chose', async () => {
+    const client = await known();
+    const page = await pageFor(client, ada, WRITE);
+    expect(textOf(page)).toContain('registered with an administrator’s token, not verified');
+    expect(saysVerified(page)).toBe(false);
+
+    const evil = {
+      ...NATIVE,
+      client_name: 'Claude by Anthropic',
+      redirect_uris: ['https://claude-ai.evil.example/cb'],
+    };
+    await change(client, evil);
+    expect(await trustOf(client.body.client_id)).toBe('untrusted');
+    const renamed = await pageFor(client, ada, {
+      ...WRITE,
+      redirect_uri: 'https://claude-ai.evil.example/cb',
+    });
+    expect(textOf(renamed)).toContain('This program is not verified.');
+    expect(textOf(renamed)).toContain('You will go back to https://claude-ai.evil.example');
+    expect(saysVerified(renamed)).toBe(false);
+    expect(preselected(renamed)).toEqual([]);
+  });
+
+  it('SEC-M5: client trust of exactly this client verifies it, until it changes its name or its redirects', async () => {
+    for (const changed of [
+      { client_name: 'Renamed' },
+      { redirect_uris: ['https://native.example/cb', 'https://native.example/other'] },
+    ]) {
+      const web = { ...NATIVE, redirect_uris: ['https://native.example/cb'], application_type: 'web' };
+      const client = await register(server, web);
+      const { client_id: clientId } = client.body;
+      await setTrust(server.database.prisma, { clientId, trust: 'known' }, cause);
+      const params = { redirect_uri: 'https://native.example/cb', scope: 'files:read' };
+      expect(saysVerified(await pageFor(client, ada, params))).toBe(true);
+      await connect(server, ada, clientId, params);
+      const connection = async () =>
+        (await listConnections(server.database.prisma)).find(({ client: { id } }) => id === clientId);
+      expect((await connection())?.client.identity).toBe('verified');
+      expect((await trustLevels(server.database.pool, 'open')).get(clientId)?.identity).toBe('verified');
+
+      await change(client, { ...web, ...changed });
+      expect(saysVerified(await pageFor(client, ada, params))).toBe(false);
+      expect((await connection())?.client.identity).toBe('unverified');
+      expect((await trustLevels(server.database.pool, 'open')).get(clientId)).toEqual({
+        trust: 'untrusted',
+        identity: 'unverified',
+      });
+    }
   });
 
   it('L3: a stranger is shown with what it was too, to whoever allowed it something and to nobody else', async () => {

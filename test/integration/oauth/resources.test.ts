@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { addResource, removeResource } from '../../../src/domain/resources/index.ts';
-import { type Agent, createAgent } from '../../support/agent.ts';
+import { type Agent, askedScopes, createAgent } from '../../support/agent.ts';
 import { observe } from '../../support/audit.ts';
 import {
   askFor,
@@ -42,17 +42,14 @@ beforeAll(async () => {
 
 afterAll(() => server.stop());
 
-const scopesOn = (html: string) =>
-  [...html.matchAll(/name="scope" value="([^"]*)"/g)].map(([, scope]) => scope);
-
-/** The scopes that the consent page offers for a request. */
+/** Returns the scopes that the consent page says a request asks for. */
 async function offeredFor(
   params: RequestParams,
   asking: Agent = ada,
 ): Promise<readonly (string | undefined)[]> {
   const { value: started } = await askFor(server, asking, clientId, params);
   expect(started.location).toMatch(/\/interaction\//);
-  return scopesOn((await asking.get(started.location ?? '')).html);
+  return askedScopes(await asking.get(started.location ?? ''));
 }
 
 describe('resource', () => {

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { setRule, setTrust } from '../../../src/domain/admission/index.ts';
 import type { TrustLevel } from '../../../src/domain/authority/index.ts';
 import { admitStrangers } from '../../../src/domain/resources/index.ts';
-import { type Agent, createAgent, type Page } from '../../support/agent.ts';
+import { type Agent, askedScopes, createAgent, type Page } from '../../support/agent.ts';
 import { observe } from '../../support/audit.ts';
 import { askFor, expectRefusedOnPage, type RequestParams } from '../../support/authorization.ts';
 import { addPerson, claimsOf, connect, type Person, post, signedIn } from '../../support/flow.ts';
@@ -251,7 +251,7 @@ describe('a server that admits no strangers', () => {
 
   it('gives them nothing, says so to the client, and records why', async () => {
     const clientId = await clientOf('untrusted');
-    const { value: started } = await askFor(server, step, clientId, { resource: MAIL, redirect_uri: WEB });
+    const { value: started } = await askFor(server, step, clientId, { resource: MAIL });
     const {
       value: back,
       records,
@@ -315,7 +315,7 @@ describe('a stranger', () => {
     expect(words).toContain('It says that its name is “ Notes Helper ”');
     expect(words).toContain('It registered itself here, as any program can, under any name');
     expect(words).toMatch(/first seen \w/);
-    expect(words).toContain('the website app.example');
+    expect(words).toContain('the website https://app.example');
     expect(words).toContain('not verified');
     expect(words).not.toContain('could pretend');
   });
@@ -339,7 +339,7 @@ describe('a stranger', () => {
     const clientId = 'https://known.stranger.example/client.json';
     await setRule(server.database.prisma, { pattern: clientId, trust: 'known' }, cause);
     const words = text(await pageFor(clientId));
-    expect(words).not.toContain('Nobody has vetted');
+    expect(words).not.toContain('This program is not verified');
     expect(words).toContain('Another program on this computer could pretend to be Some App');
   });
 
@@ -366,11 +366,12 @@ describe('a stranger', () => {
 
     await setRule(server.database.prisma, { pattern: clientId, trust: 'untrusted' }, cause);
     const silent = await askFor(server, step, clientId, { ...params, prompt: 'none' });
-    expect(silent.value.location).toContain('error=consent_required');
+    expect(silent.value.location).toBeUndefined();
+    expect(silent.value.html).toContain('consent_required');
     expect(silent.grants).toBe(0);
     const page = await pageFor(clientId, params);
     expect(page.form?.step).toBe('consent');
-    expect(text(page)).toContain('Nobody has vetted this program');
+    expect(text(page)).toContain('This program is not verified');
     expect(text(page)).not.toContain('You have allowed before');
   });
 
@@ -393,15 +394,15 @@ describe('a stranger', () => {
     ['tags and fillers', 'Claude\u{e0041}\u{e007f}\u3164\u115f', 'Claude'],
     ['a pile of marks', `Z${'\u0353'.repeat(300)}`, 'Z\u0353\u0353\u0353'],
     ['many lines', 'Claude\n\n\nverified by\r\nAnthropic', 'Claude verified by Anthropic'],
-    ['ten thousand characters', 'x'.repeat(10_000), 'x'.repeat(200)],
+    ['ten thousand characters', 'x'.repeat(10_000), 'x'.repeat(200), `${'x'.repeat(39)}…`],
     ['markup', '<b>Claude</b>', '<b>Claude</b>'],
-  ])('K12: whose name has %s is shown what is left of it', async (_what, name, left) => {
+  ])('K12: whose name has %s is shown what is left of it', async (_what, name, left, seen = left) => {
     const clientId = await registered({ client_name: name });
     const page = await pageFor(clientId);
-    const shown = left.replaceAll('<', '&lt;').replaceAll('>', '&gt;');
-    expect(page.html).toContain(`<h1><bdi>${shown}</bdi> asks for access</h1>`);
+    const shown = seen.replaceAll('<', '&lt;').replaceAll('>', '&gt;');
+    expect(page.html).toContain(`<h1>“<bdi>${shown}</bdi>” asks for access</h1>`);
     const row = await server.database.prisma.client.findUniqueOrThrow({ where: { id: clientId } });
     expect(row.name).toBe(left);
-    expect(page.form?.checkboxes.map(({ value }) => value)).toEqual(['files:read']);
+    expect(askedScopes(page)).toEqual(['files:read']);
   });
 });

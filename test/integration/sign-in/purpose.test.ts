@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 
 import { createAgent } from '../../support/agent.ts';
-import { authorizeUrl, pkce } from '../../support/flow.ts';
+import { authorizeUrl, CALLBACK, pkce } from '../../support/flow.ts';
 import { addTestClient, FILES, startTestServer, type TestServer } from '../../support/server.ts';
 
 let server: TestServer;
@@ -34,4 +34,37 @@ it('a sign-in that leads nowhere special names no program', async () => {
   );
   expect(page.form?.step).toBe('identify');
   expect(page.html).not.toContain(FILES);
+});
+
+it.each([
+  ['on loopback', CALLBACK, 'http://127.0.0.1:53111'],
+  ['with a website', 'https://evil.example/cb', 'https://evil.example'],
+])(
+  'SEC-L2: the sign-in page quotes and cuts the name of an untrusted client %s',
+  async (_what, uri, address) => {
+    const message = 'SECURITY NOTICE: your account is at risk. Phone IT at once on 555 0100.';
+    const response = await fetch(`${server.issuer}/register`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ client_name: message, redirect_uris: [uri] }),
+    });
+    const { client_id: clientId } = (await response.json()) as { client_id: string };
+    const page = await createAgent().get(
+      authorizeUrl(server, { client_id: clientId, redirect_uri: uri, code_challenge: pkce().challenge }),
+    );
+    const words = page.html.replace(/<[^>]+>/g, '').replace(/\s+/g, ' ');
+    expect(words).toContain(
+      `A program that calls itself “${message.slice(0, 39).trimEnd()}…” (not verified, ${address})`,
+    );
+    expect(words).not.toContain('555 0100');
+  },
+);
+
+it('SEC-L2: the sign-in page names a known client without quotes', async () => {
+  const { clientId } = await addTestClient(server, { name: 'Release Assistant' });
+  const page = await createAgent().get(
+    authorizeUrl(server, { client_id: clientId, code_challenge: pkce().challenge }),
+  );
+  expect(page.html).toContain('<bdi>Release Assistant</bdi> wants to use');
+  expect(page.html).not.toContain('not verified');
 });

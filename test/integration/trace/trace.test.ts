@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { type Attempt, findAttempts, type TraceSubject } from '../../../src/domain/audit/index.ts';
 import { flowId } from '../../../src/kernel/ids.ts';
-import { type Agent, createAgent, type Page } from '../../support/agent.ts';
+import { type Agent, askedScopes, createAgent, type Page } from '../../support/agent.ts';
 import { requestQuery } from '../../support/authorization.ts';
 import { runCli } from '../../support/cli.ts';
 import {
@@ -268,7 +268,7 @@ describe('an attempt', () => {
     const begun = await agent.get(start);
     const consent = await agent.get(begun.location ?? '');
     const answered = await agent.submit(consent, {
-      scope: consent.form?.checkboxes.map(({ value }) => value) ?? [],
+      scope: askedScopes(consent),
       decision: 'allow',
     });
     const somebodyElse = await addPerson(server);

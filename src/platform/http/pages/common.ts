@@ -28,6 +28,8 @@ export interface PasskeyEndpoints {
 /** Who is asking and for which server, shown above every step of a sign-in that a client began. */
 export interface Purpose {
   readonly client: string;
+  /** Of a client that chose its name itself: the host of its document, or where it would send the browser. */
+  readonly unverified?: { readonly host: string } | undefined;
   readonly resource: string;
 }
 

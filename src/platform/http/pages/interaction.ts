@@ -7,12 +7,18 @@ export interface ClientLine {
   readonly logo: string | undefined;
   /** Host of the metadata document; `undefined` for a client that was registered here. */
   readonly identifierHost: string | undefined;
-  /** Somebody of this installation vouched for it, or its document is on the allowlist. */
-  readonly verified: boolean;
+  /** What vouches for who it is; only `verified` is called so. */
+  readonly identity: 'verified' | 'approved' | 'registration_token' | 'unverified';
+  /** It chose its name, and no administrator confirmed it: the name stands in quotes. */
+  readonly quoted: boolean;
   readonly registration: 'preregistered' | 'dynamic' | 'document';
   readonly firstSeen: When | undefined;
-  /** Host and port, or the scheme of a private-use redirect. */
-  readonly redirectHost: string;
+  /** Host of the website that it says it is from. */
+  readonly website: string | undefined;
+  /** Its website, privacy policy and terms, where they may be links. */
+  readonly links: readonly { readonly label: string; readonly href: string }[];
+  /** Scheme and authority of the redirect. */
+  readonly redirect: string;
   readonly redirectIsLoopback: boolean;
   readonly redirectIsPrivateUse: boolean;
   /** Every redirect that it registered leads to a program on the person's device: nothing shows which program that is. */
@@ -35,11 +41,15 @@ export interface ToolLine {
 
 export interface ConsentScope extends ScopeLine {
   readonly tools: readonly ToolLine[];
-  /** Preselected. Never true for what reaches further than reading, unless it was granted before. */
+  /**
+   * Preselected. Never for an untrusted client; else what only reads, what was allowed before, and what a step-up
+   * asks for, unless it is destructive.
+   */
   readonly checked: boolean;
   /** Not part of what this client was allowed last time. */
   readonly isNew: boolean;
-  readonly alreadyGranted: boolean;
+  /** Asked for; asked for and in its connections already; or offered beyond what was asked. */
+  readonly group: 'asked' | 'held' | 'beyond';
 }
 
 /** `interaction/consent`: what one program may do, for whom, where, until when. */
@@ -51,6 +61,10 @@ export interface ConsentPage extends FormPage {
   readonly resource: { readonly name: string; readonly identifier: string };
   readonly user: { readonly name: string; readonly email: string };
   readonly scopes: readonly ConsentScope[];
+  /** The client has some of it already, and asks for more. */
+  readonly stepUp: boolean;
+  /** The person was asked once to tick what is new: without it, allowing goes on. */
+  readonly withoutNew: boolean;
   /** A refresh token: how long the connection lasts without use, and at most. Whole days. */
   readonly stayConnected: {
     readonly offered: boolean;
@@ -68,6 +82,8 @@ export interface ContinuePage extends FormPage {
   readonly user: { readonly name: string; readonly email: string };
   readonly scopes: readonly ScopeLine[];
   readonly notYouUrl: string;
+  /** Shows the consent page instead. */
+  readonly chooseUrl: string;
 }
 
 /**
@@ -77,8 +93,8 @@ export interface ContinuePage extends FormPage {
 export interface DonePage {
   /** Its name, as it says itself. */
   readonly client: string;
-  /** `cursor:` */
-  readonly scheme: string;
+  /** Scheme and authority of the redirect: `cursor://anysphere.cursor-mcp`. */
+  readonly redirect: string;
   readonly allowed: boolean;
   readonly continueUrl: string;
   /** The browser goes on without a click. */

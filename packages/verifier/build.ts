@@ -7,7 +7,7 @@ const [out = join(root, 'dist')] = process.argv.slice(2);
 
 /**
  * Builds what is published: JavaScript and declarations, in a folder that is a package of its own
- * (`npm publish packages/verifier/dist`), because Node strips no types under `node_modules`.
+ * (`npm run package` packs it), because Node strips no types under `node_modules`.
  */
 await rm(out, { recursive: true, force: true });
 const tsc = spawnSync('tsc', ['-p', 'tsconfig.build.json', '--outDir', out], { cwd: root, stdio: 'inherit' });
@@ -22,3 +22,4 @@ const exports = Object.fromEntries(
 );
 await writeFile(join(out, 'package.json'), `${JSON.stringify({ ...manifest, exports }, null, 2)}\n`);
 await copyFile(join(root, 'README.md'), join(out, 'README.md'));
+await copyFile(join(root, '../../LICENSE'), join(out, 'LICENSE'));

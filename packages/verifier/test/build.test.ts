@@ -13,20 +13,42 @@ const bin = join(project, 'node_modules', '.bin');
 const env = { ...process.env, PATH: `${bin}${delimiter}${process.env['PATH']}` };
 let consumer: string;
 
-/** A project that has the package installed, and of ours nothing else. */
+/** Files of the tarball, without the folder that npm puts around them. */
+let packed: readonly string[];
+
+/** Packs the package as it is published, and unpacks it in a project that has nothing else of ours. */
 beforeAll(async () => {
   consumer = await mkdtemp(join(tmpdir(), 'verifier-'));
   const modules = join(consumer, 'node_modules');
-  await mkdir(join(modules, '@gatehouse'), { recursive: true });
+  const installed = join(modules, '@gatehouse', 'verifier');
+  await mkdir(installed, { recursive: true });
   for (const name of ['jose', '@types', 'undici-types']) {
     await symlink(join(project, 'node_modules', name), join(modules, name));
   }
-  const installed = join(modules, '@gatehouse', 'verifier');
-  await run(process.execPath, [join(project, 'packages/verifier/build.ts'), installed], { env });
-}, 60_000);
+  const built = join(consumer, 'dist');
+  await run(process.execPath, [join(project, 'packages/verifier/build.ts'), built], { env });
+  const { stdout } = await run('npm', ['pack', built, '--json'], { cwd: consumer, env });
+  const [{ filename, files }] = JSON.parse(stdout) as [{ filename: string; files: { path: string }[] }];
+  packed = files.map(({ path }) => path);
+  await run('tar', ['-xzf', join(consumer, filename), '-C', installed, '--strip-components=1']);
+}, 120_000);
 afterAll(() => rm(consumer, { recursive: true }));
 
-it('the built package can be imported, every entry of it', async () => {
+it('NEW-7: the tarball holds JavaScript with declarations, the licence and the README, and no sources or tests', () => {
+  expect(packed).toEqual(
+    expect.arrayContaining(['LICENSE', 'README.md', 'index.js', 'index.d.ts', 'koa.js']),
+  );
+  expect(packed.filter((path) => /(?<!\.d)\.ts$|\.test\./.test(path))).toEqual([]);
+});
+
+it('NEW-7: npm refuses to pack the sources, and names the command that builds the package', async () => {
+  const refused = await run('npm', ['pack'], { cwd: join(project, 'packages/verifier'), env }).catch(
+    (error: { stdout: string; stderr: string }) => error,
+  );
+  expect(`${refused.stdout}${refused.stderr}`).toContain('npm run package');
+});
+
+it('NEW-7: the package can be imported, every entry of it', async () => {
   const program = `
     import * as all from '@gatehouse/verifier';
     import { koa } from '@gatehouse/verifier/koa';

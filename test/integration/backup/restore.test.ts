@@ -77,6 +77,7 @@ beforeAll(async () => {
       sessionId: 'ses_1',
     },
   });
+  await prisma.codeGuess.create({ data: { userId: ada.person.id, knownNetwork: true, wrong: 3 } });
   await prisma.usedIdentifier.create({
     data: { hash: new Uint8Array(randomBytes(32)), purpose: 'assertion', expiresAt: new Date() },
   });

@@ -301,7 +301,7 @@ describe('a document', () => {
     });
     const page = await pageFor(clientId, { redirect_uri: 'https://vetted.example/cb' });
     expect(text(page)).toContain('Vetted App');
-    expect(text(page)).not.toContain('Nobody has vetted');
+    expect(text(page)).not.toContain('This program is not verified');
     expectRefusedOnPage(await askFor(server, step, clientId, { redirect_uri: 'https://app.example/cb' }), {
       reason: 'redirect_uri',
     });

@@ -281,7 +281,7 @@ describe('a registration', () => {
     const { value: page } = await askFor(server, ada, body.client_id);
     expect(page.html).toContain('&lt;script&gt;');
     expect(page.html).not.toContain('<script>alert');
-    expect(page.html).toContain('Nobody has vetted this program');
+    expect(page.html).toContain('This program is not verified');
   });
 
   it('makes a new client each time, so that one cannot take the place of another', async () => {

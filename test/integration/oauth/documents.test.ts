@@ -138,7 +138,9 @@ describe.each(Object.entries(METADATA_DOCUMENTS))('the document of %s', (_name, 
     expect(words).toContain(`Its identity is the web address ${new URL(document.client_id).host}`);
     expect(words).toContain('This program is not verified');
     expect(words).toContain('not verified');
-    expect(words).toContain(`You will go back to ${new URL(redirectUri).protocol}//${new URL(redirectUri).host}`);
+    expect(words).toContain(
+      `You will go back to ${new URL(redirectUri).protocol}//${new URL(redirectUri).host}`,
+    );
     const loopback = redirectUri.startsWith('http:');
     expect(words.includes('Another program on this computer could pretend to be')).toBe(loopback);
   });

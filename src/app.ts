@@ -184,7 +184,10 @@ export async function createApp(
   const internal = createInternalApp({
     log,
     draining: deps.draining,
-    checks: [{ name: 'database', check: () => database.pool.query('SELECT 1') }],
+    checks: [
+      { name: 'database', check: () => database.pool.query('SELECT 1') },
+      { name: 'signing_key', check: installation.keys.current },
+    ],
     metrics: telemetry.scrape,
     hosts: [config.internalListen.host.toLowerCase(), ...config.internalHosts],
   });

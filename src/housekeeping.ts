@@ -6,13 +6,11 @@ import { type ClientLifetimes, sweepClients } from './domain/clients/index.ts';
 import { settleCutoffs, sweepGrants } from './domain/grants/index.ts';
 import { sweepLinks } from './domain/links/index.ts';
 import type { Installation } from './installation.ts';
-import { type Database, isStoreUnavailable } from './platform/database/index.ts';
+import { ADVISORY_LOCKS, type Database, isStoreUnavailable } from './platform/database/index.ts';
 import { sweepCopies } from './platform/fetch/index.ts';
 
 /** Milliseconds between two rounds. */
 const INTERVAL = 60_000;
-/** The advisory lock of whoever sweeps. */
-const LOCK = 4_610_100;
 
 /**
  * Does, once a minute, what only time asks for: signing keys that are due, what the end of very many grants
@@ -75,7 +73,7 @@ export function startHousekeeping({
     const client = await database.pool.connect();
     try {
       const { rows } = await client.query<{ mine: boolean }>('SELECT pg_try_advisory_lock($1) AS mine', [
-        LOCK,
+        ADVISORY_LOCKS.housekeeping,
       ]);
       if (!rows[0]?.mine) return;
       try {
@@ -83,7 +81,7 @@ export function startHousekeeping({
         await attempt(settle);
         await attempt(sweep);
       } finally {
-        await client.query('SELECT pg_advisory_unlock($1)', [LOCK]);
+        await client.query('SELECT pg_advisory_unlock($1)', [ADVISORY_LOCKS.housekeeping]);
       }
     } finally {
       client.release();

@@ -2,52 +2,79 @@ import type { Config } from './config/config.ts';
 import { createAnonymousRecorder } from './domain/audit/index.ts';
 import { createAttempts, createPasskeys, createPasswords, createTotps } from './domain/credentials/index.ts';
 import { forgetConsentsOf, revokeGrantsOf } from './domain/grants/index.ts';
-import { createKeys, createServerSecrets } from './domain/keys/index.ts';
+import { createKeys, createServerSecrets, openDataKeys, proveMasterKey } from './domain/keys/index.ts';
 import { createFactors, createSessions, createSignIn } from './domain/sessions/index.ts';
 import { seedDefaultTenant } from './domain/tenants/index.ts';
 import { createEnrolment, createSetup, createUsers } from './domain/users/index.ts';
+import { checkIssuer } from './issuer-guard.ts';
 import type { Clock } from './kernel/clock.ts';
-import { DEFAULT_TENANT } from './kernel/ids.ts';
+import { DEFAULT_TENANT, newId } from './kernel/ids.ts';
 import type { Origin } from './kernel/origin.ts';
-import { createSealer } from './platform/crypto/seal.ts';
-import type { Database } from './platform/database/index.ts';
+import { createMasterSealer } from './platform/crypto/seal.ts';
+import { type Database, type MigrateOptions, migrate } from './platform/database/index.ts';
 
 /** Asked without Prisma, whose first query is half of what a start would otherwise take. */
-const PREPARED = `
-  SELECT EXISTS (SELECT 1 FROM tenants WHERE id = $1)
-     AND EXISTS (SELECT 1 FROM signing_keys WHERE state = 'current') AS prepared`;
+const SEEDED = 'SELECT EXISTS (SELECT 1 FROM tenants WHERE id = $1) AS seeded';
+
+/**
+ * Brings the store to the schema of this version, after the master key was proven to be the one of this store.
+ *
+ * @throws MasterKeyRefused, before anything was written.
+ * @throws MigrationRefused
+ * @throws IssuerChanged when the store belongs to another issuer.
+ */
+export async function prepareStore(
+  config: Pick<Config, 'masterKey' | 'issuer' | 'issuerChangedFrom'>,
+  { pool }: Pick<Database, 'pool'>,
+  options: MigrateOptions,
+): Promise<void> {
+  await proveMasterKey(pool, createMasterSealer(config.masterKey));
+  await migrate(pool, options);
+  await checkIssuer(pool, config);
+}
 
 /** Every domain object of one installation, wired. The server and the command line are made from the same. */
-export type Installation = ReturnType<typeof createInstallation>;
+export type Installation = Awaited<ReturnType<typeof createInstallation>>;
 
-export function createInstallation({
+/**
+ * Opens the data keys of a store that `prepareStore` has prepared.
+ *
+ * @throws MasterKeyRefused
+ */
+export async function createInstallation({
   config,
   database,
   clock,
+  onForgedKey,
 }: {
   readonly config: Config;
   readonly database: Database;
   readonly clock: Clock;
+  /** Called with the key id of a signing key that this program did not write. */
+  readonly onForgedKey?: (kid: string) => void;
 }) {
   const { prisma, pool } = database;
   const { issuer, lifetimes } = config;
   const anonymous = createAnonymousRecorder({ pool, enabled: config.throttle.enabled });
-  const sealer = createSealer(config.masterKey);
-  const secrets = createServerSecrets({ pool, sealer, clock });
+  const origin = { requestId: newId('req') };
+  const dataKeys = await openDataKeys(pool, createMasterSealer(config.masterKey), origin);
+  const secrets = createServerSecrets({ pool, sealer: dataKeys, clock });
   const keys = createKeys({
     prisma,
     pool,
-    sealer,
+    dataKeys,
     algorithm: config.signingAlgorithm,
     clock,
     tokenLifetime: lifetimes.accessToken,
     ...config.keys,
+    ...(onForgedKey ? { onForged: onForgedKey } : {}),
   });
+  const { key: proposals } = await secrets('totp-proposals').current();
 
   const attempts = createAttempts({ prisma, lifetime: lifetimes.interaction });
   const passwords = createPasswords({ prisma, concurrency: config.maxPasswordHashes });
-  const totps = createTotps({ prisma, sealer, clock, issuer });
-  const passkeys = createPasskeys({ prisma, attempts, issuer, clock });
+  const totps = createTotps({ prisma, sealer: dataKeys, clock, issuer, proposals });
+  const passkeys = createPasskeys({ prisma, attempts, issuer });
   const sessions = createSessions({ prisma, lifetimes });
   const users = createUsers({
     prisma,
@@ -96,7 +123,7 @@ export function createInstallation({
 
   return {
     anonymous,
-    sealer,
+    sealer: dataKeys,
     secrets,
     keys,
     attempts,
@@ -112,9 +139,9 @@ export function createInstallation({
 
     /** What every installation begins with: the default tenant and a signing key. Any number of processes may call it. */
     async prepare(origin: Origin): Promise<void> {
-      if ((await pool.query<{ prepared: boolean }>(PREPARED, [DEFAULT_TENANT])).rows[0]?.prepared) return;
-      await seedDefaultTenant(pool);
-      await keys.ensure(origin);
+      const { rows } = await pool.query<{ seeded: boolean }>(SEEDED, [DEFAULT_TENANT]);
+      if (!rows[0]?.seeded) await seedDefaultTenant(pool);
+      if (!(await keys.canSign())) await keys.ensure(origin);
     },
   };
 }

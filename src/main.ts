@@ -7,10 +7,11 @@ import type { Config, Listen } from './config/config.ts';
 import { countRequests } from './domain/admission/index.ts';
 import { observeAudit } from './domain/audit/index.ts';
 import { startHousekeeping } from './housekeeping.ts';
-import { createInstallation, type Installation } from './installation.ts';
+import { createInstallation, type Installation, prepareStore } from './installation.ts';
+import { keepIssuer } from './issuer-guard.ts';
 import { systemClock } from './kernel/clock.ts';
 import { newId } from './kernel/ids.ts';
-import { type Database, migrate, openDatabase } from './platform/database/index.ts';
+import { type Database, openDatabase } from './platform/database/index.ts';
 import {
   type Outbound,
   type OutboundModule,
@@ -62,6 +63,7 @@ export const LINGER = 2_000;
 export async function startServer(config: Config, options: ServerOptions = {}): Promise<RunningServer> {
   const { worker = false, lingerMs = 0, outbound } = options;
   const log = createLogger({ level: config.logLevel });
+  if (!worker) for (const warning of config.warnings) log.warn(warning);
   const undo: (() => Promise<unknown>)[] = [];
   const unwind = async () => {
     for (const step of undo.splice(0).reverse()) await step();
@@ -90,8 +92,18 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
     undo.push(() => opened.close());
     const [{ createApp }, { createDrain, createHttpServer }] = await loading;
     const database = observeAudit(opened, telemetry.actions);
-    await migrate(database.pool, { log });
-    const installation = createInstallation({ config, database, clock: systemClock });
+    await prepareStore(config, database, { log });
+    await keepIssuer(database.pool, config);
+    const installation = await createInstallation({
+      config,
+      database,
+      clock: systemClock,
+      onForgedKey: (kid) =>
+        log.error(
+          { kid },
+          'a signing key that this program did not write is not published: runbook signing-key-missing',
+        ),
+    });
     undo.push(installation.anonymous.close);
     await installation.prepare({ requestId: newId('req') });
     letPoolGiveWay();

@@ -163,7 +163,7 @@ async function start(
     log: pino({ level: 'silent' }),
     mode: 'join',
   });
-  const installation = createInstallation({ config, database, clock: systemClock });
+  const installation = await createInstallation({ config, database, clock: systemClock });
   const fixtures = await createFixtures({ database, installation, issuer: config.issuer });
 
   const running: RunningGatehouse = {

@@ -1,7 +1,7 @@
 import type { Writable } from 'node:stream';
 
 import { type BackupSummary, writeBackup } from '../domain/backup/index.ts';
-import { createSealer } from '../platform/crypto/seal.ts';
+import { createMasterSealer } from '../platform/crypto/seal.ts';
 import { version } from '../version.ts';
 
 import type { Register } from './cli.ts';
@@ -34,7 +34,11 @@ Examples:
         throw new UsageError('A backup is not written to a terminal. Name a file, or pipe it on.');
       }
       await cli.withBareStore('join', async ({ config, database, origin }) => {
-        const deps = { pool: database.pool, sealer: createSealer(config.masterKey), version: version() };
+        const deps = {
+          pool: database.pool,
+          sealer: createMasterSealer(config.masterKey),
+          version: version(),
+        };
         if (file === '-') {
           const summary = await toStandardOutput((sink) => writeBackup(deps, sink, origin, { end: false }));
           return { ...resultOf(summary, 'standard output'), aside: true };

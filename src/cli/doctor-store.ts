@@ -2,10 +2,11 @@ import type { Config } from '../config/config.ts';
 import type { Refusal, StoreFacts } from '../doctor/index.ts';
 import { catalogueStatus, judgeDocument } from '../domain/admission/index.ts';
 import { listAudit } from '../domain/audit/index.ts';
+import { createKeys, findDataKeys } from '../domain/keys/index.ts';
 import { listResources } from '../domain/resources/index.ts';
-import { createInstallation } from '../installation.ts';
 import { systemClock } from '../kernel/clock.ts';
 import { DEFAULT_TENANT } from '../kernel/ids.ts';
+import { createMasterSealer } from '../platform/crypto/seal.ts';
 import { type Database, isEmbeddedPostgresRunning } from '../platform/database/index.ts';
 
 import { reasonOf } from './failure.ts';
@@ -54,12 +55,27 @@ function whyNotHere(config: Config | undefined, issuer: string): Without {
 
 async function gather(config: Config, database: Database): Promise<StoreFacts> {
   const { pool, prisma } = database;
-  const { keys } = createInstallation({ config, database, clock: systemClock });
+  const master = createMasterSealer(config.masterKey);
+  const dataKeys = await findDataKeys(pool, master);
+  const keys =
+    dataKeys &&
+    createKeys({
+      ...database,
+      dataKeys,
+      clock: systemClock,
+      algorithm: config.signingAlgorithm,
+      tokenLifetime: config.lifetimes.accessToken,
+      ...config.keys,
+    });
   const [resources, catalogue, published] = await Promise.all([
     listResources(pool),
     catalogueStatus(prisma),
-    keys.jwks(),
+    keys?.jwks(),
   ]);
+  const keyFault = await keys?.current().then(
+    () => undefined,
+    (error: unknown) => reasonOf(error),
+  );
   return {
     metadataDocuments: config.metadataDocuments,
     dynamicRegistration: config.dynamicRegistration,
@@ -70,7 +86,8 @@ async function gather(config: Config, database: Database): Promise<StoreFacts> {
       scopes: scopes.map(({ scope }) => scope),
       defaultScopes,
     })),
-    keyIds: published.keys.map(({ kid }) => kid),
+    keyIds: published?.keys.map(({ kid }) => kid) ?? [],
+    ...(keyFault === undefined ? {} : { keyFault }),
     registered: new Map(
       catalogue.flatMap(({ entry, clientId }) => (clientId === undefined ? [] : [[entry.name, clientId]])),
     ),

@@ -36,6 +36,12 @@ export function toFailure(error: unknown): Failure {
   if (error instanceof NotAvailable || isCode(error, 'store_unavailable')) {
     return { exitCode: 3, error: 'not_available', reason: reasonOf(error) };
   }
+  if (isCode(error, 'issuer_changed')) {
+    return { exitCode: 3, error: 'issuer_changed', reason: (error as Error).message };
+  }
+  if (isCode(error, 'master_key_refused')) {
+    return { exitCode: 3, error: 'master_key_refused', reason: (error as Error).message };
+  }
   if (error instanceof DomainError)
     return { exitCode: 1, error: error.code, reason: sentence(error.message) };
   if (LISTEN_CODES.some((code) => isCode(error, code))) {

@@ -71,7 +71,7 @@ function replaced(key: KeyInTurn & { readonly revoked: readonly string[] }, ende
   const connections = ended === 1 ? '1 connection' : `${ended} connections`;
   return {
     json: { ...documentOf(key), revoked: key.revoked, connections_ended: ended },
-    text: `${key.kid} signs from now on. Dropped, with all that they signed: ${key.revoked.join(', ')}. The secret that refresh tokens are derived with was dropped too, and ended ${connections}. Server processes follow within a second; MCP servers when they see the first new token, at the latest when their copy of the keys expires.`,
+    text: `${key.kid} signs from now on. Dropped, with all that they signed: ${key.revoked.join(', ')}. The secret that refresh tokens are derived with was dropped too, and ended ${connections}. Server processes follow within a second; MCP servers when they see the first new token, at the latest when their copy of the keys expires. Data keys and the keys of cookies and forms are new too: restart the servers (SIGHUP where they have workers) to use those.`,
   };
 }
 

@@ -23,8 +23,10 @@ import { doctor } from './doctor.ts';
 import { grantList } from './grant-list.ts';
 import { grantRevoke } from './grant-revoke.ts';
 import { grantRevokeAll } from './grant-revoke-all.ts';
+import { keysCreateMaster } from './keys-create-master.ts';
 import { keysList } from './keys-list.ts';
 import { keysRotate } from './keys-rotate.ts';
+import { keysRotateMaster } from './keys-rotate-master.ts';
 import { descendants, unknownCommandMessage } from './mistyped.ts';
 import { registrationTokenCreate } from './registration-token-create.ts';
 import { registrationTokenList } from './registration-token-list.ts';
@@ -89,7 +91,7 @@ const GROUPS: readonly (readonly [name: string, summary: string, commands: reado
   ['client secret', 'what a client with a secret proves itself with', clientSecretCommands],
   ['resource secret', 'what an MCP server introspects with', resourceSecretCommands],
   ['grant', 'what people allowed to clients', [grantList, grantRevoke, grantRevokeAll]],
-  ['keys', 'the keys that sign tokens', [keysList, keysRotate]],
+  ['keys', 'signing keys and the master key', [keysList, keysRotate, keysCreateMaster, keysRotateMaster]],
   ['audit', 'what happened', [auditList]],
 ];
 

@@ -1,5 +1,5 @@
 import { type RestoreSummary, restoreBackup } from '../domain/backup/index.ts';
-import { createSealer } from '../platform/crypto/seal.ts';
+import { createMasterSealer } from '../platform/crypto/seal.ts';
 
 import type { Register } from './cli.ts';
 import { UsageError } from './failure.ts';
@@ -30,7 +30,7 @@ After restoring by other means (pg_restore, point-in-time recovery), run: gateho
       }
       await cli.withBareStore('own', async ({ config, database, origin }) => {
         const source = file === '-' ? process.stdin : await readWholeFile(file);
-        const deps = { pool: database.pool, sealer: createSealer(config.masterKey) };
+        const deps = { pool: database.pool, sealer: createMasterSealer(config.masterKey) };
         return resultOf(await restoreBackup(deps, source, origin));
       });
     });

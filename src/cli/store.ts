@@ -1,8 +1,10 @@
 import type { Config } from '../config/config.ts';
-import { createInstallation } from '../installation.ts';
+import { MasterKeyRefused } from '../domain/keys/index.ts';
+import { createInstallation, prepareStore } from '../installation.ts';
+import { IssuerChanged } from '../issuer-guard.ts';
 import { systemClock } from '../kernel/clock.ts';
 import { newId } from '../kernel/ids.ts';
-import { type Database, isStoreUnavailable, migrate, openDatabase } from '../platform/database/index.ts';
+import { type Database, isStoreUnavailable, openDatabase } from '../platform/database/index.ts';
 import { createLogger, type Logger } from '../platform/observability/index.ts';
 
 import type { BareStore, Store } from './cli.ts';
@@ -19,9 +21,9 @@ const POOL_SIZE = 4;
  */
 export function withStore<T>(config: Config, work: (store: Store) => Promise<T>): Promise<T> {
   return withBareStore(config, 'join', async ({ database, log, origin }) => {
-    await available(() => migrate(database.pool, { log }));
+    await available(() => prepareStore(config, database, { log }));
     return ifStillThere(async () => {
-      const installation = createInstallation({ config, database, clock: systemClock });
+      const installation = await createInstallation({ config, database, clock: systemClock });
       await installation.prepare(origin);
       return work({ config, database, installation, origin });
     });
@@ -41,6 +43,7 @@ export async function withBareStore<T>(
   // What is worth an operator's eye stands in the command's own answer; the log is for what goes wrong.
   const level = config.logLevel === 'info' ? 'warn' : config.logLevel;
   const log = createLogger({ level });
+  for (const warning of config.warnings) log.warn(warning);
   const origin = { requestId: newId('req') };
   const database = await available(() =>
     openDatabase({
@@ -63,6 +66,7 @@ async function available<T>(step: () => Promise<T>): Promise<T> {
   try {
     return await step();
   } catch (error) {
+    if (error instanceof MasterKeyRefused || error instanceof IssuerChanged) throw error;
     throw notAvailable(error);
   }
 }

@@ -25,10 +25,14 @@ export interface Lifetimes {
 
 /** The configuration of one process, frozen. */
 export interface Config {
+  /** What an operator should look at, though the configuration can be used. */
+  readonly warnings: readonly string[];
   readonly production: boolean;
   /** RFC 8414 §2, byte-identical wherever it appears. */
   readonly issuer: string;
   readonly issuerIsLoopback: boolean;
+  /** The issuer that the store may still have, where it is changed on purpose. */
+  readonly issuerChangedFrom: string | undefined;
   readonly listen: Listen;
   readonly internalListen: Listen;
   /** Host names that the internal listener answers to, beside localhost and IP addresses. */

@@ -1,4 +1,13 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -10,6 +19,7 @@ const production = {
   NODE_ENV: 'production',
   GATEHOUSE_ISSUER: 'https://auth.example.com',
   GATEHOUSE_MASTER_KEY: KEY,
+  DATABASE_URL: 'postgres://db.example.com/gatehouse',
 };
 
 describe('loadConfig', () => {
@@ -169,6 +179,46 @@ describe('loadConfig', () => {
     ['GATEHOUSE_JWKS_LIFETIME', '29'],
   ])('G6: production refuses %s=%s', (name, value) => {
     expect(faultsOf({ ...production, [name]: value }).join()).toContain(name);
+  });
+
+  it('SEC-M1: makes no master key in development where DATABASE_URL is set', () => {
+    const faults = faultsOf({ DATABASE_URL: 'postgres://db.example.com/gatehouse' });
+    expect(faults.join()).toContain('gatehouse keys create-master');
+    expect(existsSync(join(cwd, 'keys'))).toBe(false);
+  });
+
+  it.each(['0644', '0640', '0604'])('SEC-L9: production refuses a master key file of mode %s', (mode) => {
+    const file = join(cwd, 'master.key');
+    writeFileSync(file, KEY);
+    chmodSync(file, Number.parseInt(mode, 8));
+    const { GATEHOUSE_MASTER_KEY: _key, ...keyless } = production;
+    expect(faultsOf({ ...keyless, GATEHOUSE_MASTER_KEY_FILE: file }).join()).toContain(`chmod 600 ${file}`);
+    expect(loadConfig({ GATEHOUSE_MASTER_KEY_FILE: file }, cwd).warnings.join()).toContain('chmod 600');
+    chmodSync(file, 0o600);
+    expect(faultsOf({ ...keyless, GATEHOUSE_MASTER_KEY_FILE: file })).toEqual([]);
+  });
+
+  it('NEW-12: production makes a new embedded database only where that is stated', () => {
+    const { DATABASE_URL: _url, ...rest } = production;
+    expect(faultsOf(rest).join()).toContain('GATEHOUSE_EMBEDDED_DATABASE=on');
+    expect(faultsOf({ ...rest, GATEHOUSE_EMBEDDED_DATABASE: 'on' })).toEqual([]);
+    mkdirSync(join(cwd, '.gatehouse'));
+    expect(faultsOf(rest)).toEqual([]);
+  });
+
+  it('NEW-12: warns of a setting that does not exist, with the nearest one', () => {
+    const { warnings } = loadConfig({ GATEHOUSE_WORKER: '2', GATEHOUSE_SERVICE_HOST: '10.0.0.1' }, cwd);
+    expect(warnings).toEqual([
+      expect.stringMatching(/^GATEHOUSE_WORKER: .*did you mean GATEHOUSE_WORKERS\?/),
+    ]);
+  });
+
+  it('NEW-12: says what a duration and a number look like', () => {
+    const faults = faultsOf({ GATEHOUSE_CODE_LIFETIME: '5m', GATEHOUSE_WORKERS: 'two' });
+    expect(faults).toEqual([
+      'GATEHOUSE_WORKERS: must be a whole number, for example 10',
+      'GATEHOUSE_CODE_LIFETIME: must be a whole number of seconds, for example 300',
+    ]);
   });
 
   it('closes registration and limits documents to the allowlist where the issuer is public', () => {

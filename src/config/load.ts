@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { isLoopbackHost } from '../kernel/loopback.ts';
 
@@ -5,6 +6,7 @@ import type { Config, Listen } from './config.ts';
 import { readEnvironment } from './environment.ts';
 import { readMasterKey } from './master-key.ts';
 import { Settings } from './schema.ts';
+import { unknownSettings } from './unknown-settings.ts';
 
 /** One or more settings cannot be used; `message` lists them all, each with what to do. */
 export class ConfigError extends Error {
@@ -25,13 +27,15 @@ const MIN_JWKS_LIFETIME = 30;
  *
  * The only reader of `process.env`, and of a `.env` file in `cwd`, whose settings give way to those of
  * the environment. Relative paths are taken from `cwd`. In development a missing master key is made
- * and kept in `keys/master.key`; in production it must be given.
+ * and kept in `keys/master.key`, unless `DATABASE_URL` is set; in production it must be given.
  */
 export function loadConfig(
   env: Readonly<Record<string, string | undefined>> | undefined = undefined,
   cwd: string = process.cwd(),
 ): Config {
-  const given = env ?? readEnvironment(process.env, cwd);
+  const source = env === undefined ? readEnvironment(process.env, cwd) : { env, warnings: [] };
+  const given = source.env;
+  const warnings = [...source.warnings, ...unknownSettings(Object.keys(given), Object.keys(Settings.shape))];
   const parsed = Settings.safeParse(withoutEmpty(given));
   if (!parsed.success) {
     throw new ConfigError(parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`));
@@ -42,6 +46,7 @@ export function loadConfig(
   const issuer = parseIssuer(settings.GATEHOUSE_ISSUER, faults);
   const loopback = isLoopbackHost(issuer.hostname);
   const production = settings.NODE_ENV === 'production';
+  const dataDir = resolve(cwd, settings.GATEHOUSE_DATA_DIR);
 
   if (issuer.protocol === 'http:' && !loopback) {
     faults.push('GATEHOUSE_ISSUER: must be https unless its host is loopback (RFC 8414 §2)');
@@ -55,6 +60,11 @@ export function loadConfig(
     if (settings.GATEHOUSE_JWKS_LIFETIME < MIN_JWKS_LIFETIME) {
       faults.push(`GATEHOUSE_JWKS_LIFETIME: verifiers keep keys for at least ${MIN_JWKS_LIFETIME} seconds`);
     }
+    if (!settings.DATABASE_URL && settings.GATEHOUSE_EMBEDDED_DATABASE !== 'on' && !existsSync(dataDir)) {
+      faults.push(
+        `DATABASE_URL: empty, and there is no embedded database in ${dataDir}; set it, or make a new embedded database on purpose with GATEHOUSE_EMBEDDED_DATABASE=on`,
+      );
+    }
     if (settings.GATEHOUSE_METADATA_DOCUMENTS === 'open') {
       faults.push('GATEHOUSE_METADATA_DOCUMENTS: `open` is for development; use `allowlist` or `review`');
     }
@@ -64,13 +74,15 @@ export function loadConfig(
       );
     }
   }
-  const masterKey = readMasterKey(settings, { production, cwd }, faults);
+  const masterKey = readMasterKey(settings, { production, cwd }, faults, warnings);
   if (faults.length > 0 || masterKey === undefined) throw new ConfigError(faults);
 
   return Object.freeze<Config>({
+    warnings,
     production,
     issuer: settings.GATEHOUSE_ISSUER,
     issuerIsLoopback: loopback,
+    issuerChangedFrom: settings.GATEHOUSE_ISSUER_CHANGED_FROM || undefined,
     listen: settings.GATEHOUSE_LISTEN ? parseListen(settings.GATEHOUSE_LISTEN) : listenFrom(issuer),
     internalListen: parseListen(settings.GATEHOUSE_INTERNAL_LISTEN),
     internalHosts: settings.GATEHOUSE_INTERNAL_HOSTS.split(',')
@@ -81,7 +93,7 @@ export function loadConfig(
       listen: settings.GATEHOUSE_EXAMPLE_LISTEN ? parseListen(settings.GATEHOUSE_EXAMPLE_LISTEN) : undefined,
       resource: settings.GATEHOUSE_EXAMPLE_RESOURCE,
     },
-    dataDir: resolve(cwd, settings.GATEHOUSE_DATA_DIR),
+    dataDir,
     masterKey,
     logLevel: settings.GATEHOUSE_LOG_LEVEL,
     traces: {

@@ -5,9 +5,19 @@ const text = z.string().trim();
 const optional = text.default('');
 const oneOf = <const T extends readonly [string, ...string[]]>(...values: T) => z.enum(values);
 const seconds = (fallback: number, { min = 1, max = 315_360_000 } = {}) =>
-  z.coerce.number().int().min(min).max(max).default(fallback);
+  z.coerce
+    .number({ error: 'must be a whole number of seconds, for example 300' })
+    .int()
+    .min(min)
+    .max(max)
+    .default(fallback);
 const count = (fallback: number, { min = 1, max = 1_000_000 } = {}) =>
-  z.coerce.number().int().min(min).max(max).default(fallback);
+  z.coerce
+    .number({ error: 'must be a whole number, for example 10' })
+    .int()
+    .min(min)
+    .max(max)
+    .default(fallback);
 
 /** `host:port`, where an IPv6 host stands in brackets. */
 const listen = text.regex(
@@ -29,6 +39,9 @@ export const Settings = z.object({
   GATEHOUSE_ISSUER: text
     .default('http://localhost:4000')
     .describe('The issuer identifier (RFC 8414 §2): no trailing slash; never change it once clients know it'),
+  GATEHOUSE_ISSUER_CHANGED_FROM: optional.describe(
+    'The issuer that the store knows, to change it on purpose: clients and passkeys have to be set up again',
+  ),
   GATEHOUSE_LISTEN: listenOrNone
     .default('')
     .describe('host:port of the public listener; empty: from the issuer'),
@@ -48,6 +61,9 @@ export const Settings = z.object({
     .default('http://localhost:4001/mcp')
     .describe('The resource identifier of the example MCP server'),
   GATEHOUSE_DATA_DIR: text.default('.gatehouse').describe('Where the embedded PostgreSQL keeps its data'),
+  GATEHOUSE_EMBEDDED_DATABASE: oneOf('', 'on')
+    .default('')
+    .describe('`on` lets production make a new embedded PostgreSQL where DATABASE_URL is empty'),
   GATEHOUSE_MASTER_KEY_FILE: optional.describe(
     'File with the master key (32 bytes, base64url); empty: keys/master.key in development',
   ),

@@ -16,6 +16,8 @@ export interface StoreFacts {
   }[];
   /** Of the keys that are published. */
   readonly keyIds: readonly string[];
+  /** Why the current signing key cannot be used; absent while it can. */
+  readonly keyFault?: string;
   /** Of clients that were switched on by name and are registered here: the client_id, by that name. */
   readonly registered: ReadonlyMap<string, string>;
   /** The database's time. */

@@ -10,7 +10,7 @@ import {
   type Documents,
   redirectUriMatches,
 } from '../domain/clients/index.ts';
-import type { Sealer } from '../platform/crypto/seal.ts';
+import type { Sealer } from '../platform/crypto/box.ts';
 import type { Database } from '../platform/database/index.ts';
 import type { CopyOutcome, GuardedFetch } from '../platform/fetch/index.ts';
 import type { Cookies, Views } from '../platform/http/index.ts';

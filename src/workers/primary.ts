@@ -1,7 +1,8 @@
 import { once } from 'node:events';
 
 import type { Config } from '../config/config.ts';
-import { startEmbeddedPostgres } from '../platform/database/index.ts';
+import { prepareStore } from '../installation.ts';
+import { openDatabase, startEmbeddedPostgres } from '../platform/database/index.ts';
 import {
   createDrain,
   createHttpServer,
@@ -24,12 +25,19 @@ import { mergeMetrics } from './merge-metrics.ts';
  */
 export async function serveWithWorkers(config: Config, stopped: () => Promise<void>): Promise<void> {
   const log = createLogger({ level: config.logLevel });
+  for (const warning of config.warnings) log.warn(warning);
   const { databaseUrl, dataDir, redisUrl, throttle } = config;
   if (redisUrl === undefined && throttle.enabled) {
     log.warn('each worker throttles by itself; set REDIS_URL for limits that hold for all of them');
   }
   const store =
     databaseUrl === undefined ? await startEmbeddedPostgres({ dataDir, log, mode: 'own' }) : undefined;
+  try {
+    await proveStore(config, log);
+  } catch (error) {
+    await store?.close();
+    throw error;
+  }
   const fleet = createFleet({ size: config.workers, fork: forkWorker, log });
   const roll = () => void fleet.roll();
   process.on('SIGHUP', roll);
@@ -42,6 +50,20 @@ export async function serveWithWorkers(config: Config, stopped: () => Promise<vo
     await Promise.all([fleet.stop(), internal?.drain()]);
     process.off('SIGHUP', roll);
     await store?.close();
+  }
+}
+
+/**
+ * Opens the store once, before any worker: a store that is away, or sealed with another master key, is one error here
+ * and not one in each worker again and again.
+ */
+async function proveStore(config: Config, log: Logger): Promise<void> {
+  const { databaseUrl: url, dataDir } = config;
+  const database = await openDatabase({ url, dataDir, poolSize: 1, log, mode: 'join' });
+  try {
+    await prepareStore(config, database, { log });
+  } finally {
+    await database.close();
   }
 }
 

@@ -21,6 +21,7 @@ answerPrimary({
   alive: async () => 'alive',
   ready: async () => {
     await server.database.pool.query('SELECT 1');
+    await server.installation.keys.current();
     return 'ready';
   },
   metrics: async () => (await server.telemetry.scrape()).text,

@@ -5,6 +5,7 @@ import { sweepGrants } from '../../src/domain/grants/index.ts';
 import { startHousekeeping } from '../../src/housekeeping.ts';
 import { createLogger } from '../../src/platform/observability/index.ts';
 import { createAgent } from '../support/agent.ts';
+import { changeSigningKeys } from '../support/data-keys.ts';
 import { addPerson, connect, obtainCode, post, signedIn } from '../support/flow.ts';
 import { addTestClient, startTestServer, type TestServer } from '../support/server.ts';
 
@@ -53,14 +54,26 @@ it('housekeeping in several processes replaces a signing key at its age, once', 
       log: createLogger({ level: 'silent' }),
       interval: 20,
     });
-  await database.pool.query(`UPDATE signing_keys SET promoted_at = now() - interval '89 days'`);
+  await changeSigningKeys(
+    database.pool,
+    installation.sealer,
+    `UPDATE signing_keys SET promoted_at = now() - interval '89 days'`,
+  );
   const stops = Array.from({ length: 3 }, start);
   try {
     await installation.keys.maintain();
     expect(await states()).toEqual(['current']);
-    await database.pool.query(`UPDATE signing_keys SET promoted_at = now() - interval '90 days'`);
+    await changeSigningKeys(
+      database.pool,
+      installation.sealer,
+      `UPDATE signing_keys SET promoted_at = now() - interval '90 days'`,
+    );
     await expect.poll(states).toEqual(['next', 'current']);
-    await database.pool.query(`UPDATE signing_keys SET promote_at = now() WHERE state = 'next'`);
+    await changeSigningKeys(
+      database.pool,
+      installation.sealer,
+      `UPDATE signing_keys SET promote_at = now() WHERE state = 'next'`,
+    );
     await expect.poll(() => listAudit(database.prisma, { event: 'key.rotated' })).toHaveLength(1);
     expect(await states()).toEqual(['current', 'retired']);
   } finally {

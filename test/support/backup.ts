@@ -7,19 +7,19 @@ import { loadConfig } from '../../src/config/load.ts';
 import { createSeal } from '../../src/domain/backup/format.ts';
 import { type RestoreSummary, restoreBackup, writeBackup } from '../../src/domain/backup/index.ts';
 import { startServer } from '../../src/main.ts';
-import { createSealer, type Sealer } from '../../src/platform/crypto/seal.ts';
+import { createMasterSealer, type MasterSealer } from '../../src/platform/crypto/seal.ts';
 import { type Database, readTables } from '../../src/platform/database/index.ts';
 
 import { createEmptyDatabase, openAt } from './database.ts';
 import { cause, type TestServer } from './server.ts';
 
 /** The sealer of the master key that a test server was started with. */
-export function sealerOf({ environment }: Pick<TestServer, 'environment'>): Sealer {
-  return createSealer(Buffer.from(environment['GATEHOUSE_MASTER_KEY'] ?? '', 'base64url'));
+export function sealerOf({ environment }: Pick<TestServer, 'environment'>): MasterSealer {
+  return createMasterSealer(Buffer.from(environment['GATEHOUSE_MASTER_KEY'] ?? '', 'base64url'));
 }
 
 /** A backup of the store, in memory. */
-export async function backUp(pool: Pool, sealer: Sealer): Promise<Buffer> {
+export async function backUp(pool: Pool, sealer: MasterSealer): Promise<Buffer> {
   const sink = new PassThrough();
   const [bytes] = await Promise.all([
     buffer(sink),
@@ -28,7 +28,7 @@ export async function backUp(pool: Pool, sealer: Sealer): Promise<Buffer> {
   return bytes;
 }
 
-export function restoreTo(pool: Pool, sealer: Sealer, backup: Buffer): Promise<RestoreSummary> {
+export function restoreTo(pool: Pool, sealer: MasterSealer, backup: Buffer): Promise<RestoreSummary> {
   // In pieces, as files and pipes come.
   const pieces = Array.from({ length: Math.ceil(backup.length / 4096) }, (_, n) =>
     backup.subarray(n * 4096, (n + 1) * 4096),
@@ -42,7 +42,7 @@ export function linesOf(backup: Buffer): string[] {
 }
 
 /** A backup of these lines, whose seal is right. */
-export function sealedAnew(lines: readonly string[], sealer: Sealer): Buffer {
+export function sealedAnew(lines: readonly string[], sealer: MasterSealer): Buffer {
   const text = lines
     .slice(0, -1)
     .map((line) => `${line}\n`)

@@ -40,6 +40,15 @@ export const checkJwks: Check = async (examination) => {
     found.push(
       problem(`The metadata announce ${unmet.join(', ')}, and no key at ${url} is for it.`, UNCHANGED),
     );
+  const fault = examination.store?.keyFault;
+  if (fault !== undefined) {
+    found.push(
+      problem(
+        `No token can be signed: ${fault}`,
+        'Run: gatehouse keys list. When no key is current, run: gatehouse keys rotate --compromised',
+      ),
+    );
+  }
   const known = examination.store?.keyIds;
   const stale = known?.filter((kid) => !ids.includes(kid)) ?? [];
   if (stale.length > 0) {

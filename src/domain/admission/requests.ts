@@ -3,6 +3,7 @@ import { DEFAULT_TENANT, newId } from '../../kernel/ids.ts';
 import type { Origin } from '../../kernel/origin.ts';
 import { plainText } from '../../kernel/plain-text.ts';
 import type { Prisma, PrismaClient } from '../../platform/database/generated/client.ts';
+import { ADVISORY_LOCKS } from '../../platform/database/index.ts';
 import { recordAudit } from '../audit/index.ts';
 import type { TrustLevel } from '../authority/index.ts';
 
@@ -11,9 +12,6 @@ import { writeRule } from './rules.ts';
 
 /** What somebody says of why they need a client, at the most. */
 export const MAX_REASON = 500;
-
-/** Who asks are let in one after the other, so that their number is what it is counted to be. */
-const LOCK = 4_610_102;
 
 /** A person who asks for a client. */
 export interface ClientAsked {
@@ -56,7 +54,7 @@ export async function askForClient(
 ): Promise<AskOutcome> {
   if (nameOfClient(clientId) === undefined) throw new InvalidInput(`${clientId} names no client.`);
   return prisma.$transaction(async (tx) => {
-    await tx.$executeRaw`SELECT pg_advisory_xact_lock(${LOCK}::bigint)`;
+    await tx.$executeRaw`SELECT pg_advisory_xact_lock(${ADVISORY_LOCKS.clientRequests}::bigint)`;
     const key = { tenantId_clientId_userId: { tenantId, clientId, userId } };
     const before = await tx.clientRequest.findUnique({ where: key });
     if (before?.decision === 'rejected') return 'rejected';

@@ -73,6 +73,8 @@ export const AUDIT_EVENTS = [
   'key.created',
   'key.rotated',
   'key.revoked',
+  'data_keys.created',
+  'master_key.replaced',
   'backup.created',
   'restore.completed',
   'request.throttled',

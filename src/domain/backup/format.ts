@@ -2,7 +2,7 @@ import { createHmac, type Hmac } from 'node:crypto';
 import { z } from 'zod';
 
 import { InvalidInput } from '../../kernel/errors.ts';
-import type { Sealer } from '../../platform/crypto/seal.ts';
+import type { MasterSealer } from '../../platform/crypto/seal.ts';
 
 /**
  * A backup is gzip of UTF-8 lines, each of them JSON:
@@ -37,12 +37,12 @@ const Mark = z.union([z.strictObject({ table: z.string() }), z.strictObject({ se
 export type Mark = z.infer<typeof Mark>;
 
 /** How a master key is recognized: 96 bits of a derivation that leads nowhere else. */
-export function fingerprintOf(sealer: Sealer): string {
+export function fingerprintOf(sealer: MasterSealer): string {
   return sealer.derive('backup fingerprint').subarray(0, 12).toString('base64url');
 }
 
 /** The seal of a stream in the making; every byte goes through it, and line ends too. */
-export function createSeal(sealer: Sealer): Hmac {
+export function createSeal(sealer: MasterSealer): Hmac {
   return createHmac('sha256', sealer.derive('backup seal'));
 }
 

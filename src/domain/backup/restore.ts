@@ -3,10 +3,10 @@ import type { Pool, PoolClient } from 'pg';
 
 import { InvalidInput } from '../../kernel/errors.ts';
 import type { Origin } from '../../kernel/origin.ts';
-import type { Sealer } from '../../platform/crypto/seal.ts';
+import type { MasterSealer } from '../../platform/crypto/seal.ts';
 import { migrateWithin, PLAIN_TEXT, transactionOnce } from '../../platform/database/index.ts';
 import { recordAuditOn } from '../audit/index.ts';
-import { proveMasterKey, revokeEveryKey } from '../keys/index.ts';
+import { openDataKeysWithin, revokeEveryKey } from '../keys/index.ts';
 
 import { createDestination } from './destination.ts';
 import { type EndedAccess, endAllAccess } from './end-all-access.ts';
@@ -23,7 +23,7 @@ import { readLines } from './lines.ts';
 
 export interface RestoreDeps {
   readonly pool: Pool;
-  readonly sealer: Sealer;
+  readonly sealer: MasterSealer;
 }
 
 export interface RestoreSummary {
@@ -64,7 +64,7 @@ export async function restoreBackup(
       const rows = await destination.finish();
       if (expected !== seal.digest('base64url')) throw damaged();
       await migrateWithin(client);
-      await proveMasterKey(client, sealer);
+      await openDataKeysWithin(client, sealer, origin);
       return settle(client, header, rows, origin);
     });
   } finally {
@@ -72,7 +72,7 @@ export async function restoreBackup(
   }
 }
 
-function refuseOtherKey(header: Header, sealer: Sealer): void {
+function refuseOtherKey(header: Header, sealer: MasterSealer): void {
   if (header.master_key === fingerprintOf(sealer)) return;
   throw new InvalidInput(
     'the backup was made under another master key, and without that one nothing in it can be used: set GATEHOUSE_MASTER_KEY_FILE to the key of the installation that was backed up',

@@ -5,7 +5,7 @@ import type { Pool, PoolClient } from 'pg';
 
 import { InvalidInput } from '../../kernel/errors.ts';
 import type { Origin } from '../../kernel/origin.ts';
-import type { Sealer } from '../../platform/crypto/seal.ts';
+import type { MasterSealer } from '../../platform/crypto/seal.ts';
 import {
   countRows,
   readingSnapshot,
@@ -21,7 +21,7 @@ import { createSeal, FORMAT, fingerprintOf, type Header } from './format.ts';
 
 export interface BackupDeps {
   readonly pool: Pool;
-  readonly sealer: Sealer;
+  readonly sealer: MasterSealer;
   /** Of Gatehouse, to be told to whoever reads the backup. */
   readonly version: string;
 }
@@ -42,7 +42,7 @@ const AHEAD = 2;
  *
  * The audit record is committed before the seal is written: no backup is whole that the trail does not know.
  *
- * @throws SealBroken when the store was sealed under another master key, and the backup would be of no use.
+ * @throws MasterKeyRefused when the store was sealed under another master key, and the backup would be of no use.
  * @throws InvalidInput when there is nothing to back up.
  */
 export function writeBackup(
@@ -75,7 +75,7 @@ export function writeBackup(
 async function* linesOf(
   client: PoolClient,
   tables: readonly Table[],
-  { header, sealer, finish }: { header: Header; sealer: Sealer; finish: () => Promise<void> },
+  { header, sealer, finish }: { header: Header; sealer: MasterSealer; finish: () => Promise<void> },
 ): AsyncGenerator<string> {
   const seal = createSeal(sealer);
   const sealed = (lines: readonly string[]) => {

@@ -1,10 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
+import { newDataKeys } from '../../../test/support/data-keys.ts';
 import { createTestDatabase, type TestDatabase } from '../../../test/support/database.ts';
 import { totpCode } from '../../../test/support/totp.ts';
 import { hashSecret, newId, newSecret } from '../../kernel/ids.ts';
-import { createSealer, SealBroken } from '../../platform/crypto/seal.ts';
+import { SealBroken } from '../../platform/crypto/box.ts';
+import type { DataKeys } from '../keys/index.ts';
 
 import { createAttempts } from './attempts.ts';
 import { createPasswords } from './passwords.ts';
@@ -67,10 +69,20 @@ describe('passwords', () => {
 });
 
 describe('one-time codes', () => {
-  const sealer = createSealer(randomBytes(32));
+  const proposals = randomBytes(32);
+  let sealer: DataKeys;
+  beforeAll(async () => {
+    sealer = await newDataKeys(test.database.pool);
+  });
   const at = new Date('2026-11-21T12:00:10Z');
   const setUp = () =>
-    createTotps({ prisma: test.database.prisma, sealer, clock: () => at, issuer: 'https://id.example' });
+    createTotps({
+      prisma: test.database.prisma,
+      sealer,
+      clock: () => at,
+      issuer: 'https://id.example',
+      proposals,
+    });
 
   it('come from a seed that every authenticator app can read', () => {
     const { secret, otpauthUri } = setUp().propose('ada@example.com');

@@ -1,6 +1,6 @@
 import type { Prisma } from '../../platform/database/generated/client.ts';
 
-export type { Sealer } from '../../platform/crypto/seal.ts';
+export type { Sealer } from '../../platform/crypto/box.ts';
 export type { PrismaClient } from '../../platform/database/generated/client.ts';
 
 /** A Prisma client, or the transaction of the action. */

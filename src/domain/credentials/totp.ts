@@ -7,6 +7,8 @@ import { hashSecret } from '../../kernel/ids.ts';
 import type { Origin } from '../../kernel/origin.ts';
 import { recordAudit } from '../audit/index.ts';
 
+import { totpPlace } from '../keys/index.ts';
+
 import type { Db, Sealer } from './store.ts';
 
 /** What every authenticator app understands (RFC 6238 §1.2 with the values of RFC 4226). */
@@ -59,14 +61,16 @@ export function createTotps({
   sealer,
   clock,
   issuer,
+  proposals,
 }: {
   readonly prisma: Db;
   readonly sealer: Sealer;
   readonly clock: Clock;
   readonly issuer: string;
+  /** The key that proposed seeds are derived with; the same in every process. */
+  readonly proposals: Buffer;
 }): Totps {
   const service = `Gatehouse (${new URL(issuer).hostname})`;
-  const derivation = sealer.derive('totp-proposal');
   const nobody = new Secret({ buffer: new Uint8Array(randomBytes(SEED_BYTES)).buffer });
 
   const proposal = (seed: Buffer, email: string): TotpProposal => {
@@ -87,7 +91,7 @@ export function createTotps({
     propose: (email) => proposal(randomBytes(SEED_BYTES), email),
 
     proposeFor: (attemptToken, email) =>
-      proposal(createHmac('sha1', derivation).update(hashSecret(attemptToken)).digest(), email),
+      proposal(createHmac('sha1', proposals).update(hashSecret(attemptToken)).digest(), email),
 
     stepOf: (secret, code) => step(Secret.fromBase32(secret), code),
 
@@ -95,7 +99,7 @@ export function createTotps({
       const bytes = Secret.fromBase32(secret).bytes;
       if (bytes.length < 16) throw new InvalidInput('A seed has at least 128 bits (RFC 4226 §4, R6).');
       const factor = {
-        seedSealed: new Uint8Array(sealer.seal(place(userId), Buffer.from(bytes))),
+        seedSealed: new Uint8Array(sealer.seal(totpPlace(userId), Buffer.from(bytes))),
         confirmedAt: clock(),
         lastStep: BigInt(spent),
       };
@@ -109,7 +113,7 @@ export function createTotps({
         step(nobody, code);
         return { enrolled: false, step: undefined };
       }
-      const seed = sealer.open(place(userId), factor.seedSealed);
+      const seed = await sealer.open(totpPlace(userId), factor.seedSealed);
       return { enrolled: true, step: step(new Secret({ buffer: new Uint8Array(seed).buffer }), code) };
     },
 
@@ -127,8 +131,4 @@ export function createTotps({
       await recordAudit(tx, { event: 'totp.removed', outcome: 'success', subject: userId }, origin);
     },
   };
-}
-
-function place(userId: string) {
-  return { purpose: 'totp-seed', owner: userId } as const;
 }

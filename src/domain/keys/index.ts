@@ -1,9 +1,11 @@
 /**
  * Keys: what this installation signs with, and the secrets that its processes share.
  *
- * Owns the signing keys (made, published, rotated, sealed under the master key), the signing and
- * verifying of our own JWTs, and versioned server secrets, for example the one that refresh tokens are
+ * Owns the data keys that everything in the store is sealed with, the signing keys (made, published, rotated), the
+ * signing and verifying of our own JWTs, and versioned server secrets, for example the one that refresh tokens are
  * derived with.
+ *
+ *     master key ──seals──▶ data keys, one for each purpose ──seal, authenticate──▶ signing keys, secrets, seeds
  *
  *     rotate ──▶ next ──JWKS lifetime + skew──▶ current ──next one──▶ retired ──token lifetime + skew──▶ gone
  *                                    compromised: any of them ──▶ revoked
@@ -18,10 +20,15 @@
  * @see https://www.rfc-editor.org/rfc/rfc7638 JWK Thumbprint
  */
 
+export type { DataKeys } from './data-keys.ts';
 export type { KeyInfo, KeyState, PublicJwk, SigningAlgorithm } from './key.ts';
 export { type CurrentKey, createKeys, type Keys, type KeysDeps } from './keys.ts';
+export { MasterKeyRefused } from './master-key-refused.ts';
+export { findDataKeys, openDataKeys, openDataKeysWithin, proveMasterKey } from './open-data-keys.ts';
 export { oldestSecretVersion } from './replace-secret.ts';
+export { rotateMasterKey } from './rotate-master.ts';
 export type { EmergencyRotation } from './rotation.ts';
+export { totpPlace } from './sealed-places.ts';
 export {
   createServerSecrets,
   type SecretPurpose,
@@ -29,4 +36,4 @@ export {
   type VersionedSecret,
 } from './secrets.ts';
 export type { KeyInTurn } from './transitions.ts';
-export { proveMasterKey, revokeEveryKey } from './whole-store.ts';
+export { revokeEveryKey } from './whole-store.ts';

@@ -2,18 +2,26 @@ import { randomBytes } from 'node:crypto';
 import { calculateJwkThumbprint, createLocalJWKSet, type JWK, jwtVerify, SignJWT } from 'jose';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 
+import { changeSigningKeys, newDataKeys } from '../../../test/support/data-keys.ts';
 import { createTestDatabase, type TestDatabase } from '../../../test/support/database.ts';
-import { createSealer, SealBroken } from '../../platform/crypto/seal.ts';
+import { createMasterSealer } from '../../platform/crypto/seal.ts';
 import { listAudit } from '../audit/index.ts';
 
-import { createKeys, createServerSecrets, type SigningAlgorithm } from './index.ts';
+import {
+  createKeys,
+  createServerSecrets,
+  type DataKeys,
+  MasterKeyRefused,
+  openDataKeys,
+  type SigningAlgorithm,
+} from './index.ts';
 
 const origin = { requestId: 'req_test' };
 const issuer = 'https://issuer.example';
-const sealer = createSealer(randomBytes(32));
 
 describe('keys', () => {
   let test: TestDatabase;
+  let dataKeys: DataKeys;
   let now = new Date();
   const clock = () => now;
   const later = (ms: number) => {
@@ -22,6 +30,7 @@ describe('keys', () => {
 
   beforeAll(async () => {
     test = await createTestDatabase();
+    dataKeys = await newDataKeys(test.database.pool);
   });
   afterAll(() => test.drop());
   afterEach(async () => {
@@ -31,7 +40,7 @@ describe('keys', () => {
 
   const times = { tokenLifetime: 300, jwksLifetime: 300, skew: 120, rotateAfter: 0 };
   const process = (algorithm: SigningAlgorithm = 'ES256') =>
-    createKeys({ ...test.database, sealer, algorithm, clock, ...times });
+    createKeys({ ...test.database, dataKeys, algorithm, clock, ...times });
   const claims = (more: object = {}) => {
     const iat = Math.floor(now.getTime() / 1000);
     return { iss: issuer, sub: 'usr_a', iat, exp: iat + 300, ...more };
@@ -78,21 +87,19 @@ describe('keys', () => {
   it('G5: a private member that slipped into the table does not leave it', async () => {
     const keys = process();
     await keys.ensure(origin);
-    await test.database.pool.query(`UPDATE signing_keys SET public_jwk = public_jwk || '{"d":"secret"}'`);
+    await changeSigningKeys(
+      test.database.pool,
+      dataKeys,
+      `UPDATE signing_keys SET public_jwk = public_jwk || '{"d":"secret"}'`,
+    );
     later(2_000);
     expect(JSON.stringify(await keys.jwks())).not.toContain('secret');
   });
 
-  it('keeps the private part sealed, so that another master key cannot sign', async () => {
+  it('SEC-M1: refuses another master key before anything is sealed under it', async () => {
     await process().ensure(origin);
-    const stranger = createKeys({
-      ...test.database,
-      sealer: createSealer(randomBytes(32)),
-      algorithm: 'ES256',
-      clock,
-      ...times,
-    });
-    await expect(stranger.sign(claims(), { typ: 'at+jwt' })).rejects.toThrow(SealBroken);
+    const other = createMasterSealer(randomBytes(32));
+    await expect(openDataKeys(test.database.pool, other, origin)).rejects.toThrow(MasterKeyRefused);
   });
 
   it('verifies its own tokens and no other', async () => {
@@ -148,7 +155,7 @@ describe('keys', () => {
     const watched = createKeys({
       ...test.database,
       pool: counting,
-      sealer,
+      dataKeys,
       algorithm: 'ES256',
       clock,
       ...times,
@@ -159,7 +166,7 @@ describe('keys', () => {
 
   it('makes a server secret once, the same for every process, and another for each purpose', async () => {
     const processes = Array.from({ length: 8 }, () =>
-      createServerSecrets({ ...test.database, sealer, clock }),
+      createServerSecrets({ ...test.database, sealer: dataKeys, clock }),
     );
     const made = await Promise.all(processes.map((secrets) => secrets('refresh-derivation').current()));
     expect(new Set(made.map(({ version, key }) => `${version} ${key.toString('hex')}`)).size).toBe(1);
@@ -168,7 +175,9 @@ describe('keys', () => {
     const [secrets] = processes;
     expect((await secrets?.('cookies').current())?.key.equals(made[0]?.key ?? Buffer.alloc(0))).toBe(false);
     expect(
-      await createServerSecrets({ ...test.database, sealer, clock })('refresh-derivation').byVersion(1),
+      await createServerSecrets({ ...test.database, sealer: dataKeys, clock })(
+        'refresh-derivation',
+      ).byVersion(1),
     ).toEqual(made[0]);
     expect(await secrets?.('refresh-derivation').byVersion(2)).toBeUndefined();
   });

@@ -5,13 +5,16 @@ import type { Origin } from '../../kernel/origin.ts';
 
 import { createFresh } from './fresh.ts';
 import { type KeyInfo, type PublicJwk, readPrivateKey, type SigningAlgorithm } from './key.ts';
-import { createRotation, type EmergencyRotation, type RotationDeps, sealContext } from './rotation.ts';
+import { createRotation, type EmergencyRotation, type RotationDeps } from './rotation.ts';
+import { signingKeyPlace } from './sealed-places.ts';
 import { signJwt } from './sign-jwt.ts';
 import { listKeys, loadPublishedKeys, raiseTokenLifetime } from './store.ts';
 import type { KeyInTurn } from './transitions.ts';
 
 export interface KeysDeps extends RotationDeps {
   readonly clock: Clock;
+  /** Called with the key id of each published row whose MAC does not verify, once for each. */
+  readonly onForged?: (kid: string) => void;
 }
 
 export interface CurrentKey {
@@ -23,6 +26,8 @@ export interface CurrentKey {
 export interface Keys {
   /** Makes the first key; of processes that start together one does. Call it once, before anything signs. */
   ensure(origin: Origin): Promise<void>;
+  /** Whether there is an authentic key that signs now. Issues one query at most. */
+  canSign(): Promise<boolean>;
   /** The key that signs now. */
   current(): Promise<CurrentKey>;
   /**
@@ -61,28 +66,39 @@ export interface Keys {
 const BEFORE_ALL = new Date(0);
 /** A change elsewhere is followed within this time. */
 const MAX_AGE_MS = 1_000;
+/** Rows that this process reports; more say nothing new. */
+const MAX_REPORTED = 100;
 /** Tokens with an unknown kid make us look again, at most this often. */
 const MIN_RELOAD_AGE_MS = 250;
 
 /**
  * The signing keys of this installation.
  *
- * They live in the database, the private part sealed under the master key, and every process reads them
+ * They live in the database, the private part sealed and the row authenticated under data keys, and every process reads them
  * again once a second at most while it is asked for them. Whichever sees that it is time lets the next key
  * sign. One that has not seen it yet signs with a key that is retired and still published, so its tokens
  * verify.
  *
- * @throws SealBroken from `current` and `sign` when the master key is not the one they were sealed under.
+ * A row that this program did not write is not published and signs nothing.
+ *
+ * @throws SealBroken from `current` and `sign` when the sealed part was altered.
  */
 export function createKeys(deps: KeysDeps): Keys {
-  const { pool, sealer, clock, tokenLifetime } = deps;
+  const { pool, dataKeys, clock, tokenLifetime } = deps;
   const rotation = createRotation(deps);
   let signer: CurrentKey | undefined;
   let shown: { readonly of: object; readonly set: { readonly keys: readonly PublicJwk[] } } | undefined;
 
+  const reported = new Set<string>();
+  function reportForged(kid: string): void {
+    if (reported.has(kid) || reported.size > MAX_REPORTED) return;
+    reported.add(kid);
+    deps.onForged?.(kid);
+  }
+
   const published = createFresh(
     async () => {
-      const keys = await loadPublishedKeys(pool);
+      const keys = await loadPublishedKeys(pool, dataKeys, reportForged);
       if (keys.some(({ due }) => due)) promoteBehind();
       return keys;
     },
@@ -109,8 +125,8 @@ export function createKeys(deps: KeysDeps): Keys {
     const { kid, alg } = key.publicJwk;
     if (signer?.kid === kid) return signer;
     // Before the first signature, so that the key stays published for as long as any of its tokens lives.
-    if (key.tokenLifetime < tokenLifetime) await raiseTokenLifetime(pool, kid, tokenLifetime);
-    const privateKey = readPrivateKey(sealer.open(sealContext(kid), key.privateSealed));
+    if (key.tokenLifetime < tokenLifetime) await raiseTokenLifetime(pool, dataKeys, kid, tokenLifetime);
+    const privateKey = readPrivateKey(await dataKeys.open(signingKeyPlace(kid), key.privateSealed));
     signer = { kid, algorithm: alg, privateKey };
     return signer;
   }
@@ -134,6 +150,7 @@ export function createKeys(deps: KeysDeps): Keys {
     replaceCompromised: (origin) => changing(rotation.replaceCompromised(origin)),
     maintain: () => changing(rotation.maintain()),
     current,
+    canSign: async () => (await published.get()).some(({ state }) => state === 'current'),
 
     async jwks() {
       const keys = await published.get();
@@ -166,10 +183,10 @@ export function createKeys(deps: KeysDeps): Keys {
     },
 
     async list() {
-      const found = await listKeys(pool);
+      const found = await listKeys(pool, dataKeys);
       if (!found.some(({ due }) => due)) return found;
       await changing(rotation.promote());
-      return listKeys(pool);
+      return listKeys(pool, dataKeys);
     },
   };
 }

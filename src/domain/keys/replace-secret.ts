@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto';
 
-import type { Sealer } from '../../platform/crypto/seal.ts';
+import type { Sealer } from '../../platform/crypto/box.ts';
 import type { Prisma } from '../../platform/database/generated/client.ts';
 
-import { type SecretPurpose, secretContext } from './secrets.ts';
+import { secretPlace } from './sealed-places.ts';
+import type { SecretPurpose } from './secrets.ts';
 
 /** SQL: the oldest version of a server secret that was not dropped; NULL while none was made. */
 export const oldestSecretVersion = (purpose: SecretPurpose) =>
@@ -22,7 +23,7 @@ export async function replaceSecret(
   const [row] = await tx.$queryRaw<{ version: number }[]>`
     SELECT GREATEST(COALESCE(max(version), 1), 1) + 1 AS version FROM server_secrets WHERE purpose = ${purpose}`;
   const version = row?.version ?? 2;
-  const sealed = new Uint8Array(sealer.seal(secretContext(purpose, version), randomBytes(32)));
+  const sealed = new Uint8Array(sealer.seal(secretPlace(purpose, version), randomBytes(32)));
   await tx.$executeRaw`
     INSERT INTO server_secrets (purpose, version, sealed) VALUES (${purpose}, ${version}::int, ${sealed})`;
   await tx.$executeRaw`DELETE FROM server_secrets WHERE purpose = ${purpose} AND version < ${version}::int`;

@@ -1,20 +1,19 @@
-import { randomBytes } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { decodeProtectedHeader } from 'jose';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 
+import { changeSigningKeys, newDataKeys } from '../../../test/support/data-keys.ts';
 import { createTestDatabase, type TestDatabase } from '../../../test/support/database.ts';
-import { createSealer } from '../../platform/crypto/seal.ts';
 import { listAudit } from '../audit/index.ts';
 
-import { createKeys, type Keys, type KeysDeps } from './index.ts';
+import { createKeys, type DataKeys, type Keys, type KeysDeps } from './index.ts';
 
 const origin = { requestId: 'req_test' };
 const issuer = 'https://issuer.example';
-const sealer = createSealer(randomBytes(32));
 
 describe('rotation', () => {
   let test: TestDatabase;
+  let dataKeys: DataKeys;
   let now = new Date();
   const clock = () => now;
   /** Lets what processes remember grow old. */
@@ -24,6 +23,7 @@ describe('rotation', () => {
 
   beforeAll(async () => {
     test = await createTestDatabase();
+    dataKeys = await newDataKeys(test.database.pool);
   });
   afterAll(() => test.drop());
   afterEach(async () => {
@@ -34,7 +34,7 @@ describe('rotation', () => {
   const process = (more: Partial<KeysDeps> = {}) =>
     createKeys({
       ...test.database,
-      sealer,
+      dataKeys,
       algorithm: 'ES256',
       clock,
       tokenLifetime: 300,
@@ -45,7 +45,9 @@ describe('rotation', () => {
     });
   /** As if the database had been left alone for so long. */
   const pass = (interval: string) =>
-    test.database.pool.query(
+    changeSigningKeys(
+      test.database.pool,
+      dataKeys,
       `UPDATE signing_keys SET created_at = created_at - $1::interval, promote_at = promote_at - $1::interval,
          promoted_at = promoted_at - $1::interval, retired_at = retired_at - $1::interval,
          published_until = published_until - $1::interval`,

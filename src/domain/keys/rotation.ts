@@ -2,13 +2,17 @@ import type { Pool } from 'pg';
 
 import { newId } from '../../kernel/ids.ts';
 import type { Origin } from '../../kernel/origin.ts';
-import type { Sealer } from '../../platform/crypto/seal.ts';
 import type { Prisma, PrismaClient } from '../../platform/database/generated/client.ts';
 import { recordAudit } from '../audit/index.ts';
 
+import { DATA_KEY_PURPOSES, type DataKeys } from './data-keys.ts';
 import { keepFirstKey } from './first-key.ts';
 import { generateKey, type SigningAlgorithm } from './key.ts';
+import { revokeForgedKeys } from './key-mac.ts';
+import { replaceDataKeys } from './replace-data-keys.ts';
 import { replaceSecret } from './replace-secret.ts';
+import { runIn } from './run.ts';
+import { signingKeyPlace } from './sealed-places.ts';
 import {
   findDueKey,
   findKey,
@@ -26,7 +30,7 @@ import {
 export interface RotationDeps {
   readonly prisma: PrismaClient;
   readonly pool: Pool;
-  readonly sealer: Sealer;
+  readonly dataKeys: DataKeys;
   /** Of keys that are made from now on. */
   readonly algorithm: SigningAlgorithm;
   /** Seconds that the longest-lived token lives: how long a retired key is still needed. */
@@ -63,6 +67,15 @@ export interface RotationSteps {
   maintain(): Promise<void>;
 }
 
+/** A transaction that holds the lock of the keys, and the data keys as it sees them. */
+interface Step {
+  readonly tx: Prisma.TransactionClient;
+  readonly sealer: DataKeys;
+}
+
+/** Server secrets that a compromise replaces. */
+const REPLACED_SECRETS = ['refresh-derivation', 'cookies', 'forms', 'totp-proposals'] as const;
+
 /** Seconds in which a second report of a compromise is about the same keys, and does not drop their successor. */
 const SAME_ALARM = 10;
 
@@ -71,27 +84,23 @@ const SAME_ALARM = 10;
  * audit records: a process that dies in it leaves the state before, and any other goes on from there.
  */
 export function createRotation(deps: RotationDeps): RotationSteps {
-  const { prisma, pool, sealer, algorithm, tokenLifetime, jwksLifetime, skew, rotateAfter } = deps;
+  const { prisma, pool, dataKeys, algorithm, tokenLifetime, jwksLifetime, skew, rotateAfter } = deps;
 
-  async function makeKey() {
+  async function makeNext({ tx, sealer }: Step, publication: number, origin: Origin) {
     const { publicJwk, pkcs8 } = await generateKey(algorithm);
-    return { publicJwk, privateSealed: sealer.seal(sealContext(publicJwk.kid), pkcs8) };
-  }
-
-  async function makeNext(tx: Prisma.TransactionClient, publication: number, origin: Origin) {
-    const { publicJwk, privateSealed } = await makeKey();
     const { kid } = publicJwk;
-    const effectiveAt = await insertNextKey(tx, publicJwk, privateSealed, { publication, tokenLifetime });
+    const sealed = sealer.seal(signingKeyPlace(kid), pkcs8);
+    const effectiveAt = await insertNextKey(tx, sealer, publicJwk, sealed, { publication, tokenLifetime });
     const detail = { kid, algorithm, effective_at: effectiveAt.toISOString() };
     await recordAudit(tx, { event: 'key.created', outcome: 'success', detail }, origin);
     return { kid, effectiveAt };
   }
 
-  async function promoteDue(tx: Prisma.TransactionClient): Promise<boolean> {
+  async function promoteDue({ tx, sealer }: Step): Promise<boolean> {
     const due = await findDueKey(tx);
     if (!due) return false;
-    const retired = await retireCurrentKey(tx, { tokenLifetime, skew });
-    await promoteKey(tx, due.kid);
+    const retired = await retireCurrentKey(tx, sealer, { tokenLifetime, skew });
+    await promoteKey(tx, sealer, due.kid);
     // Time did it, so the record names a request of its own.
     const origin = { requestId: newId('req') };
     const detail = { kid: due.kid, retired: retired ?? null };
@@ -99,41 +108,69 @@ export function createRotation(deps: RotationDeps): RotationSteps {
     return true;
   }
 
-  async function beginUnlessBegun(tx: Prisma.TransactionClient, origin: Origin): Promise<KeyInTurn> {
-    const begun = await findKey(tx, 'next');
+  async function beginUnlessBegun(step: Step, origin: Origin): Promise<KeyInTurn> {
+    const begun = await findKey(step.tx, 'next');
     if (begun) return begun;
-    const made = await makeNext(tx, jwksLifetime + skew, origin);
+    const made = await makeNext(step, jwksLifetime + skew, origin);
     return { ...made, algorithm, state: 'next' };
   }
 
-  const locked = <T>(work: (tx: Prisma.TransactionClient) => Promise<T>): Promise<T> =>
+  /** Makes a key that signs at once, where a forged or altered row left the store without one. */
+  async function ensureCurrent(step: Step, origin: Origin): Promise<void> {
+    if (await findKey(step.tx, 'current')) return;
+    const { kid } = await makeNext(step, 0, origin);
+    await promoteKey(step.tx, step.sealer, kid);
+  }
+
+  async function begin(tx: Prisma.TransactionClient): Promise<Step> {
+    const run = runIn(tx);
+    const sealer = await dataKeys.within(run);
+    for (const kid of await revokeForgedKeys(run, sealer)) {
+      const entry = {
+        event: 'key.revoked',
+        outcome: 'success',
+        reason: 'not_authentic',
+        detail: { kid },
+      } as const;
+      await recordAudit(tx, entry, { requestId: newId('req') });
+    }
+    return { tx, sealer };
+  }
+
+  const locked = <T>(work: (step: Step) => Promise<T>): Promise<T> =>
     prisma.$transaction(async (tx) => {
       await lockKeys(tx);
-      return work(tx);
+      return work(await begin(tx));
     });
 
   return {
     async ensure(origin) {
-      const { publicJwk, privateSealed } = await makeKey();
-      await keepFirstKey(pool, { publicJwk, privateSealed, tokenLifetime }, origin);
+      const made = await generateKey(algorithm);
+      await keepFirstKey(pool, dataKeys, { ...made, tokenLifetime }, origin);
     },
 
     begin: (origin) =>
-      locked(async (tx) => {
-        await promoteDue(tx);
-        return beginUnlessBegun(tx, origin);
+      locked(async (step) => {
+        await promoteDue(step);
+        await ensureCurrent(step, origin);
+        return beginUnlessBegun(step, origin);
       }),
 
-    replaceCompromised: (origin) =>
-      locked(async (tx) => {
+    async replaceCompromised(origin) {
+      const replaced = await locked(async ({ tx }) => {
         const current = await findKey(tx, 'current');
         const alreadyRevoked = await findRevokedWithin(tx, SAME_ALARM);
         if (current && alreadyRevoked.length > 0) return { ...current, revoked: alreadyRevoked };
 
         const revoked = await revokePublishedKeys(tx);
-        await replaceSecret(tx, sealer, 'refresh-derivation');
-        const { kid, effectiveAt } = await makeNext(tx, 0, origin);
-        await promoteKey(tx, kid);
+        // A process whose signing key leaked may have leaked these too.
+        const sealer = await replaceDataKeys(tx, dataKeys.master, {
+          made: DATA_KEY_PURPOSES,
+          dropped: ['signing-key', 'signing-key-mac'],
+        });
+        for (const purpose of REPLACED_SECRETS) await replaceSecret(tx, sealer, purpose);
+        const { kid, effectiveAt } = await makeNext({ tx, sealer }, 0, origin);
+        await promoteKey(tx, sealer, kid);
         for (const dropped of revoked) {
           const detail = { kid: dropped, replaced_by: kid };
           await recordAudit(
@@ -142,21 +179,23 @@ export function createRotation(deps: RotationDeps): RotationSteps {
             origin,
           );
         }
-        return { kid, algorithm, state: 'current', effectiveAt, revoked };
-      }),
+        return { kid, algorithm, state: 'current' as const, effectiveAt, revoked };
+      });
+      await dataKeys.reload();
+      return replaced;
+    },
 
-    promote: () => prisma.$transaction(async (tx) => (await tryLockKeys(tx)) && promoteDue(tx)),
+    promote: () => prisma.$transaction(async (tx) => (await tryLockKeys(tx)) && promoteDue(await begin(tx))),
 
     maintain: () =>
-      locked(async (tx) => {
-        await promoteDue(tx);
-        const current = rotateAfter > 0 ? await findKey(tx, 'current') : undefined;
-        if (current && (await hasSignedFor(tx, current.kid, rotateAfter))) {
-          await beginUnlessBegun(tx, { requestId: newId('req') });
+      locked(async (step) => {
+        const origin = { requestId: newId('req') };
+        await promoteDue(step);
+        await ensureCurrent(step, origin);
+        const current = rotateAfter > 0 ? await findKey(step.tx, 'current') : undefined;
+        if (current && (await hasSignedFor(step.tx, current.kid, rotateAfter))) {
+          await beginUnlessBegun(step, origin);
         }
       }),
   };
 }
-
-/** Where the private part of a key is sealed to. */
-export const sealContext = (kid: string) => ({ purpose: 'signing-key', owner: kid });

@@ -1,12 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import type { Pool } from 'pg';
 import type { Clock } from '../../kernel/clock.ts';
-import type { Sealer } from '../../platform/crypto/seal.ts';
+import type { Sealer } from '../../platform/crypto/box.ts';
 
 import { createFresh } from './fresh.ts';
+import { secretPlace } from './sealed-places.ts';
 
 /** What a secret is for; each purpose has its own. */
-export type SecretPurpose = 'refresh-derivation' | 'cookies' | 'forms';
+export type SecretPurpose = 'refresh-derivation' | 'cookies' | 'forms' | 'totp-proposals';
 
 export interface VersionedSecret {
   readonly version: number;
@@ -35,7 +36,7 @@ const MAX_AGE_MS = 5_000;
 
 /**
  * Secrets of the installation that many processes must share and that may be replaced one day: kept in
- * the database by purpose and version, sealed under the master key. A version never changes; a compromise deletes it.
+ * the database by purpose and version, sealed under a data key. A version never changes; a compromise deletes it.
  */
 export function createServerSecrets({
   pool,
@@ -48,13 +49,13 @@ export function createServerSecrets({
 }): (purpose: SecretPurpose) => ServerSecret {
   return (purpose) => {
     const known = new Map<number, Buffer>();
-    const place = (version: number) => secretContext(purpose, version);
+    const place = (version: number) => secretPlace(purpose, version);
 
     async function read(name: string, text: string, values: unknown[]): Promise<VersionedSecret | undefined> {
       const { rows } = await pool.query<{ version: number; sealed: Buffer }>({ name, text, values });
       const row = rows[0];
       if (!row) return undefined;
-      const key = known.get(row.version) ?? sealer.open(place(row.version), row.sealed);
+      const key = known.get(row.version) ?? (await sealer.open(place(row.version), row.sealed));
       known.set(row.version, key);
       return { version: row.version, key };
     }
@@ -81,9 +82,3 @@ export function createServerSecrets({
     };
   };
 }
-
-/** Where a server secret is sealed to. */
-export const secretContext = (purpose: string, version: number) => ({
-  purpose: `server-secret ${purpose}`,
-  owner: String(version),
-});

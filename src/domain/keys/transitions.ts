@@ -1,12 +1,15 @@
 import type { Prisma } from '../../platform/database/generated/client.ts';
+import { ADVISORY_LOCKS } from '../../platform/database/index.ts';
 
+import type { DataKeys } from './data-keys.ts';
 import type { PublicJwk } from './key.ts';
+import { authenticateKey } from './key-mac.ts';
+import { runIn } from './run.ts';
 
 /** What moves keys from state to state works inside the transaction of its audit record. */
 type Tx = Prisma.TransactionClient;
 
-/** Serializes everything that makes or moves a signing key, in all processes. */
-const KEYS_LOCK = 4_610_101;
+const KEYS_LOCK = ADVISORY_LOCKS.signingKeys;
 
 /** Waits for its turn among all processes; held to the end of the transaction. */
 export async function lockKeys(tx: Tx): Promise<void> {
@@ -59,6 +62,7 @@ export async function hasSignedFor(tx: Tx, kid: string, seconds: number): Promis
 /** Keeps a new key as `next`, to sign in `publication` seconds; answers when that is. */
 export async function insertNextKey(
   tx: Tx,
+  dataKeys: DataKeys,
   publicJwk: PublicJwk,
   privateSealed: Buffer,
   { publication, tokenLifetime }: { readonly publication: number; readonly tokenLifetime: number },
@@ -73,6 +77,7 @@ export async function insertNextKey(
     FROM (SELECT clock_timestamp() AS now) AS time
     RETURNING promote_at`;
   if (!row) throw new Error('the new key was not kept');
+  await authenticateKey(runIn(tx), dataKeys, publicJwk.kid);
   return row.promote_at;
 }
 
@@ -84,9 +89,10 @@ export async function findDueKey(tx: Tx): Promise<{ readonly kid: string } | und
 }
 
 /** Makes a next key the one that signs; the one before is no longer current by then. */
-export async function promoteKey(tx: Tx, kid: string): Promise<void> {
+export async function promoteKey(tx: Tx, dataKeys: DataKeys, kid: string): Promise<void> {
   await tx.$executeRaw`
     UPDATE signing_keys SET state = 'current', promoted_at = clock_timestamp() WHERE kid = ${kid}`;
+  await authenticateKey(runIn(tx), dataKeys, kid);
 }
 
 /**
@@ -95,6 +101,7 @@ export async function promoteKey(tx: Tx, kid: string): Promise<void> {
  */
 export async function retireCurrentKey(
   tx: Tx,
+  dataKeys: DataKeys,
   { tokenLifetime, skew }: { readonly tokenLifetime: number; readonly skew: number },
 ): Promise<string | undefined> {
   const [row] = await tx.$queryRaw<{ kid: string }[]>`
@@ -103,13 +110,14 @@ export async function retireCurrentKey(
       published_until = clock_timestamp()
         + make_interval(secs => greatest(token_lifetime, ${tokenLifetime}::int) + ${skew}::int)
     WHERE state = 'current' RETURNING kid`;
+  if (row) await authenticateKey(runIn(tx), dataKeys, row.kid);
   return row?.kid;
 }
 
 /** Drops every key that is published, and destroys its private part. Answers their kids. */
 export async function revokePublishedKeys(tx: Tx): Promise<readonly string[]> {
   const rows = await tx.$queryRaw<{ kid: string }[]>`
-    UPDATE signing_keys SET state = 'revoked', private_sealed = NULL, revoked_at = clock_timestamp()
+    UPDATE signing_keys SET state = 'revoked', private_sealed = NULL, mac = NULL, revoked_at = clock_timestamp()
     WHERE state IN ('next', 'current') OR state = 'retired' AND published_until > now()
     RETURNING kid`;
   return rows.map(({ kid }) => kid);

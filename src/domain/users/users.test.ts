@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
+import { newDataKeys } from '../../../test/support/data-keys.ts';
 import { createTestDatabase, type TestDatabase } from '../../../test/support/database.ts';
 import { systemClock } from '../../kernel/clock.ts';
 import { DEFAULT_TENANT } from '../../kernel/ids.ts';
-import { createSealer } from '../../platform/crypto/seal.ts';
 import { createAttempts, createPasswords, createTotps } from '../credentials/index.ts';
 import { hasAdministrator, isAdministrator, rolesOf, seedDefaultTenant } from '../tenants/index.ts';
 
@@ -20,7 +20,7 @@ let failing = false;
 beforeAll(async () => {
   test = await createTestDatabase();
   const { prisma } = test.database;
-  const sealer = createSealer(randomBytes(32));
+  const sealer = await newDataKeys(test.database.pool);
   const endAllOf =
     (what: string): EndAllOf<EndOfUser> =>
     async (_tx, userId, reason) => {
@@ -34,7 +34,13 @@ beforeAll(async () => {
     lifetimes: { enrolmentLink: 86_400, recoveryLink: 86_400 },
     attempts: createAttempts({ prisma, lifetime: 600 }),
     passwords: createPasswords({ prisma, concurrency: 2 }),
-    totps: createTotps({ prisma, sealer, clock: systemClock, issuer: 'https://id.example' }),
+    totps: createTotps({
+      prisma,
+      sealer,
+      clock: systemClock,
+      issuer: 'https://id.example',
+      proposals: randomBytes(32),
+    }),
     endSessionsOf: endAllOf('sessions'),
     endConnectionsOf: endAllOf('connections'),
   });

@@ -1,6 +1,6 @@
 import type { AdapterFactory } from 'oidc-provider';
 
-import type { Sealer } from '../../platform/crypto/seal.ts';
+import type { Sealer } from '../../platform/crypto/box.ts';
 
 import { type ClientAdapterDeps, clientAdapter } from './client.ts';
 import { codeAdapter } from './code.ts';

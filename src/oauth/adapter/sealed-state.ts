@@ -3,7 +3,7 @@ import type { Adapter, AdapterPayload } from 'oidc-provider';
 import Provider, { errors } from 'oidc-provider';
 import type { Pool } from 'pg';
 
-import type { Sealer } from '../../platform/crypto/seal.ts';
+import type { Sealer } from '../../platform/crypto/box.ts';
 import { originOf } from '../../platform/http/index.ts';
 import { widestPrefix } from '../../platform/throttle/index.ts';
 
@@ -34,7 +34,12 @@ export function sealedState(
     createHash('sha256')
       .update(JSON.stringify([kind, id]))
       .digest();
-  const place = (hash: Buffer) => ({ purpose: `state:${kind}`, owner: hash.toString('base64url') });
+  const place = (hash: Buffer) => ({
+    purpose: 'interaction',
+    table: 'interactions',
+    column: 'sealed',
+    row: `${kind} ${hash.toString('base64url')}`,
+  });
 
   return {
     async upsert(id, payload, expiresIn) {
@@ -55,7 +60,7 @@ export function sealedState(
         values: [hash],
       });
       const row = rows[0];
-      return row && (JSON.parse(sealer.open(place(hash), row.sealed).toString()) as AdapterPayload);
+      return row && (JSON.parse((await sealer.open(place(hash), row.sealed)).toString()) as AdapterPayload);
     },
 
     async destroy(id) {

@@ -1,13 +1,14 @@
 import { randomBytes } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 
-import { createSealer, SealBroken } from './seal.ts';
+import { SealBroken } from './box.ts';
+import { createMasterSealer } from './seal.ts';
 
 const place = { purpose: 'totp-seed', owner: 'usr_a', tenant: 'ten_default' };
 
-describe('createSealer', () => {
+describe('createMasterSealer', () => {
   it('opens what it sealed, in its own place only', () => {
-    const sealer = createSealer(randomBytes(32));
+    const sealer = createMasterSealer(randomBytes(32));
     const sealed = sealer.seal(place, 'secret');
 
     expect(sealer.open(place, sealed).toString()).toBe('secret');
@@ -17,7 +18,7 @@ describe('createSealer', () => {
   });
 
   it('refuses altered bytes, a cut value and another master key', () => {
-    const sealer = createSealer(randomBytes(32));
+    const sealer = createMasterSealer(randomBytes(32));
     const sealed = sealer.seal(place, 'secret');
 
     for (const index of sealed.keys()) {
@@ -26,11 +27,11 @@ describe('createSealer', () => {
       expect(() => sealer.open(place, altered)).toThrow(SealBroken);
     }
     expect(() => sealer.open(place, sealed.subarray(0, 10))).toThrow(SealBroken);
-    expect(() => createSealer(randomBytes(32)).open(place, sealed)).toThrow(SealBroken);
+    expect(() => createMasterSealer(randomBytes(32)).open(place, sealed)).toThrow(SealBroken);
   });
 
   it('never makes the same ciphertext twice', () => {
-    const sealer = createSealer(randomBytes(32));
+    const sealer = createMasterSealer(randomBytes(32));
     expect(sealer.seal(place, 'secret').equals(sealer.seal(place, 'secret'))).toBe(false);
   });
 });

@@ -8,6 +8,8 @@ import {
   randomBytes,
 } from 'node:crypto';
 
+import { SealBroken } from './box.ts';
+
 /** What a sealed value belongs to; it opens only in the same place (AEAD associated data). */
 export interface SealContext {
   /** What for, for example `signing-key`. */
@@ -17,8 +19,11 @@ export interface SealContext {
   readonly tenant?: string;
 }
 
-/** Sealing under the master key: AES-256-GCM, a random nonce per value. */
-export interface Sealer {
+/**
+ * Seals under the master key itself: AES-256-GCM, a random nonce per value. Only data keys are sealed so; values
+ * are sealed under data keys (box.ts). It also opens the values of stores from before data keys.
+ */
+export interface MasterSealer {
   seal(context: SealContext, plaintext: Buffer | string): Buffer;
   /** @throws SealBroken when the value, its place or the master key is another. */
   open(context: SealContext, sealed: Uint8Array): Buffer;
@@ -26,22 +31,11 @@ export interface Sealer {
   derive(purpose: string): Buffer;
 }
 
-/** A sealed value could not be opened: it was altered, moved to another row, or sealed under another master key. */
-export class SealBroken extends Error {
-  constructor(context: SealContext, options?: ErrorOptions) {
-    super(
-      `the sealed ${context.purpose} of ${context.owner} cannot be opened: is this the master key that it was sealed under?`,
-      options,
-    );
-    this.name = 'SealBroken';
-  }
-}
-
 const VERSION = 1;
 const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
 
-export function createSealer(masterKey: Buffer): Sealer {
+export function createMasterSealer(masterKey: Buffer): MasterSealer {
   const derive = (purpose: string) =>
     Buffer.from(hkdfSync('sha256', masterKey, Buffer.alloc(0), `gatehouse ${purpose}`, 32));
   const key = derive('seal v1');
@@ -68,7 +62,7 @@ export function createSealer(masterKey: Buffer): Sealer {
           decipher.final(),
         ]);
       } catch (cause) {
-        throw new SealBroken(context, { cause });
+        throw new SealBroken(`the sealed ${context.purpose} of ${context.owner}`, { cause });
       }
     },
 

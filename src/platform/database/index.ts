@@ -14,6 +14,7 @@
  * Does not own: the schema (prisma/schema), the statements (each domain folder's store.ts), retention.
  */
 
+export { ADVISORY_LOCKS } from './advisory-locks.ts';
 export { isEmbeddedPostgresRunning } from './embedded/running.ts';
 export { startEmbeddedPostgres } from './embedded/start.ts';
 export {

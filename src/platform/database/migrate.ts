@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Pool, PoolClient, QueryResult, QueryResultRow } from 'pg';
 
+import { ADVISORY_LOCKS } from './advisory-locks.ts';
 import { MigrationRefused } from './errors.ts';
 import type { Log } from './log.ts';
 import { type Migration, readMigrations } from './migrations.ts';
@@ -11,9 +12,6 @@ export interface MigrateOptions {
   /** Where the migrations are; those of this version by default. */
   readonly directory?: string;
 }
-
-/** The advisory lock that Prisma's own `migrate` takes, so that the two exclude each other. */
-export const MIGRATION_LOCK = 72707369;
 
 /** The longest that one migration may take, and that another process may be waited for. */
 const LONGEST_MS = 15 * 60_000;
@@ -74,7 +72,7 @@ export async function takeMigrationTurn(client: PoolClient): Promise<void> {
   await patiently(
     client,
     `SET LOCAL statement_timeout = ${LONGEST_MS}; SET LOCAL lock_timeout = ${LONGEST_MS};
-    SELECT pg_advisory_xact_lock(${MIGRATION_LOCK}); ${MIGRATIONS_TABLE}`,
+    SELECT pg_advisory_xact_lock(${ADVISORY_LOCKS.migration}); ${MIGRATIONS_TABLE}`,
   );
 }
 

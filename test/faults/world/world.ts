@@ -123,7 +123,7 @@ export async function startWorld(shape: Shape, random: Random): Promise<World> {
       server: {
         issuer: config.issuer,
         database,
-        installation: createInstallation({ config, database, clock: systemClock }),
+        installation: await createInstallation({ config, database, clock: systemClock }),
         databaseUrl: environment['DATABASE_URL'] ?? '',
         environment,
         internal: '',

@@ -136,8 +136,8 @@ describe('gatehouse backup and restore', () => {
       GATEHOUSE_MASTER_KEY: randomBytes(32).toString('base64url'),
     });
     expect(await other(['backup', 'all.gz'])).toMatchObject({
-      code: 1,
-      stderr: expect.stringContaining('is this the master key'),
+      code: 3,
+      stderr: expect.stringContaining('not the one that this store was sealed with'),
     });
     expect(readFileSync(join(cwd, 'all.gz'), 'utf8')).toBe('the last one');
     mkdirSync(join(cwd, 'directory'));

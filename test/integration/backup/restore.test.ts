@@ -7,7 +7,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 
 import { listAudit } from '../../../src/domain/audit/index.ts';
 import { endConnections, endConnectionsOfClient } from '../../../src/domain/grants/index.ts';
-import { createSealer, type Sealer } from '../../../src/platform/crypto/seal.ts';
+import { createMasterSealer, type MasterSealer } from '../../../src/platform/crypto/seal.ts';
 import { migrate } from '../../../src/platform/database/index.ts';
 import { MIGRATIONS_DIRECTORY, readMigrations } from '../../../src/platform/database/migrations.ts';
 import { createAgent } from '../../support/agent.ts';
@@ -31,7 +31,7 @@ const ENDS = ['installation', 'sessions', 'signing_keys', 'audit_records', 'regi
 const GOES = ['consents', 'interactions', 'sign_in_attempts', 'one_time_links'];
 
 let server: TestServer;
-let sealer: Sealer;
+let sealer: MasterSealer;
 let ada: Connected;
 let backup: Buffer;
 let before: Awaited<ReturnType<typeof dump>>;
@@ -242,8 +242,8 @@ describe('a backup', () => {
   });
 
   it('is refused when the master key is not the one that the store is sealed under', async () => {
-    await expect(backUp(server.database.pool, createSealer(randomBytes(32)))).rejects.toThrow(
-      /cannot be opened: is this the master key/,
+    await expect(backUp(server.database.pool, createMasterSealer(randomBytes(32)))).rejects.toThrow(
+      /not the one that this store was sealed with/,
     );
   });
 
@@ -315,7 +315,7 @@ describe('U6: what is not whole, or not ours, is refused and changes nothing:', 
     ],
     [
       'a seal of somebody else',
-      () => sealedAnew(linesOf(backup), createSealer(randomBytes(32))),
+      () => sealedAnew(linesOf(backup), createMasterSealer(randomBytes(32))),
       /damaged or was altered/,
     ],
     [
@@ -381,9 +381,9 @@ describe('U6: what is not whole, or not ours, is refused and changes nothing:', 
   });
 
   it('another master key, in words that say which one is needed', async () => {
-    await expect(restoreTo(target.database.pool, createSealer(randomBytes(32)), backup)).rejects.toThrow(
-      /made under another master key.*GATEHOUSE_MASTER_KEY_FILE/,
-    );
+    await expect(
+      restoreTo(target.database.pool, createMasterSealer(randomBytes(32)), backup),
+    ).rejects.toThrow(/made under another master key.*GATEHOUSE_MASTER_KEY_FILE/);
     expect(await dump(target.database.pool)).toEqual({});
   });
 

@@ -5,6 +5,7 @@ import type { PoolClient } from 'pg';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 
 import { listAudit } from '../../../src/domain/audit/index.ts';
+import { changeSigningKeys } from '../../support/data-keys.ts';
 import { kidOf, publishedKids, until } from '../../support/key-rotation.ts';
 import { cause, startTestServer, type TestServer } from '../../support/server.ts';
 import { type ServerProcess, startServerProcess } from '../../support/server-process.ts';
@@ -48,7 +49,11 @@ describe('a process that is killed in the middle of a step', () => {
     const node: ServerProcess = await startServerProcess(server.environment);
     const old = kidOf(await sign());
     const { kid } = await server.installation.keys.rotate(cause);
-    await query(`UPDATE signing_keys SET promote_at = now() WHERE state = 'next'`);
+    await changeSigningKeys(
+      server.database.pool,
+      server.installation.sealer,
+      `UPDATE signing_keys SET promote_at = now() WHERE state = 'next'`,
+    );
     await holder.query('SELECT 1 FROM signing_keys FOR UPDATE');
     await until(async () => (await publishedKids(node)).includes(kid));
     await stuck();

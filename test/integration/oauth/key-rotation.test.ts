@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { listAudit } from '../../../src/domain/audit/index.ts';
 import { runCli } from '../../support/cli.ts';
+import { changeSigningKeys } from '../../support/data-keys.ts';
 import { fetchJwks, kidOf, publishedKids, strictVerifier, until } from '../../support/key-rotation.ts';
 import { cause, FILES, startTestServer, type TestServer } from '../../support/server.ts';
 import { type ServerProcess, startServerProcess } from '../../support/server-process.ts';
@@ -142,7 +143,11 @@ describe('keys that are replaced under load', () => {
       return body['id_token_signing_alg_values_supported'];
     };
     expect(await announced()).toEqual(['ES256']);
-    await server.database.pool.query(`UPDATE signing_keys SET promote_at = now() WHERE state = 'next'`);
+    await changeSigningKeys(
+      server.database.pool,
+      server.installation.sealer,
+      `UPDATE signing_keys SET promote_at = now() WHERE state = 'next'`,
+    );
     const { algorithm } = (
       await runCli(['keys', 'rotate', '--json'], {
         cwd: '/',

@@ -299,7 +299,12 @@ describe('two processes on one store', () => {
       "INSERT INTO server_secrets (purpose, version, sealed) VALUES ('refresh-derivation', 2, $1)",
       [
         server.installation.sealer.seal(
-          { purpose: 'server-secret refresh-derivation', owner: '2' },
+          {
+            purpose: 'server-secret',
+            table: 'server_secrets',
+            column: 'sealed',
+            row: 'refresh-derivation 2',
+          },
           randomBytes(32),
         ),
       ],

@@ -48,7 +48,7 @@ export async function startSignIn(env: Readonly<Record<string, string>> = {}) {
     ...env,
   });
   let now = Date.now();
-  const installation = createInstallation({ config, database, clock: () => new Date(now) });
+  const installation = await createInstallation({ config, database, clock: () => new Date(now) });
   await installation.prepare(ORIGIN);
 
   const cookies = createCookies({ issuer });

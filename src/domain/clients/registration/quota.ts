@@ -1,4 +1,5 @@
 import type { Prisma } from '../../../platform/database/generated/client.ts';
+import { ADVISORY_LOCKS } from '../../../platform/database/index.ts';
 import {
   networkKey,
   networkKeyStart,
@@ -16,9 +17,6 @@ export interface RegistrationQuota {
 /** Why there is no room for another one. */
 export type QuotaRefusal = 'registration_quota_network' | 'registration_quota';
 
-/** The advisory lock of whoever counts and then adds. */
-const LOCK = 4_610_101;
-
 /**
  * Returns why there is no room for one more client from `address`, if there is none: its network, its widest
  * prefix or all networks together have as many as they may. Holds an advisory lock until the transaction ends,
@@ -30,7 +28,7 @@ export async function refusedByQuota(
   { perNetwork, inAll }: RegistrationQuota,
 ): Promise<QuotaRefusal | undefined> {
   const share = prefixShare(inAll);
-  await tx.$executeRaw`SELECT pg_advisory_xact_lock(${LOCK}::bigint)`;
+  await tx.$executeRaw`SELECT pg_advisory_xact_lock(${ADVISORY_LOCKS.registrationQuota}::bigint)`;
   const [counted] = await tx.$queryRaw<{ network: number; prefix: number; total: number }[]>`
     SELECT count(*)::int AS total, count(*) FILTER (WHERE registered_from = ${networkKey(address)})::int AS network,
            count(*) FILTER (WHERE starts_with(registered_from, ${networkKeyStart(address)}))::int AS prefix

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
 
+import { EMBEDDED_LOCKS } from '../advisory-locks.ts';
 import { DataDirectoryInUse } from '../errors.ts';
 import { ADMINISTRATION, type Endpoint } from './endpoint.ts';
 import { isAlive } from './processes.ts';
@@ -23,9 +24,7 @@ export interface Guard {
   leave(): Promise<boolean>;
 }
 
-const LOCKS = 0x67617465;
-const IN_USE = 1;
-const OWNED = 2;
+const { space: LOCKS, inUse: IN_USE, owned: OWNED } = EMBEDDED_LOCKS;
 
 /** How long PostgreSQL may take to notice that the process of a session is gone. */
 const GHOST_TIMEOUT_MS = 3_000;

@@ -1,6 +1,6 @@
 import type { Pool, PoolClient } from 'pg';
 
-import { MIGRATION_LOCK } from '../migrate.ts';
+import { ADVISORY_LOCKS } from '../advisory-locks.ts';
 import { PLAIN_TEXT } from './rows.ts';
 
 /**
@@ -13,7 +13,7 @@ export async function readingSnapshot<T>(pool: Pool, work: (client: PoolClient) 
     // A migration would change tables under us, and would, while it waits, keep everybody else from them.
     await client.query(
       `SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0; SET lock_timeout = '5s';
-       SELECT pg_advisory_lock_shared(${MIGRATION_LOCK})`,
+       SELECT pg_advisory_lock_shared(${ADVISORY_LOCKS.migration})`,
     );
     await client.query(`BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; ${PLAIN_TEXT}`);
     return await work(client);

@@ -20,7 +20,7 @@ const DOMAIN_ARROWS = {
   backup: ['audit', 'clients', 'credentials', 'grants', 'keys', 'links', 'sessions'],
   tenants: [],
   clients: ['audit'],
-  credentials: ['audit'],
+  credentials: ['audit', 'keys'],
   grants: ['admission', 'audit', 'authority', 'keys', 'resources'],
   keys: ['audit'],
   links: [],

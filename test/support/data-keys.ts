@@ -1,9 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Pool } from 'pg';
 
-import { type DataKeys, openDataKeys } from '../../src/domain/keys/index.ts';
-import { authenticateKey } from '../../src/domain/keys/key-mac.ts';
-import { runOn } from '../../src/domain/keys/run.ts';
+import { authenticateKey, type DataKeys, openDataKeys, runOn } from '../../src/domain/keys/index.ts';
 import { createMasterSealer, type MasterSealer } from '../../src/platform/crypto/seal.ts';
 
 const cause = { requestId: 'req_test' };

@@ -42,6 +42,18 @@ async function foreignKey() {
   return { kid, jwk: { ...jwk, kid, alg: 'ES256', use: 'sig' } };
 }
 
+describe('readiness', () => {
+  it('NEW-2: /readyz names the signing key while it cannot be used, until a new one signs', async () => {
+    await server.database.pool.query(
+      `UPDATE signing_keys SET private_sealed = '\\x00' WHERE state = 'current'`,
+    );
+    const readyz = async () => (await fetch(`${server.internal}/readyz`)).json();
+    await expect.poll(readyz).toMatchObject({ failing: ['signing_key'] });
+    await server.installation.keys.maintain();
+    await expect.poll(readyz).toMatchObject({ status: 'ready' });
+  });
+});
+
 describe('the master key', () => {
   it('SEC-M1, NEW-2: a command in a shell with DATABASE_URL but without the key file makes no key and changes nothing', async () => {
     const before = await keyStates();
@@ -83,41 +95,14 @@ describe('the master key', () => {
     expect((await gatehouse(['keys', 'create-master', 'new.key'], {})).code).toBe(1);
     expect(readFileSync(join(cwd, 'new.key'), 'utf8')).toBe(made);
   });
-
-  it('SEC-L14: keys rotate-master leaves everything open under the new key and nothing under the old one', async () => {
-    const { pool, prisma } = server.database;
-    const file = join(cwd, 'next.key');
-    await gatehouse(['keys', 'create-master', file], {});
-    chmodSync(file, 0o644);
-    expect(await gatehouse(['keys', 'rotate-master', file])).toMatchObject({
-      code: 2,
-      stderr: expect.stringContaining('chmod 600'),
-    });
-    chmodSync(file, 0o600);
-    const sealed = await prisma.serverSecret.findMany({ orderBy: [{ purpose: 'asc' }] });
-
-    expect((await gatehouse(['keys', 'rotate-master', file])).code).toBe(0);
-    expect(await prisma.serverSecret.findMany({ orderBy: [{ purpose: 'asc' }] })).toEqual(sealed);
-    await expect(dataKeysFor(pool, server.environment)).rejects.toThrow(MasterKeyRefused);
-    expect((await gatehouse(['keys', 'list'])).code).toBe(3);
-
-    // The running server goes on, and rotates its signing keys too.
-    await server.installation.keys.rotate({ requestId: 'req_test' });
-    expect(await published()).toHaveLength(2);
-    server = {
-      ...server,
-      environment: { ...server.environment, GATEHOUSE_MASTER_KEY: readFileSync(file, 'utf8').trim() },
-    };
-    expect((await gatehouse(['keys', 'list'])).code).toBe(0);
-  });
 });
 
 describe('signing keys', () => {
   it('SEC-M2: an INSERT of a retired key with a foreign public key does not enter the JWK Set', async () => {
     const { kid, jwk } = await foreignKey();
     await server.database.pool.query(
-      `INSERT INTO signing_keys (kid, algorithm, public_jwk, state, token_lifetime, published_until)
-       VALUES ($1, 'ES256', $2, 'retired', 300, now() + interval '1 day')`,
+      `INSERT INTO signing_keys (kid, algorithm, public_jwk, state, token_lifetime, promote_at, promoted_at, retired_at, published_until)
+       VALUES ($1, 'ES256', $2, 'retired', 300, now(), now(), now(), now() + interval '1 day')`,
       [kid, JSON.stringify(jwk)],
     );
     await expect.poll(async () => (await gatehouse(['keys', 'list', '--json'])).stdout).toContain(kid);
@@ -174,7 +159,8 @@ describe('signing keys', () => {
       ),
     ]);
     await pool.query(
-      `INSERT INTO signing_keys (kid, algorithm, public_jwk, state, token_lifetime) VALUES ($1, 'ES256', $2, 'current', 300)`,
+      `INSERT INTO signing_keys (kid, algorithm, public_jwk, private_sealed, state, token_lifetime, promote_at, promoted_at)
+       VALUES ($1, 'ES256', $2, '\\x00', 'current', 300, now(), now())`,
       [kid, JSON.stringify(jwk)],
     );
     await pool.query('UPDATE installation SET key_proof = NULL');
@@ -211,8 +197,8 @@ describe('a store from before data keys', () => {
     const own = await generateKey('ES256');
     const foreign = await foreignKey();
     await pool.query(
-      `INSERT INTO signing_keys (kid, algorithm, public_jwk, private_sealed, state, token_lifetime, promoted_at)
-       VALUES ($1, 'ES256', $2, $3, 'current', 300, now())`,
+      `INSERT INTO signing_keys (kid, algorithm, public_jwk, private_sealed, state, token_lifetime, promote_at, promoted_at)
+       VALUES ($1, 'ES256', $2, $3, 'current', 300, now(), now())`,
       [
         own.publicJwk.kid,
         JSON.stringify(own.publicJwk),
@@ -220,8 +206,8 @@ describe('a store from before data keys', () => {
       ],
     );
     await pool.query(
-      `INSERT INTO signing_keys (kid, algorithm, public_jwk, state, token_lifetime, published_until)
-       VALUES ($1, 'ES256', $2, 'retired', 300, now() + interval '1 hour')`,
+      `INSERT INTO signing_keys (kid, algorithm, public_jwk, state, token_lifetime, promote_at, promoted_at, retired_at, published_until)
+       VALUES ($1, 'ES256', $2, 'retired', 300, now(), now(), now(), now() + interval '1 hour')`,
       [foreign.kid, JSON.stringify(foreign.jwk)],
     );
     await pool.query(
@@ -294,14 +280,31 @@ describe('start-up guards', () => {
   });
 });
 
-describe('readiness', () => {
-  it('NEW-2: /readyz names the signing key while it cannot be used, until a new one signs', async () => {
-    await server.database.pool.query(
-      `UPDATE signing_keys SET private_sealed = '\\x00' WHERE state = 'current'`,
-    );
-    const readyz = async () => (await fetch(`${server.internal}/readyz`)).json();
-    await expect.poll(readyz).toMatchObject({ failing: ['signing_key'] });
-    await server.installation.keys.maintain();
-    await expect.poll(readyz).toMatchObject({ status: 'ready' });
+describe('the replacement of the master key', () => {
+  it('SEC-L14: keys rotate-master leaves everything open under the new key and nothing under the old one', async () => {
+    const { pool, prisma } = server.database;
+    const file = join(cwd, 'next.key');
+    await gatehouse(['keys', 'create-master', file], {});
+    chmodSync(file, 0o644);
+    expect(await gatehouse(['keys', 'rotate-master', file])).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('chmod 600'),
+    });
+    chmodSync(file, 0o600);
+    const sealed = await prisma.serverSecret.findMany({ orderBy: [{ purpose: 'asc' }] });
+
+    expect((await gatehouse(['keys', 'rotate-master', file])).code).toBe(0);
+    expect(await prisma.serverSecret.findMany({ orderBy: [{ purpose: 'asc' }] })).toEqual(sealed);
+    await expect(dataKeysFor(pool, server.environment)).rejects.toThrow(MasterKeyRefused);
+    expect((await gatehouse(['keys', 'list'])).code).toBe(3);
+
+    // The running server goes on, and rotates its signing keys too.
+    await server.installation.keys.rotate({ requestId: 'req_test' });
+    expect(await published()).toHaveLength(2);
+    server = {
+      ...server,
+      environment: { ...server.environment, GATEHOUSE_MASTER_KEY: readFileSync(file, 'utf8').trim() },
+    };
+    expect((await gatehouse(['keys', 'list'])).code).toBe(0);
   });
 });

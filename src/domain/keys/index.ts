@@ -22,8 +22,8 @@
 
 export type { DataKeys } from './data-keys.ts';
 export type { KeyInfo, KeyState, PublicJwk, SigningAlgorithm } from './key.ts';
-export { type CurrentKey, createKeys, type Keys, type KeysDeps } from './keys.ts';
 export { authenticateKey } from './key-mac.ts';
+export { type CurrentKey, createKeys, type Keys, type KeysDeps } from './keys.ts';
 export { MasterKeyRefused } from './master-key-refused.ts';
 export { findDataKeys, openDataKeys, openDataKeysWithin, proveMasterKey } from './open-data-keys.ts';
 export { oldestSecretVersion } from './replace-secret.ts';

@@ -8,7 +8,7 @@ import { recordAudit } from '../audit/index.ts';
 import { DATA_KEY_PURPOSES, type DataKeys } from './data-keys.ts';
 import { keepFirstKey } from './first-key.ts';
 import { generateKey, type SigningAlgorithm } from './key.ts';
-import { revokeForgedKeys } from './key-mac.ts';
+import { authenticateKey, revokeForgedKeys } from './key-mac.ts';
 import { replaceDataKeys } from './replace-data-keys.ts';
 import { replaceSecret } from './replace-secret.ts';
 import { runIn } from './run.ts';
@@ -157,9 +157,9 @@ export function createRotation(deps: RotationDeps): RotationSteps {
       }),
 
     async replaceCompromised(origin) {
-      const replaced = await locked(async ({ tx }) => {
+      const replaced = await locked(async ({ tx, sealer: before }) => {
         const current = await findKey(tx, 'current');
-        const alreadyRevoked = await findRevokedWithin(tx, SAME_ALARM);
+        const alreadyRevoked = await findRevokedWithin(tx, before, SAME_ALARM);
         if (current && alreadyRevoked.length > 0) return { ...current, revoked: alreadyRevoked };
 
         const revoked = await revokePublishedKeys(tx);
@@ -172,6 +172,7 @@ export function createRotation(deps: RotationDeps): RotationSteps {
         const { kid, effectiveAt } = await makeNext({ tx, sealer }, 0, origin);
         await promoteKey(tx, sealer, kid);
         for (const dropped of revoked) {
+          await authenticateKey(runIn(tx), sealer, dropped);
           const detail = { kid: dropped, replaced_by: kid };
           await recordAudit(
             tx,

@@ -3,7 +3,7 @@ import { ADVISORY_LOCKS } from '../../platform/database/index.ts';
 
 import type { DataKeys } from './data-keys.ts';
 import type { PublicJwk } from './key.ts';
-import { authenticateKey } from './key-mac.ts';
+import { type AuthenticatedRow, authenticateKey, isAuthentic, SIGNING_KEY_TEXT } from './key-mac.ts';
 import { runIn } from './run.ts';
 
 /** What moves keys from state to state works inside the transaction of its audit record. */
@@ -44,11 +44,23 @@ export async function findKey(
     : undefined;
 }
 
-/** The keys that were revoked in the last `seconds`. */
-export async function findRevokedWithin(tx: Tx, seconds: number): Promise<readonly string[]> {
-  const rows = await tx.$queryRaw<{ kid: string }[]>`
-    SELECT kid FROM signing_keys WHERE revoked_at > clock_timestamp() - make_interval(secs => ${seconds}::int)`;
-  return rows.map(({ kid }) => kid);
+/**
+ * Returns the keys that a compromise dropped in the last `seconds`. Their rows carry a MAC: a row that was revoked
+ * because it is not authentic, or was written past this program, does not hide a compromise.
+ */
+export async function findRevokedWithin(
+  tx: Tx,
+  dataKeys: DataKeys,
+  seconds: number,
+): Promise<readonly string[]> {
+  const rows = await runIn(tx)<AuthenticatedRow & { kid: string }>(
+    `SELECT kid, mac, ${SIGNING_KEY_TEXT} AS text FROM signing_keys
+     WHERE state = 'revoked' AND revoked_at > clock_timestamp() - make_interval(secs => $1::int) ORDER BY kid`,
+    [seconds],
+  );
+  const authentic: string[] = [];
+  for (const row of rows) if (await isAuthentic(dataKeys, row)) authentic.push(row.kid);
+  return authentic;
 }
 
 /** Whether the key has been current for this many seconds. */

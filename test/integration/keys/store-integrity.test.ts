@@ -111,8 +111,8 @@ describe('signing keys', () => {
     await server.installation.keys.maintain();
     const { rows } = await server.database.pool.query('SELECT state FROM signing_keys WHERE kid = $1', [kid]);
     expect(rows).toEqual([{ state: 'revoked' }]);
-    const record = await server.database.prisma.auditRecord.findFirst({ where: { reason: 'not_authentic' } });
-    expect(record).toMatchObject({ event: 'key.revoked', detail: { kid } });
+    const records = await server.database.prisma.auditRecord.findMany({ where: { reason: 'not_authentic' } });
+    expect(records).toContainEqual(expect.objectContaining({ event: 'key.revoked', detail: { kid } }));
   });
 
   it('SEC-M2: the MAC covers every column of a signing key', async () => {
@@ -170,7 +170,7 @@ describe('signing keys', () => {
     await store.drop();
   });
 
-  it('SEC-L14: keys rotate --compromised replaces data keys and the keys of cookies and forms', async () => {
+  it('SEC-L14: keys rotate --compromised, right after a forged key was revoked, replaces data keys and the keys of cookies and forms', async () => {
     const { prisma } = server.database;
     const idsOf = async (purpose: string) =>
       (await prisma.dataKey.findMany({ where: { purpose } })).map(({ id }) => id);
@@ -284,6 +284,8 @@ describe('the replacement of the master key', () => {
   it('SEC-L14: keys rotate-master leaves everything open under the new key and nothing under the old one', async () => {
     const { pool, prisma } = server.database;
     const file = join(cwd, 'next.key');
+    // The server has followed the data keys that a compromise replaced.
+    await server.installation.keys.maintain();
     await gatehouse(['keys', 'create-master', file], {});
     chmodSync(file, 0o644);
     expect(await gatehouse(['keys', 'rotate-master', file])).toMatchObject({

@@ -191,8 +191,9 @@ export function createDataKeys(
         if (!found) throw new MasterKeyRefused('damaged');
         return found;
       };
-      const current = row?.highest === highest ? set : await load();
-      return createDataKeys(current, { master, load });
+      // Made by another process, whose transaction is over: this one has made none yet.
+      if (row?.highest !== highest) set = await load();
+      return createDataKeys(set, { master, load });
     },
 
     async reload() {

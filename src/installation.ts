@@ -1,7 +1,7 @@
 import type { Config } from './config/config.ts';
 import { createAnonymousRecorder } from './domain/audit/index.ts';
 import { createAttempts, createPasskeys, createPasswords, createTotps } from './domain/credentials/index.ts';
-import { forgetConsentsOf, revokeGrantsOf } from './domain/grants/index.ts';
+import { endAccess } from './domain/grants/index.ts';
 import { createKeys, createServerSecrets, openDataKeys, proveMasterKey } from './domain/keys/index.ts';
 import { createFactors, createSessions, createSignIn } from './domain/sessions/index.ts';
 import { seedDefaultTenant } from './domain/tenants/index.ts';
@@ -85,8 +85,7 @@ export async function createInstallation({
     totps,
     endSessionsOf: sessions.endAllOf,
     async endConnectionsOf(tx, userId, reason, origin) {
-      await forgetConsentsOf(tx, userId);
-      return revokeGrantsOf(tx, { userId }, reason, origin);
+      return (await endAccess(tx, { userId }, reason, origin)).grants;
     },
   });
   const enrolment = createEnrolment({

@@ -2,39 +2,41 @@ import type Router from '@koa/router';
 import type { Context } from 'koa';
 
 import {
-  type Connection,
   endConnections,
+  forgetConsent,
   listConnections,
+  listConsents,
   listSecurityEnds,
 } from '../domain/grants/index.ts';
 import type { Session } from '../domain/sessions/index.ts';
+import { describeRevocationDelay } from '../domain/tokens/index.ts';
 import { NotFound } from '../kernel/errors.ts';
 import { originOf } from '../platform/http/index.ts';
 
-import { connectedClients, securityEnds } from './connections-page.ts';
+import { connectedClients, type PersonAccess, securityEnds } from './connections-page.ts';
 import type { AccountDeps } from './deps.ts';
 import { frameOf } from './frame.ts';
 import { createSignedIn, seeOther } from './signed-in.ts';
 
 /**
- * `/account`: who acts in my name, where, and the end of it.
+ * `/account`: which clients act in the person's name, at which servers, and how to end that.
  *
- * Each end has a page that says what stops working, with one form, so that it works without scripts
- * and cannot be caused by a link.
+ * Each end has a page that says what stops working, and how soon, with one form, so that it works without
+ * scripts and cannot be caused by a link.
  */
 export function addConnections(router: Router, deps: AccountDeps): void {
-  const { database, forms, views, basePath, clock } = deps;
+  const { config, database, forms, views, basePath, clock } = deps;
   const { prisma } = database;
   const signedIn = createSignedIn(deps);
   const path = `${basePath}/account`;
+  const delay = describeRevocationDelay(config.lifetimes.accessToken);
 
   router.get(
     '/account',
     signedIn(async (ctx, session) => {
-      const connections = await listConnections(prisma, session.user.id);
       await views.render(ctx, 'account/connections', {
-        ...frameOf(ctx, session, basePath),
-        ...connectedClients(connections, { path, now: clock() }),
+        ...frameOf(ctx, session, basePath, delay),
+        ...connectedClients(await accessOf(session), { path, now: clock() }),
         securityEnds: securityEnds(await listSecurityEnds(prisma, session.user.id), clock()),
       });
     }),
@@ -44,17 +46,17 @@ export function addConnections(router: Router, deps: AccountDeps): void {
     '/account/connections/end',
     signedIn(async (ctx, session) => {
       const client = clientOf(ctx);
-      const found = await theirs(session, ({ client: { id } }) => client === undefined || id === client);
-      const name = client === undefined ? undefined : found[0]?.client.name;
+      const found = await accessOf(session, client);
+      const all = [...found.connections, ...found.consents];
+      if (all.length === 0) throw new NotFound('there is no such connection');
+      const name = client === undefined ? undefined : all[0]?.client.name;
       await views.render(ctx, 'account/confirm', {
         csrf: forms.token(ctx),
         action: `${path}/connections/end${client === undefined ? '' : `?client=${encodeURIComponent(client)}`}`,
         title: name === undefined ? 'End all connections?' : `End all connections of ${name}?`,
         consequences: [
-          name === undefined
-            ? `Every program loses its access at once: ${namesOf(found)}.`
-            : `${name} loses its access to ${serversOf(found)} at once, on every device.`,
-          'What it is doing at this moment may fail. To connect again, it has to ask you.',
+          ...lossOf(found, name),
+          'Everything that you allowed before is forgotten: to connect again, a program has to ask you.',
         ],
         button: name === undefined ? 'End all connections' : 'End connections',
         backUrl: path,
@@ -74,7 +76,8 @@ export function addConnections(router: Router, deps: AccountDeps): void {
   router.get(
     '/account/connections/:id/end',
     signedIn(async (ctx, session) => {
-      const [connection] = await theirs(session, ({ id }) => id === ctx.params['id']);
+      const { connections } = await accessOf(session);
+      const connection = connections.find(({ id }) => id === ctx.params['id']);
       if (!connection) throw new NotFound('there is no such connection');
       const { client, resource, network } = connection;
       await views.render(ctx, 'account/confirm', {
@@ -82,8 +85,8 @@ export function addConnections(router: Router, deps: AccountDeps): void {
         action: `${path}/connections/${connection.id}/end`,
         title: 'End this connection?',
         consequences: [
-          `${client.name} loses its access to ${resource.name} at once${network === undefined ? '' : `, where it was connected from ${network}`}.`,
-          'What it is doing at this moment may fail. To connect again, it has to ask you. Your other connections go on.',
+          `${client.name} loses its access to ${resource.name}${network === undefined ? '' : `, where it was connected from ${network},`} ${delay}.`,
+          `What you allowed it there is forgotten: to connect again, it has to ask you. Your other connections go on.`,
         ],
         button: 'End connection',
         backUrl: path,
@@ -100,13 +103,54 @@ export function addConnections(router: Router, deps: AccountDeps): void {
     }),
   );
 
-  async function theirs(
-    { user }: Session,
-    matches: (connection: Connection) => boolean,
-  ): Promise<readonly Connection[]> {
-    const found = (await listConnections(prisma, user.id)).filter(matches);
-    if (found.length === 0) throw new NotFound('there is no such connection');
-    return found;
+  router.get(
+    '/account/consents/:id/forget',
+    signedIn(async (ctx, session) => {
+      const { consents } = await accessOf(session);
+      const consent = consents.find(({ id }) => id === ctx.params['id']);
+      if (!consent) throw new NotFound('there is no such consent');
+      const { client, resource } = consent;
+      await views.render(ctx, 'account/confirm', {
+        csrf: forms.token(ctx),
+        action: `${path}/consents/${consent.id}/forget`,
+        title: `Forget what you allowed ${client.name}?`,
+        consequences: [
+          `The next time that ${client.name} wants to use ${resource.name}, it has to ask you for everything.`,
+          'Its present connections go on until you end them.',
+        ],
+        button: 'Forget',
+        backUrl: path,
+      });
+    }),
+  );
+
+  router.post(
+    '/account/consents/:id/forget',
+    signedIn(async (ctx, session) => {
+      await forms.read(ctx);
+      await forgetConsent(prisma, session.user.id, ctx.params['id'] ?? '', originOf(ctx));
+      seeOther(ctx, `${path}?done=consent-forgotten`);
+    }),
+  );
+
+  async function accessOf({ user }: Session, clientId?: string): Promise<PersonAccess> {
+    const [connections, consents] = await Promise.all([
+      listConnections(prisma, user.id),
+      listConsents(prisma, user.id),
+    ]);
+    const ofClient = ({ client }: { readonly client: { readonly id: string } }) =>
+      clientId === undefined || client.id === clientId;
+    return { connections: connections.filter(ofClient), consents: consents.filter(ofClient) };
+  }
+
+  /** Says which access ends and how soon; empty if only remembered consent ends. */
+  function lossOf({ connections }: PersonAccess, name: string | undefined): readonly string[] {
+    if (connections.length === 0) return [];
+    return [
+      name === undefined
+        ? `Every program loses its access ${delay}: ${listed(connections.map(({ client }) => client.name))}.`
+        : `${name} loses its access to ${listed(connections.map(({ resource }) => resource.name))} ${delay}, on every device.`,
+    ];
   }
 }
 
@@ -114,14 +158,6 @@ function clientOf(ctx: Context): string | undefined {
   const { client } = ctx.query;
   if (Array.isArray(client)) throw new NotFound('one client at a time');
   return client;
-}
-
-function namesOf(connections: readonly Connection[]): string {
-  return listed(connections.map(({ client }) => client.name));
-}
-
-function serversOf(connections: readonly Connection[]): string {
-  return listed(connections.map(({ resource }) => resource.name));
 }
 
 const lists = new Intl.ListFormat('en-GB');

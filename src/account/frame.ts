@@ -7,6 +7,7 @@ import type { AccountFrame } from '../platform/http/index.ts';
 const NOTICES = {
   'connection-ended': 'The connection has ended.',
   'connections-ended': 'The connections have ended.',
+  'consent-forgotten': 'The program has to ask you the next time.',
   'passkey-added': 'You can sign in with the new passkey from now on.',
   'passkey-removed': 'The passkey no longer signs you in. Your other sessions have ended.',
   'password-set': 'Password and authenticator app are set. Your other sessions have ended.',
@@ -18,11 +19,27 @@ const NOTICES = {
 
 export type Notice = keyof typeof NOTICES;
 
-/** The frame of an account page: who it is about, where else to go, what was just done. */
-export function frameOf(ctx: Context, { user }: Session, basePath: string): AccountFrame {
+/** The notices that name the time until an end of access has its effect at every server. */
+const EFFECTS: ReadonlyMap<string, (delay: string) => string> = new Map([
+  ['connection-ended', (delay: string) => `It stops working at its server ${delay}.`],
+  ['connections-ended', (delay: string) => `They stop working at their servers ${delay}.`],
+]);
+
+/**
+ * Builds the frame of an account page: whom it is about, where else to go, what was just done.
+ *
+ * @param delay the phrase of `describeRevocationDelay`, on the page of the connections.
+ */
+export function frameOf(
+  ctx: Context,
+  { user }: Session,
+  basePath: string,
+  delay?: string | undefined,
+): AccountFrame {
   const done = ctx.query['done'];
-  const notice =
-    typeof done === 'string' && Object.hasOwn(NOTICES, done) ? NOTICES[done as Notice] : undefined;
+  const known = typeof done === 'string' && Object.hasOwn(NOTICES, done) ? (done as Notice) : undefined;
+  const effect = known !== undefined && delay !== undefined ? EFFECTS.get(known)?.(delay) : undefined;
+  const notice = known && [NOTICES[known], effect].filter(Boolean).join(' ');
   return {
     user: { name: user.name, email: user.email },
     links: {

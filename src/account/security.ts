@@ -63,7 +63,7 @@ export function addSecurity(router: Router, deps: AccountDeps): void {
         title: 'End all other sessions?',
         consequences: [
           'Every other browser has to sign in again before it can act for you here.',
-          'Your connections go on working; you can end them under Connections.',
+          'Your connections go on working; you can end them under Connected apps.',
         ],
         button: 'End all others',
         backUrl: path,
@@ -95,7 +95,7 @@ export function addSecurity(router: Router, deps: AccountDeps): void {
           found.id === session.id
             ? 'This browser has to sign in again.'
             : `${device} has to sign in again before it can act for you here.`,
-          'Your connections go on working; you can end them under Connections.',
+          'Your connections go on working; you can end them under Connected apps.',
         ],
         button: 'End session',
         backUrl: path,

@@ -1,5 +1,6 @@
 import { isDocumentUrl, removeClient } from '../domain/clients/index.ts';
 import { COUNTED, revokeGrantsOf } from '../domain/grants/index.ts';
+import { describeRevocationDelay } from '../domain/tokens/index.ts';
 
 import type { Register } from './cli.ts';
 import { counted, printable } from './output.ts';
@@ -10,16 +11,16 @@ export const clientRemove: Register = (clients, cli) => {
     .command('remove')
     .summary('remove a client and revoke its grants')
     .description(
-      'Removes a client and revokes all of its grants, at once. Its id is never given again. The URL of a metadata document is barred, whatever GATEHOUSE_METADATA_DOCUMENTS says, until client allow or client catalogue enable admits it again.',
+      'Removes a client and revokes all of its grants. Its id is never given again. The URL of a metadata document is barred, whatever GATEHOUSE_METADATA_DOCUMENTS says, until client allow or client catalogue enable admits it again.',
     )
     .argument('<client_id>', 'cli_…, or the URL of its metadata document')
     .action((clientId: string) =>
-      cli.withStore(async ({ database, origin }) => {
+      cli.withStore(async ({ config, database, origin }) => {
         const removed = await removeClient({ prisma: database.prisma, revokeGrantsOf }, clientId, origin);
         const number = counted(removed.grantsRevoked, COUNTED);
         return {
           json: { client_id: removed.clientId, grants_revoked: removed.grantsRevoked },
-          text: `Removed ${printable(removed.name)} (${printable(removed.clientId)}). Grants revoked: ${number}.${barred(removed.clientId)}`,
+          text: `Removed ${printable(removed.name)} (${printable(removed.clientId)}). Grants revoked: ${number}. Tokens that were issued before stop working ${describeRevocationDelay(config.lifetimes.accessToken)}.${barred(removed.clientId)}`,
         };
       }),
     );

@@ -1,5 +1,6 @@
 import { findClient } from '../domain/clients/index.ts';
 import { COUNTED, endConnectionsOfClient } from '../domain/grants/index.ts';
+import { describeRevocationDelay } from '../domain/tokens/index.ts';
 import { NotFound } from '../kernel/errors.ts';
 
 import type { Register } from './cli.ts';
@@ -11,17 +12,17 @@ export const clientRevokeAll: Register = (clients, cli) => {
     .command('revoke-all')
     .summary('end all grants of a client')
     .description(
-      'Ends every grant of a client at once, however many (they are counted up to 10000), and forgets what people chose to remember about it. The client stays: people connect it again, and are asked again. For one that is not to come back there is client remove.',
+      'Ends every grant of a client, however many (they are counted up to 10000), and forgets what people allowed it. The client stays: people connect it again, and are asked again. For one that is not to come back there is client remove.',
     )
     .argument('<client_id>', 'cli_…, or the URL of its metadata document')
     .action((clientId: string) =>
-      cli.withStore(async ({ database, origin }) => {
+      cli.withStore(async ({ config, database, origin }) => {
         const client = await findClient(database.pool, clientId);
         if (!client) throw new NotFound(`No client ${clientId} is registered.`);
         const ended = await endConnectionsOfClient(database.prisma, client, origin);
         return {
           json: { client_id: clientId, grants_revoked: ended },
-          text: `Ended ${counted(ended, COUNTED)} connections of ${printable(clientId)}.`,
+          text: `Ended ${counted(ended, COUNTED)} connections of ${printable(clientId)}. Tokens that were issued before stop working ${describeRevocationDelay(config.lifetimes.accessToken)}.`,
         };
       }),
     );

@@ -12,7 +12,7 @@ export const clientTrust: Register = (clients, cli) => {
     .command('trust')
     .summary('say how far a client is trusted')
     .description(
-      'Says how far a client is trusted. Its connections feel it at their next token: a lower level leaves them less, for a shorter time; blocked ends their use at once, until the level is raised again. To end them for good: gatehouse client revoke-all.',
+      'Says how far a client is trusted. Its connections feel it at their next token: a lower level leaves them less, for a shorter time; blocked suspends them until the level is raised again. A token that was issued before works until it expires at servers that verify offline. To end them for good: gatehouse client revoke-all.',
     )
     .argument('<client_id>', 'cli_…, or the URL of its metadata document')
     .addArgument(new Argument('<level>', 'trust level').choices(TRUST_LEVELS))

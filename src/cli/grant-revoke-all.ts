@@ -1,4 +1,5 @@
 import { revokeAllGrants } from '../domain/backup/index.ts';
+import { describeRevocationDelay } from '../domain/tokens/index.ts';
 
 import type { Register } from './cli.ts';
 import { UsageError } from './failure.ts';
@@ -9,12 +10,12 @@ export const grantRevokeAll: Register = (grants, cli) => {
     .command('revoke-all')
     .summary('end all grants and sessions of everybody')
     .description(
-      'Ends every grant and every session of everybody at once, forgets remembered consent, and replaces the signing keys. For a store that other tools have put back to an earlier state (pg_restore, point-in-time recovery), where nobody can know what was revoked since; gatehouse restore does it by itself.',
+      'Ends every grant and every session, forgets all remembered consent, and replaces the signing keys. For a store that other tools have put back to an earlier state (pg_restore, point-in-time recovery), where nobody can know what was revoked since; gatehouse restore does it by itself.',
     )
     .option('--yes', 'do it: everybody signs in and connects again')
     .action(async ({ yes = false }: { readonly yes?: boolean }) => {
       if (!yes) throw new UsageError('This ends every connection of everybody. If you mean it, add --yes.');
-      await cli.withStore(async ({ database, installation, origin }) => {
+      await cli.withStore(async ({ config, database, installation, origin }) => {
         const ended = await revokeAllGrants(database.pool, origin);
         const { kid } = await installation.keys.replaceCompromised(origin);
         return {
@@ -24,7 +25,7 @@ export const grantRevokeAll: Register = (grants, cli) => {
             sessions_ended: ended.sessions,
             kid,
           },
-          text: `Ended ${ended.grants} connections and ${ended.sessions} sessions. ${kid} signs from now on, and every other key is dropped. People sign in and connect again.`,
+          text: `Ended ${ended.grants} connections and ${ended.sessions} sessions. Tokens that were issued before stop working ${describeRevocationDelay(config.lifetimes.accessToken)}. ${kid} signs from now on, and every other key is dropped. People sign in and connect again.`,
         };
       });
     });

@@ -1,4 +1,5 @@
-import { revokeGrantsOf } from '../domain/grants/index.ts';
+import { endAccess } from '../domain/grants/index.ts';
+import { describeRevocationDelay } from '../domain/tokens/index.ts';
 import { NotFound } from '../kernel/errors.ts';
 
 import type { Register } from './cli.ts';
@@ -9,16 +10,21 @@ export const grantRevoke: Register = (grants, cli) => {
     .command('revoke')
     .summary('end one grant')
     .description(
-      'Ends one grant: its tokens are refused from now on wherever they are asked about, and it cannot be refreshed.',
+      'Ends one grant and forgets the remembered consent for its client at its server. It gets no new token; a server that verifies tokens offline accepts one that was issued before until it expires.',
     )
     .argument('<id>', 'grt_…, as gatehouse grant list shows it')
     .action((id: string) =>
-      cli.withStore(async ({ database, origin }) => {
+      cli.withStore(async ({ config, database, origin }) => {
         const ended = await database.prisma.$transaction((tx) =>
-          revokeGrantsOf(tx, { grantIds: [id] }, 'ended_by_administrator', origin),
+          endAccess(tx, { grantId: id }, 'ended_by_administrator', origin),
         );
-        if (ended === 0) throw new NotFound(`there is no living grant ${id}; see: gatehouse grant list`);
-        return { json: { id, revoked: true }, text: `Revoked ${id}.` };
+        if (ended.grants === 0)
+          throw new NotFound(`there is no living grant ${id}; see: gatehouse grant list`);
+        const delay = describeRevocationDelay(config.lifetimes.accessToken);
+        return {
+          json: { id, revoked: true, consents_forgotten: ended.consents },
+          text: `Revoked ${id}. It gets no new token; the one that it holds stops working ${delay}.`,
+        };
       }),
     );
 };

@@ -1,14 +1,16 @@
+import { describeRevocationDelay } from '../domain/tokens/index.ts';
+
 import type { Register } from './cli.ts';
 import { findUser, nameOf } from './find-user.ts';
 import { printable } from './output.ts';
 
-/** `user disable`: ends what a person has, until they are enabled again. */
+/** `user disable`: ends the sessions, grants and remembered consent of a user, who can no longer sign in. */
 export const userDisable: Register = (users, cli) => {
   users
     .command('disable')
     .summary('shut a person out')
     .description(
-      'Shuts a person out: ends all their sessions, connections, remembered consents, sign-ins under way and one-time links. What they sign in with stays; if an attacker may have it, use `gatehouse user reset`.',
+      'Shuts a person out: ends all their sessions, connections, remembered consents, sign-ins under way and one-time links. A server that verifies tokens offline accepts one that was issued before until it expires. What they sign in with stays; if an attacker may have it, use `gatehouse user reset`.',
     )
     .argument('[user]', 'e-mail address or id')
     .option('--email <address>', 'the same, as an option')
@@ -20,13 +22,14 @@ export const userDisable: Register = (users, cli) => {
         { email, force }: { readonly email?: string; readonly force?: true },
       ) => {
         const name = nameOf(argument, email);
-        await cli.withStore(async ({ installation, origin }) => {
+        await cli.withStore(async ({ config, installation, origin }) => {
           const user = await findUser(installation, name);
           await installation.users.disable(user.id, origin, { force });
           return {
             json: { id: user.id, email: user.email, disabled: true },
             text: [
               `Disabled ${printable(user.email)}: their sessions and connections have ended.`,
+              `Tokens that were issued before stop working ${describeRevocationDelay(config.lifetimes.accessToken)}.`,
               'They keep their passkeys and password. If an attacker may have one: gatehouse user reset',
             ].join('\n'),
           };

@@ -21,7 +21,7 @@ export function addSignOut(router: Router, deps: SignInDeps): void {
       title: 'Sign out',
       consequences: [
         `This browser will no longer act for ${session.user.email}.`,
-        'Your connections go on working; you can end them under Connections.',
+        'Your connections go on working; you can end them under Connected apps.',
       ],
       button: 'Sign out',
       backUrl: `${basePath}/account`,

@@ -158,7 +158,7 @@ describeWith('browser', 'every page as a person meets it, in light, in the dark 
     await signInBrowser(stack.server, context, person);
     await goto('/account');
     await page.getByText('No program acts for you').waitFor();
-    await isFine(page, 'Connections');
+    await isFine(page, 'Connected apps');
 
     for (const scope of ['files:read', ALL]) {
       const { verifier, challenge } = pkce();
@@ -176,7 +176,7 @@ describeWith('browser', 'every page as a person meets it, in light, in the dark 
     }
     await goto('/account');
     expect(await page.getByRole('link', { name: /^End the connection/ }).count()).toBe(2);
-    await isFine(page, 'Connections');
+    await isFine(page, 'Connected apps');
     await page
       .getByRole('link', { name: /^End the connection/ })
       .first()
@@ -184,7 +184,7 @@ describeWith('browser', 'every page as a person meets it, in light, in the dark 
     await isFine(page, 'End this connection?');
     await press('End connection');
     await page.getByRole('status').waitFor();
-    await isFine(page, 'Connections');
+    await isFine(page, 'Connected apps');
 
     await goto('/account/security');
     await isFine(page, 'Sign-in and security');

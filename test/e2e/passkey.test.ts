@@ -82,7 +82,7 @@ describeWith('browser', 'a person with a passkey, in Chromium', () => {
     expect(new URL(page.url()).pathname).toBe('/sign-in');
 
     await signInWithPasskey(page);
-    await page.getByRole('heading', { name: 'Connections' }).waitFor();
+    await page.getByRole('heading', { name: 'Connected apps' }).waitFor();
     expect(complaints).toEqual([]);
   });
 
@@ -114,7 +114,7 @@ describeWith('browser', 'a person with a passkey, in Chromium', () => {
 
     await page.goto(`${stack.server.issuer}/account`);
 
-    await page.getByRole('heading', { name: 'Connections' }).waitFor();
+    await page.getByRole('heading', { name: 'Connected apps' }).waitFor();
     expect(complaints).toEqual([]);
   });
 

@@ -116,7 +116,7 @@ describeWith('browser', 'a person whose browser runs no scripts', () => {
     // The code that proved the new seed is spent, so the next one has to do.
     const next = totpCode(totpSecret, Date.now() + 30_000);
     await signIn(page, { ...person, password: NEW_PASSWORD }, next);
-    await page.getByRole('heading', { name: 'Connections' }).waitFor();
+    await page.getByRole('heading', { name: 'Connected apps' }).waitFor();
   });
 
   it('becomes the first administrator by the set-up link', async () => {

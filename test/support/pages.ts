@@ -40,6 +40,18 @@ const client = {
   untrusted: false,
 } as const;
 
+const connection = (id: number, network: string | undefined) => ({
+  resource,
+  scopes,
+  since: when('3 weeks ago'),
+  lastUsed: when('2 hours ago'),
+  expires: when('in 69 days'),
+  network,
+  replaySuspected: id === 1 ? when('an hour ago') : undefined,
+  changeUrl: `/account/connections/grt_${id}/scopes`,
+  endUrl: `/account/connections/grt_${id}/end`,
+});
+
 const scopes = [
   {
     scope: 'files:read',
@@ -200,26 +212,29 @@ export const samplePages: Pages = {
         identifierHost: 'claude.ai',
         verified: true,
         endAllUrl: '/account/clients/end',
-        connections: [
+        folds: [
+          {
+            resource,
+            network: '192.0.2.7',
+            lastUsed: when('2 hours ago'),
+            count: 1,
+            connections: [connection(1, '192.0.2.7')],
+          },
+          {
+            resource,
+            network: undefined,
+            lastUsed: when('yesterday'),
+            count: 2,
+            connections: [connection(2, undefined), connection(3, undefined)],
+          },
+        ],
+        consents: [
           {
             resource,
             scopes: scopes.slice(0, 2),
             since: when('3 weeks ago'),
-            lastUsed: when('2 hours ago'),
             expires: when('in 69 days'),
-            network: '192.0.2.7',
-            replaySuspected: when('an hour ago'),
-            endUrl: '/account/connections/grt_1/end',
-          },
-          {
-            resource,
-            scopes,
-            since: when('yesterday'),
-            lastUsed: when('yesterday'),
-            expires: when('in 89 days'),
-            network: undefined,
-            replaySuspected: undefined,
-            endUrl: '/account/connections/grt_2/end',
+            forgetUrl: '/account/consents/cns_1/forget',
           },
         ],
       },

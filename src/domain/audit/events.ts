@@ -9,6 +9,7 @@ export const AUDIT_EVENTS = [
   'consent.granted',
   'consent.denied',
   'consent.rejected',
+  'consent.forgotten',
   'grant.issued',
   'grant.revoked',
   'grant.all_revoked',

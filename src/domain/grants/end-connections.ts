@@ -3,56 +3,49 @@ import type { Origin } from '../../kernel/origin.ts';
 import type { PrismaClient } from '../../platform/database/generated/client.ts';
 import { recordAudit } from '../audit/index.ts';
 
+import { forgetConsents } from './consent.ts';
 import { cutOffClient } from './cutoff.ts';
-import { notEnded } from './living.ts';
-import { revokeGrantsOf } from './revoke.ts';
+import { type EndedAccess, endAccess } from './revoke.ts';
 
-/** Which of a person's connections are to end: one, all of a client, or all. */
+/** Which of a person's connections to end: one, all of a client, or all. */
 export interface ConnectionSelector {
   readonly grantId?: string | undefined;
   readonly clientId?: string | undefined;
 }
 
-const THEIRS = `
-  SELECT g.id, g.client_id AS "clientId", g.resource_id AS "resourceId"
-  FROM grants g JOIN clients c ON c.id = g.client_id
-  WHERE g.user_id = $1 AND ${notEnded('c')} AND ($2::text IS NULL OR g.id = $2)
-    AND ($3::text IS NULL OR g.client_id = $3)`;
-
 /**
- * Ends connections in the name of their owner, and forgets what was remembered of their consent: whoever
- * ends a connection does not expect it to come back without being asked. Answers how many ended.
+ * Ends connections in the name of their owner, with the remembered consent that `endAccess` ties to them.
  *
- * @throws NotFound when none of theirs matches, also for the connection of another person.
+ * @throws NotFound if none of the person's matches, also for the connection of another person.
  */
 export async function endConnections(
   prisma: PrismaClient,
   userId: string,
   { grantId, clientId }: ConnectionSelector,
   origin: Origin,
-): Promise<number> {
+): Promise<EndedAccess> {
+  const selector = grantId === undefined ? { userId, clientId } : { userId, grantId };
   return prisma.$transaction(async (tx) => {
-    const theirs = await tx.$queryRawUnsafe<{ id: string; clientId: string; resourceId: string }[]>(
-      THEIRS,
-      userId,
-      grantId ?? null,
-      clientId ?? null,
-    );
-    if (theirs.length === 0) throw new NotFound('there is no such connection');
-
-    const ended = await revokeGrantsOf(
-      tx,
-      { userId, grantIds: theirs.map(({ id }) => id) },
-      'ended_by_user',
-      origin,
-    );
-    await tx.consent.deleteMany({
-      where: {
-        userId,
-        OR: theirs.map(({ clientId: client, resourceId }) => ({ clientId: client, resourceId })),
-      },
-    });
+    const ended = await endAccess(tx, selector, 'ended_by_user', origin);
+    if (ended.grants + ended.consents === 0) throw new NotFound('there is no such connection');
     return ended;
+  });
+}
+
+/**
+ * Deletes one remembered consent in the name of its owner.
+ *
+ * @throws NotFound if the person has no such consent.
+ */
+export async function forgetConsent(
+  prisma: PrismaClient,
+  userId: string,
+  consentId: string,
+  origin: Origin,
+): Promise<void> {
+  await prisma.$transaction(async (tx) => {
+    const forgotten = await forgetConsents(tx, { userId, consentId }, 'ended_by_user', origin);
+    if (forgotten === 0) throw new NotFound('there is no such consent');
   });
 }
 

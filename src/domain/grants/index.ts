@@ -8,7 +8,7 @@
  *                                    rotateRefreshToken ──▶ generation n + 1, the leaf
  *                                    repeatRefreshToken ──▶ the leaf again, for a used one within the grace period
  *                                               │
- *                         revokeGrant, revokeGrantsOf ──▶ the end of it
+ *                         revokeGrant, endAccess ──▶ the end of it
  *                            … of a client ──▶ the end of all that it has: settleCutoffs writes it down
  *                                     raiseGrantEpoch ──▶ the end of all
  *
@@ -22,10 +22,21 @@
  */
 
 export { endCompromisedFamilies } from './compromised-families.ts';
-export { type ConsentKey, forgetConsentsOf, rememberConsent, rememberedScopes } from './consent.ts';
+export {
+  type ConsentKey,
+  listConsents,
+  type RememberedConsent,
+  rememberConsent,
+  rememberedScopes,
+} from './consent.ts';
 export { COUNTED, settleCutoffs } from './cutoff.ts';
 export { type DerivationSecret, successorOf } from './derivation.ts';
-export { type ConnectionSelector, endConnections, endConnectionsOfClient } from './end-connections.ts';
+export {
+  type ConnectionSelector,
+  endConnections,
+  endConnectionsOfClient,
+  forgetConsent,
+} from './end-connections.ts';
 export { raiseGrantEpoch } from './epoch.ts';
 export { heldScopes } from './held.ts';
 export { issueGrant, type NewGrant } from './issue.ts';
@@ -50,7 +61,7 @@ export {
 } from './repeat.ts';
 export { suspectReplay } from './replay-suspicion.ts';
 export type { RevocationReason } from './revocation-reason.ts';
-export { type GrantSelector, revokeGrant, revokeGrantsOf } from './revoke.ts';
+export { type AccessSelector, type EndedAccess, endAccess, revokeGrant, revokeGrantsOf } from './revoke.ts';
 export { rotateRefreshToken } from './rotate.ts';
 export { listSecurityEnds, type SecurityEnd } from './security-ends.ts';
 export { type ConsentedSnapshot, consentedSnapshot } from './snapshot.ts';

@@ -4,6 +4,7 @@ import type { Prisma } from '../../platform/database/generated/client.ts';
 import { runStatement } from '../../platform/database/index.ts';
 import { type AuditEntry, auditedStatement, auditInsert, recordAuditEach } from '../audit/index.ts';
 
+import { forgetConsents } from './consent.ts';
 import { cutOffClient } from './cutoff.ts';
 import { notEnded } from './living.ts';
 import type { RevocationReason } from './revocation-reason.ts';
@@ -34,34 +35,75 @@ export async function revokeGrant(
   return rowCount === 1;
 }
 
-/** Which grants are to end: all of a client, or those of a person, these, or these if they are that person's. */
-export type GrantSelector =
-  | { readonly clientId: string }
-  | { readonly userId?: string; readonly grantIds?: readonly string[] };
+/** Which access to end: all of a person, all of a person for one client, or one grant (of that person, where named). */
+export type AccessSelector =
+  | { readonly userId: string; readonly clientId?: string | undefined }
+  | { readonly grantId: string; readonly userId?: string | undefined };
+
+/** How much ended. */
+export interface EndedAccess {
+  readonly grants: number;
+  readonly consents: number;
+}
+
+const FIND = `
+  SELECT g.user_id AS "userId", g.client_id AS "clientId", g.resource_id AS "resourceId"
+  FROM grants g JOIN clients c ON c.id = g.client_id
+  WHERE g.id = $1 AND ${notEnded('c')} AND ($2::text IS NULL OR g.user_id = $2)`;
 
 const REVOKE_MANY = `
   UPDATE grants g SET revoked_at = now(), revoked_reason = $1 FROM clients c
   WHERE c.id = g.client_id AND ${notEnded('c')} AND ($2::text IS NULL OR g.user_id = $2)
-    AND ($3::text[] IS NULL OR g.id = ANY ($3))
+    AND ($3::text IS NULL OR g.client_id = $3) AND ($4::text IS NULL OR g.id = $4)
   RETURNING g.id AS "grant", g.tenant_id AS tenant, g.user_id AS subject, g.client_id AS client`;
 
 /**
- * Ends every living grant that matches, inside the transaction of the act that ends them (a person
- * disabled, a client removed), with one record each. Answers how many.
+ * Ends access in the name of its owner or an administrator: revokes the grants and deletes the remembered
+ * consent that would give them back without asking. The only place that decides which consent that is:
  *
- * A person has few, which end in one statement. A client may have a million: `cutOffClient` says how
- * they end, and how far it counts.
+ * - all of a person: every remembered consent of that person, of clients without a living grant too;
+ * - one client of a person: every remembered consent for that client;
+ * - one grant: the remembered consent of its person for its client at its resource.
+ *
+ * Runs in the transaction of the act, with one audit record for each grant and each consent.
  */
-export async function revokeGrantsOf(
+export async function endAccess(
   tx: Prisma.TransactionClient,
-  selector: GrantSelector,
+  selector: AccessSelector,
+  reason: RevocationReason,
+  origin: Origin,
+): Promise<EndedAccess> {
+  const entry = { event: 'grant.revoked', outcome: 'success', reason } as const;
+  if (!('grantId' in selector)) {
+    const { userId, clientId } = selector;
+    const values = [reason, userId, clientId ?? null, null];
+    const grants = await recordAuditEach(tx, { text: REVOKE_MANY, values }, entry, origin);
+    return { grants, consents: await forgetConsents(tx, { userId, clientId }, reason, origin) };
+  }
+  const { grantId, userId } = selector;
+  const found = await tx.$queryRawUnsafe<{ userId: string; clientId: string; resourceId: string }[]>(
+    FIND,
+    grantId,
+    userId ?? null,
+  );
+  const [grant] = found;
+  if (!grant) return { grants: 0, consents: 0 };
+  const values = [reason, grant.userId, null, grantId];
+  const grants = await recordAuditEach(tx, { text: REVOKE_MANY, values }, entry, origin);
+  return { grants, consents: await forgetConsents(tx, grant, reason, origin) };
+}
+
+/**
+ * Ends every grant of a client, inside the transaction of the act that ends them. Returns their number.
+ *
+ * A client may have a million: `cutOffClient` describes how they end, and the limit of the count. Raising
+ * the client's epoch ends remembered consent too.
+ */
+export function revokeGrantsOf(
+  tx: Prisma.TransactionClient,
+  { clientId }: { readonly clientId: string },
   reason: RevocationReason,
   origin: Origin,
 ): Promise<number> {
-  if ('clientId' in selector) return cutOffClient(tx, selector.clientId, reason, origin);
-  const { userId, grantIds } = selector;
-  if (!userId && !grantIds) return 0;
-  const values = [reason, userId || null, grantIds ? [...grantIds] : null];
-  const entry = { event: 'grant.revoked', outcome: 'success', reason } as const;
-  return recordAuditEach(tx, { text: REVOKE_MANY, values }, entry, origin);
+  return cutOffClient(tx, clientId, reason, origin);
 }

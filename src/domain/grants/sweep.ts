@@ -20,6 +20,9 @@ const SWEEPS = [
      SELECT jti FROM revoked_access_tokens WHERE expires_at < now() - interval '1 hour' LIMIT ${BATCH})`,
   `DELETE FROM used_identifiers WHERE hash IN (
      SELECT hash FROM used_identifiers WHERE expires_at < now() - interval '1 hour' LIMIT ${BATCH})`,
+  // A remembered consent past its time, which no authorization reads.
+  `DELETE FROM consents WHERE id IN (
+     SELECT id FROM consents WHERE expires_at < now() LIMIT ${BATCH})`,
   `DELETE FROM client_cutoffs WHERE settled_at < now() - interval '1 day'`,
   `DELETE FROM interactions WHERE id_hash IN (
      SELECT id_hash FROM interactions WHERE expires_at < now() LIMIT ${BATCH})`,

@@ -14,3 +14,4 @@ export {
   idTokenClaims,
 } from './access-token.ts';
 export { type Backing, findBacking, revokeAccessToken } from './revocation.ts';
+export { describeRevocationDelay, VERIFIER_TOLERANCE_SECONDS } from './revocation-delay.ts';

@@ -1,3 +1,4 @@
+import type { Lifetimes } from '../../config/config.ts';
 import { type AuditEntry, recordAudit } from '../../domain/audit/index.ts';
 import { keepDocument } from '../../domain/clients/index.ts';
 import { rememberConsent } from '../../domain/grants/index.ts';
@@ -8,7 +9,7 @@ import type { Database } from '../../platform/database/index.ts';
 import { type Form, field, fields } from '../../platform/http/index.ts';
 import { documentOf } from '../document-client.ts';
 import type { AnsweredBy, ConsentDecision } from '../load-grant.ts';
-import { isStranger } from '../trust.ts';
+import { connectionLifetime, isStranger } from '../trust.ts';
 
 import { type Offer, stepUpScopes } from './offer.ts';
 
@@ -70,7 +71,7 @@ export function decisionOf(offer: Offer, session: Session, form: Form): Answer |
 
 /** Records what a person decided, with what is remembered of it. */
 export async function keepAnswer(
-  prisma: Database['prisma'],
+  { prisma, lifetimes }: Pick<Database, 'prisma'> & { readonly lifetimes: Lifetimes },
   {
     offer,
     session,
@@ -107,7 +108,8 @@ export async function keepAnswer(
       // What the page did not show is neither given nor taken away.
       const untouched = offer.remembered.filter((scope) => !shown.includes(scope));
       const key = { ...offer.key, tenantId: offer.resource.tenantId };
-      await rememberConsent(tx, key, [...scopes, ...untouched]);
+      const lifetime = connectionLifetime(lifetimes, offer.trust).absolute;
+      await rememberConsent(tx, key, { scopes: [...scopes, ...untouched], lifetime });
     }
     const added = scopes.filter((scope) => !offer.scopes.includes(scope));
     const detail = added.length === 0 ? {} : { detail: { added } };

@@ -120,7 +120,8 @@ export function interactionRoutes(deps: Deps): Router {
     // The same answer twice, by an impatient finger, is one answer.
     if (!isDeepStrictEqual(answer, underWay.result)) {
       const shown = field(form, 'page') === 'continue' ? offer.scopes : offered;
-      await keepAnswer(database.prisma, { offer, session, answer, shown }, originOf(ctx));
+      const kept = { offer, session, answer, shown };
+      await keepAnswer({ prisma: database.prisma, lifetimes }, kept, originOf(ctx));
     }
     await finish(ctx, underWay, answer);
   });

@@ -9,13 +9,14 @@ describe('/account', () => {
   let ada: Person;
   let browser: Agent;
   beforeAll(async () => {
-    server = await startTestServer();
+    server = await startTestServer({ GATEHOUSE_ACCESS_TOKEN_LIFETIME: '1200' });
     ada = await addPerson(server);
     browser = createAgent();
     await signedIn(server, browser, ada);
   });
   afterAll(() => server.stop());
 
+  const delay = 'within 21 minutes';
   const url = (path: string) => `${server.issuer}${path}`;
   const refresh = async (clientId: string, tokens: { readonly refresh_token?: string }) =>
     post(server, '/token', {
@@ -36,6 +37,16 @@ describe('/account', () => {
     },
   );
 
+  it.each(['/account', '/account/connections/end'])(
+    'CLI-2, NEW-4: %s says no time that a server with offline verification does not keep',
+    async (path) => {
+      const { clientId } = await addTestClient(server, { name: 'Timed Client' });
+      await connect(server, browser, clientId);
+      expect((await browser.get(url(path))).html).not.toMatch(/at once|immediately/);
+      await browser.submit(await browser.get(url(`/account/connections/end?client=${clientId}`)), {});
+    },
+  );
+
   it('says so when no program acts for this person', async () => {
     const nobody = createAgent();
     await signedIn(server, nobody, await addPerson(server));
@@ -43,7 +54,7 @@ describe('/account', () => {
     expect((await nobody.get(url('/account'))).html).toContain('No program acts for you.');
   });
 
-  it('M8: ends one connection after one confirmation, at once, and leaves the others alone', async () => {
+  it('M8: ends one connection after one confirmation and leaves the others alone', async () => {
     const { clientId } = await addTestClient(server, { name: 'Laptop Client' });
     const first = await connect(server, browser, clientId);
     const second = await connect(server, browser, clientId);
@@ -55,10 +66,11 @@ describe('/account', () => {
     const [newest = ''] = linksOf(list.html).filter((href) => href.includes('grt_'));
     const question = await browser.get(url(newest));
     expect(question.html).toContain('Laptop Client loses its access to Team Files');
+    expect(question.html).toContain(`${delay}.`);
     const after = await browser.submit(question, {});
 
     expect(after.url).toBe(url('/account?done=connection-ended'));
-    expect(after.html).toContain('The connection has ended.');
+    expect(after.html).toContain(`The connection has ended. It stops working at its server ${delay}.`);
     expect(linksOf(after.html)).not.toContain(newest);
     const ended = await refresh(clientId, second);
     expect([ended.status, ended.body['error']]).toEqual([400, 'invalid_grant']);
@@ -75,6 +87,9 @@ describe('/account', () => {
 
     const question = await browser.get(url(`/account/connections/end?client=${clientId}`));
     expect(question.html).toContain('End all connections of Doomed Client?');
+    expect(question.html).toContain(
+      `Doomed Client loses its access to Team Files ${delay}, on every device.`,
+    );
     await browser.submit(question, {});
 
     for (const tokens of doomed) expect((await refresh(clientId, tokens)).status).toBe(400);

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import { revokeGrantsOf } from '../../../src/domain/grants/index.ts';
+import { endAccess } from '../../../src/domain/grants/index.ts';
 import { createAgent } from '../../support/agent.ts';
 import { createTestDatabase } from '../../support/database.ts';
 import { addPerson, authorizeUrl, basic, obtainCode, pkce, post } from '../../support/flow.ts';
@@ -163,7 +163,7 @@ describe('the other doors', () => {
     const end = (fails: boolean) => () =>
       server.database.prisma
         .$transaction(async (tx) => {
-          await revokeGrantsOf(tx, { userId: eve.person.id }, 'ended_by_administrator', cause);
+          await endAccess(tx, { userId: eve.person.id }, 'ended_by_administrator', cause);
           if (fails) throw new Error('after all');
         })
         .catch(() => undefined);

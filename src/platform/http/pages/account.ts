@@ -13,7 +13,7 @@ export interface AccountFrame {
   readonly notice?: string | undefined;
 }
 
-/** One grant: one device or program at one server. */
+/** One grant: one authorization of a client for one server. */
 export interface ConnectionRow {
   readonly resource: { readonly name: string; readonly identifier: string };
   readonly scopes: readonly ScopeLine[];
@@ -23,15 +23,36 @@ export interface ConnectionRow {
   readonly network: string | undefined;
   /** When its refresh tokens were last repeated from another network than they were used from. */
   readonly replaySuspected: When | undefined;
+  readonly changeUrl: string;
   readonly endUrl: string;
+}
+
+/** The connections of one client to one server from one network: one line, folded if there are several. */
+export interface ConnectionFold {
+  readonly resource: { readonly name: string; readonly identifier: string };
+  readonly network: string | undefined;
+  /** Of the one that was used last. */
+  readonly lastUsed: When;
+  readonly count: number;
+  readonly connections: readonly ConnectionRow[];
+}
+
+/** A remembered consent: the client is connected again without the whole question. */
+export interface ConsentRow {
+  readonly resource: { readonly name: string; readonly identifier: string };
+  readonly scopes: readonly ScopeLine[];
+  readonly since: When;
+  readonly expires: When;
+  readonly forgetUrl: string;
 }
 
 export interface ConnectedClient {
   readonly name: string;
   readonly identifierHost: string | undefined;
   readonly verified: boolean;
-  readonly connections: readonly ConnectionRow[];
-  /** Left out where there is only one. */
+  readonly folds: readonly ConnectionFold[];
+  readonly consents: readonly ConsentRow[];
+  /** Left out where only one connection or consent could end. */
   readonly endAllUrl?: string | undefined;
 }
 
@@ -45,7 +66,7 @@ export interface ConnectionsPage extends AccountFrame {
     readonly reason: string;
     readonly when: When;
   }[];
-  /** Left out where there is at most one connection. */
+  /** Left out where there is at most one connection or consent. */
   readonly endAllUrl?: string | undefined;
 }
 

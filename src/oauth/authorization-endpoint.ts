@@ -6,12 +6,13 @@ import { HttpError } from '../platform/http/index.ts';
 
 import { normalizeAuthorizationRequest } from './authorization-request.ts';
 import { recordStarted } from './flow.ts';
+import type { RepeatableRedirects } from './interaction/repeatable-redirect.ts';
 import { noteGraverRefusal } from './refusal.ts';
 import { wordsOf } from './words.ts';
 
 const REQUEST = '/authorize';
 /** Where the interaction sends the browser back to. */
-const RESUME = /^\/authorize\/[\w-]{1,64}$/;
+const RESUME = /^\/authorize\/([\w-]{1,64})$/;
 
 /** What decides where an error may be sent to: doubled, it names nobody (RFC 6749 §3.1). */
 const DECISIVE = ['client_id', 'redirect_uri'] as const;
@@ -24,19 +25,31 @@ const DECISIVE = ['client_id', 'redirect_uri'] as const;
  * that are put on the request here. A posted request is refused and not read: one request has one
  * source of parameters. What is doubled of what decides the redirect is refused on a page, before
  * the library falls back on the one redirect that is registered.
+ *
+ * A redirect to a private-use scheme is repeated for the same browser while its code waits to be redeemed.
  */
 export function authorizationEndpoint(
   library: Middleware,
-  anonymous: Pick<AnonymousRecorder, 'record'>,
-  guardErrorRedirect: (ctx: Context) => Promise<void>,
+  {
+    anonymous,
+    guardErrorRedirect,
+    redirects,
+  }: {
+    readonly anonymous: Pick<AnonymousRecorder, 'record'>;
+    readonly guardErrorRedirect: (ctx: Context) => Promise<void>;
+    readonly redirects: RepeatableRedirects;
+  },
 ): Middleware {
   return async (ctx, next) => {
-    const resumes = RESUME.test(ctx.path);
+    const uid = RESUME.exec(ctx.path)?.[1];
+    const resumes = uid !== undefined;
     if (ctx.path !== REQUEST && !resumes) return next();
     if (ctx.method !== 'GET') throw wrongMethod(ctx, resumes);
     if (resumes) {
       // Its path is all that it says: where nothing is under way the library would take a query for the request.
       ctx.querystring = '';
+      const finished = await redirects.findAtEndpoint(ctx, uid);
+      if (finished) return repeat(ctx, finished.location);
     } else {
       const query = new URLSearchParams(ctx.querystring);
       if (DECISIVE.some((name) => query.getAll(name).length > 1)) {
@@ -48,9 +61,17 @@ export function authorizationEndpoint(
     if (leadsToClient(ctx)) {
       holdRedirect(ctx);
       await guardErrorRedirect(ctx);
+      if (resumes) await redirects.keep(ctx, uid);
     } else await recordStarted(anonymous, ctx as unknown as KoaContextWithOIDC);
     return undefined;
   };
+}
+
+/** Redirects the browser to where it was redirected before. */
+function repeat(ctx: Context, location: string): void {
+  ctx.set('Cache-Control', 'no-store');
+  ctx.redirect(location);
+  ctx.status = 303;
 }
 
 function wrongMethod(ctx: Context, resumes: boolean): HttpError {

@@ -34,6 +34,7 @@ import { boundAuthorizations } from './bounded-authorizations.ts';
 import { type ClientRequested, clientRequestRoutes } from './client-request/routes.ts';
 import { failureOf } from './events.ts';
 import { describePurpose } from './interaction/purpose.ts';
+import { createRepeatableRedirects } from './interaction/repeatable-redirect.ts';
 import { interactionRoutes } from './interaction/routes.ts';
 import { introspectionRoutes } from './introspection.ts';
 import { openLogos } from './logos.ts';
@@ -100,6 +101,13 @@ export function createOAuth(deps: OAuthDeps): OAuth {
     documents: config.metadataDocuments,
   });
   const provider = createProvider({ ...deps, prefetchLogo: logos.prefetch });
+  const redirects = createRepeatableRedirects({
+    provider,
+    pool,
+    sealer: deps.sealer,
+    cookies: deps.cookies,
+    basePath,
+  });
   const own = { provider, pool, issuer, documents: config.metadataDocuments, verify: keys.verify };
 
   const routers: readonly Router[] = [
@@ -114,6 +122,7 @@ export function createOAuth(deps: OAuthDeps): OAuth {
       basePath,
       currentSession,
       findLogo: logos.find,
+      redirects,
     }),
     logos.routes,
     clientRequestRoutes({
@@ -168,11 +177,11 @@ export function createOAuth(deps: OAuthDeps): OAuth {
       }),
       turns.begin,
       ...routers.map((router) => router.routes() as Middleware),
-      authorizationEndpoint(
-        mount(provider),
-        deps.anonymous,
-        guardErrorRedirects({ pool, documents: config.metadataDocuments, views }),
-      ),
+      authorizationEndpoint(mount(provider), {
+        anonymous: deps.anonymous,
+        guardErrorRedirect: guardErrorRedirects({ pool, documents: config.metadataDocuments, views }),
+        redirects,
+      }),
       only('/token', mount(provider)),
     ]),
   };

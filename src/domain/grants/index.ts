@@ -52,7 +52,7 @@ export {
   type PresentedCode,
   type PresentedRefreshToken,
 } from './presented.ts';
-export { type FirstRefreshToken, redeemCode, spendCode } from './redeem.ts';
+export { type FirstRefreshToken, isCodeRedeemable, redeemCode, spendCode } from './redeem.ts';
 export {
   deriveLeaf,
   MAX_REPETITIONS,

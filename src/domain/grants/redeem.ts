@@ -5,7 +5,7 @@ import type { Origin } from '../../kernel/origin.ts';
 import { isStoreUnavailable, runStatement } from '../../platform/database/index.ts';
 import { type AuditEntry, auditedStatement, auditInsert, wasCommitted } from '../audit/index.ts';
 
-import { LOCK_LIVING_GRANT } from './living.ts';
+import { LOCK_LIVING_GRANT, notEnded } from './living.ts';
 import type { PresentedCode } from './presented.ts';
 
 /** The first generation of a refresh family, if the client gets one. */
@@ -73,6 +73,17 @@ export async function redeemCode(
     if (isStoreUnavailable(error) && (await wasCommitted(pool, statement, NOT_ISSUED))) return true;
     throw error;
   }
+}
+
+const REDEEMABLE = `
+  SELECT 1 FROM authorization_codes a
+  JOIN grants g ON g.id = a.grant_id JOIN clients c ON c.id = g.client_id
+  WHERE a.code_hash = $1 AND a.used_at IS NULL AND a.expires_at > now() AND ${notEnded('c')}`;
+
+/** Returns whether a code was neither redeemed nor spent, has not expired, and belongs to a grant that did not end. */
+export async function isCodeRedeemable(pool: Pool, code: string): Promise<boolean> {
+  const statement = { name: 'code-redeemable', text: REDEEMABLE, values: [hashSecret(code)] };
+  return (await pool.query(statement)).rowCount === 1;
 }
 
 const SPEND = `

@@ -25,9 +25,10 @@ import { noteRefusal } from '../refusal.ts';
 
 import { type Answer, decisionOf, keepAnswer, signedIn } from './answer.ts';
 import { nextStep } from './dispatch.ts';
-import { donePage, leavesBrowser } from './done.ts';
+import { donePage, leavesBrowser, repeatedDonePage } from './done.ts';
 import type { Offer } from './offer.ts';
 import { consentPage, continuePage } from './page.ts';
+import type { RepeatableRedirects } from './repeatable-redirect.ts';
 import { ended, factsOf, offerOf, type UnderWay, underWayOf } from './under-way.ts';
 
 interface Deps {
@@ -44,6 +45,7 @@ interface Deps {
   readonly currentSession: (ctx: Context) => Promise<Session | undefined>;
   /** Where the logo of a client is served; `undefined` when there is none to show. */
   readonly findLogo: (url: string | undefined) => Promise<string | undefined>;
+  readonly redirects: RepeatableRedirects;
 }
 
 /**
@@ -127,8 +129,20 @@ export function interactionRoutes(deps: Deps): Router {
   });
 
   router.get('/:uid/done', async (ctx) => {
+    const mobile = ctx.get('Sec-CH-UA-Mobile') === '?1';
+    const { uid } = ctx.params;
+    const finished = await deps.redirects.findAtPage(ctx, uid ?? '');
+    if (finished) {
+      const continueUrl = `${basePath}/authorize/${uid}`;
+      await views.render(
+        ctx,
+        'interaction/done',
+        await repeatedDonePage(provider, finished, { continueUrl, mobile }),
+      );
+      return;
+    }
     const underWay = await underWayOf(provider, ctx);
-    const page = await donePage(provider, underWay, { mobile: ctx.get('Sec-CH-UA-Mobile') === '?1' });
+    const page = await donePage(provider, underWay, { mobile });
     if (page) await views.render(ctx, 'interaction/done', page);
     else seeOther(ctx, `${basePath}/interaction/${underWay.uid}`);
   });

@@ -193,7 +193,7 @@ describeWith('browser', 'a program that is lost, refused, changed or elsewhere, 
     ['with scripts', true],
     ['without scripts', false],
   ])(
-    'one that is opened by a private-use scheme, %s: the browser ends on a page that says so',
+    'REP-F2: one that is opened by a private-use scheme, %s: the browser ends on a page that opens it again until the code is redeemed',
     async (_, scripts) => {
       if (!scripts) await withoutScripts();
       const complaints = complaintsOf(page);
@@ -202,7 +202,8 @@ describeWith('browser', 'a program that is lost, refused, changed or elsewhere, 
       await authorize(clientId, { redirect_uri: CURSOR });
       await press('Allow access');
       await page.getByRole('heading', { name: 'Go back to Cursor' }).waitFor();
-      expect(new URL(await left).searchParams.get('code')).toMatch(/^[\w-]{43}$/);
+      const first = await left;
+      expect(new URL(first).searchParams.get('code')).toMatch(/^[\w-]{43}$/);
 
       expect(page.url()).toMatch(/\/interaction\/[\w-]+\/done$/);
       expect(await page.content()).not.toMatch(/code=|oauth\/callback/);
@@ -211,6 +212,23 @@ describeWith('browser', 'a program that is lost, refused, changed or elsewhere, 
 
       // The browser's own question lies over this page now, so what is left of it is looked at in another.
       const ways = [await page.getByRole('link', { name: 'Open Cursor' }).getAttribute('href'), page.url()];
+      const reloaded = await context.newPage();
+      const again = leavesFor(reloaded, 'cursor:');
+      await reloaded.goto(page.url());
+      await reloaded.getByRole('heading', { name: 'Go back to Cursor' }).waitFor();
+      expect(await again).toBe(first);
+      const pressed = await context.newPage();
+      // Without its own refresh, as on a phone, so that the click is what leads on.
+      await pressed.setExtraHTTPHeaders({ 'sec-ch-ua-mobile': '?1' });
+      await pressed.goto(page.url());
+      const clicked = leavesFor(pressed, 'cursor:');
+      await pressed.getByRole('link', { name: 'Open Cursor' }).click({ noWaitAfter: true });
+      expect(await clicked).toBe(first);
+
+      await server.database.prisma.authorizationCode.updateMany({
+        where: { clientId },
+        data: { usedAt: new Date() },
+      });
       const other = await context.newPage();
       for (const way of ways) {
         await other.goto(way ?? '');

@@ -153,7 +153,7 @@ describeWith('browser', 'every page as a person meets it, in light, in the dark 
     await isFine(page, 'Connect Team Desk again?');
   });
 
-  it('the account, empty and with connections, and each page of it', { timeout: 60_000 }, async () => {
+  it('the account, empty and with connections, and each page of it', { timeout: 120_000 }, async () => {
     const { clientId } = await addTestClient(stack.server, { name: 'Field Notes' });
     await signInBrowser(stack.server, context, person);
     await goto('/account');
@@ -175,6 +175,9 @@ describeWith('browser', 'every page as a person meets it, in light, in the dark 
       });
     }
     await goto('/account');
+    await isFine(page, 'Connected apps');
+    expect(await page.getByRole('link', { name: /^End the connection/ }).count()).toBe(0);
+    await page.getByText('2 connections').click();
     expect(await page.getByRole('link', { name: /^End the connection/ }).count()).toBe(2);
     await isFine(page, 'Connected apps');
     await page

@@ -194,6 +194,7 @@ describeWith('browser', 'a program that is lost, refused, changed or elsewhere, 
     ['without scripts', false],
   ])(
     'REP-F2: one that is opened by a private-use scheme, %s: the browser ends on a page that opens it again until the code is redeemed',
+    { timeout: 120_000 },
     async (_, scripts) => {
       if (!scripts) await withoutScripts();
       const complaints = complaintsOf(page);

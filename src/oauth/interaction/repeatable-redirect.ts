@@ -4,7 +4,7 @@ import type { KoaContextWithOIDC } from 'oidc-provider';
 import type { Pool } from 'pg';
 
 import { isCodeRedeemable } from '../../domain/grants/index.ts';
-import type { Sealer } from '../../platform/crypto/seal.ts';
+import type { Sealer } from '../../platform/crypto/box.ts';
 import type { Cookies } from '../../platform/http/index.ts';
 import { sealedState } from '../adapter/sealed-state.ts';
 

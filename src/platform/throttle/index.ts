@@ -6,7 +6,7 @@
  */
 
 export { Throttled } from './errors.ts';
-export { networkKey, networkKeyStart, networkPrefixes, widestPrefix } from './network-key.ts';
+export { networkKey, networkKeyStart, widestPrefix } from './network-key.ts';
 export { createPace } from './pace.ts';
 export { createPrefixLimiter, type PrefixLimiter, prefixPoints, prefixShare } from './prefixes.ts';
 export {

@@ -280,6 +280,7 @@ describe('gatehouse', () => {
     const grant = await seedGrant('one@example.com');
     expect((await cli(['grant', 'revoke', grant.id, '--json'])).json()).toEqual({
       id: grant.id,
+      consents_forgotten: 0,
       revoked: true,
     });
     expect(await cli(['grant', 'revoke', grant.id])).toMatchObject({ code: 1, stdout: '' });

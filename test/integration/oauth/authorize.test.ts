@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
+import { newId } from '../../../src/kernel/ids.ts';
 import { type Agent, createAgent } from '../../support/agent.ts';
 import { observe } from '../../support/audit.ts';
 import {
@@ -29,11 +30,12 @@ afterAll(() => server.stop());
 
 describe('a request that cannot be answered to a client', () => {
   it('A1: an unknown client gets a page, and its redirect is neither followed nor shown', async () => {
-    const refused = await askFor(server, ada, 'cli_nobody', { redirect_uri: EVIL });
+    const unknown = newId('cli');
+    const refused = await askFor(server, ada, unknown, { redirect_uri: EVIL });
 
     expectRefusedOnPage(refused, { reason: 'unknown_client', code: 'invalid_client' });
     expect(refused.value.html).not.toContain('evil.example');
-    expect(refused.records[0]?.client).toBe('cli_nobody');
+    expect(refused.records[0]?.client).toBe(unknown);
   });
 
   it.each([

@@ -64,7 +64,7 @@ describe('an access token', () => {
 
   it('MCP 34, F4: for one resource is refused by the verifier of every other', async () => {
     const { accessToken } = await freshTokens(server, ada);
-    for (const other of [MAIL, `${FILES}/`, `${FILES}/sub`, 'https://files.example', server.issuer]) {
+    for (const other of [MAIL, `${FILES}/sub`, 'https://files.example', server.issuer]) {
       await expect(verifierOf(other).verify(accessToken)).rejects.toMatchObject({ code: 'audience' });
     }
   });

@@ -145,6 +145,7 @@ describe('/enrol', () => {
     expect((await harness.browser().open(link.url)).status).toBe(200);
     expect((await harness.audit('link.rejected')).map(({ reason, subject }) => [reason, subject])).toEqual([
       ['link_unknown', null],
+      ['link_unknown', null],
       ['link_used', used.id],
       ['link_expired', late.id],
       ['link_ended', replaced.id],
@@ -183,7 +184,10 @@ describe('/enrol', () => {
   });
 
   it('NEW-3: guesses of links are limited for each network, and recorded once a minute', async () => {
-    const throttled = await startSignIn({ GATEHOUSE_THROTTLE_SIGN_IN_NETWORK: '5' });
+    const throttled = await startSignIn({
+      GATEHOUSE_THROTTLE: 'on',
+      GATEHOUSE_THROTTLE_SIGN_IN_NETWORK: '5',
+    });
     try {
       const statuses: number[] = [];
       for (let count = 0; count < 8; count += 1) {

@@ -1,6 +1,6 @@
 /**
  * `npm run test:programs`: runs MCP client programs of other makers, as they are, against the server and the
- * example. Installs them first, from the lock files here. `-- --all` runs the large ones too; anything else is
+ * example. Installs them first, from the lock files here. `-- --all` installs the large ones too; anything else is
  * handed to vitest.
  */
 import { spawnSync } from 'node:child_process';

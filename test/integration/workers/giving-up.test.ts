@@ -25,7 +25,8 @@ const settings = async () => {
 };
 
 it('gives up with exit code 1 when workers end as soon as they are started', async () => {
-  const env = { ...(await settings()), DATABASE_URL: 'postgres://postgres@127.0.0.1:1/gatehouse' };
+  // TEST-NET-1 (RFC 5737): no address of this machine.
+  const env = { ...(await settings()), GATEHOUSE_LISTEN: '192.0.2.1:4000' };
   const run = await runCli(['serve', '--workers', '2'], { cwd, env });
   expect(run).toMatchObject({ code: 1, stdout: '' });
   expect(run.stderr).toContain('Workers end as soon as they are started');

@@ -7,7 +7,8 @@ import { createSignInLimits, SignInThrottled } from './limits.ts';
 const PER_ACCOUNT = 20;
 const PER_NETWORK = 100;
 
-const network = (n: number) => `198.51.${n >> 8}.${n & 255}`;
+/** Each in a /24 of its own: no prefix alone changes what others may do. */
+const network = (n: number) => `198.${51 + (n >> 8)}.${n & 255}.1`;
 
 /** Limits as they are by default, and how many guesses they let somebody judge. */
 function attacked() {

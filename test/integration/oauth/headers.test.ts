@@ -94,7 +94,7 @@ describe('caching', () => {
 });
 
 /** A request as the proxy in front of the server would pass it on. */
-function pass(path: string, headers: Readonly<Record<string, string>> = {}) {
+function pass(path: string, headers: Readonly<Record<string, string>> = {}, method = 'GET') {
   const { promise, resolve, reject } = Promise.withResolvers<{
     status: number | undefined;
     headers: Readonly<Record<string, string | string[] | undefined>>;
@@ -104,6 +104,7 @@ function pass(path: string, headers: Readonly<Record<string, string>> = {}) {
       host: '127.0.0.1',
       port,
       path,
+      method,
       headers: { host: new URL(ISSUER).host, accept: 'text/html', ...headers },
     },
     (response) => {
@@ -147,7 +148,7 @@ describe('an https issuer behind a proxy', () => {
   });
 
   it('MCP 7, L1: neither registration nor documents are open there unless somebody opens them', async () => {
-    const { status } = await pass('/register');
-    expect(status).toBe(404);
+    const { status } = await pass('/register', {}, 'POST');
+    expect(status).toBe(403);
   });
 });

@@ -106,6 +106,7 @@ describeWith('browser', 'consent, in Chromium', () => {
     await focusOn(page, 'Create and change files');
     await keyboard.press('Space');
     await focusOn(page, 'Allow access');
+    await page.locator('button[data-delayed]:not([aria-disabled])').waitFor();
     await keyboard.press('Enter');
     expect((await callback.arrival()).searchParams.get('code')).toEqual(expect.any(String));
     expect(complaints).toEqual([]);

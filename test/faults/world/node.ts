@@ -11,7 +11,11 @@ export interface Node {
   /** `kill -9`. */
   kill(): Promise<void>;
   stop(): Promise<void>;
-  post(path: string, params: Readonly<Record<string, string>>): Promise<TokenResponse>;
+  post(
+    path: string,
+    params: Readonly<Record<string, string>>,
+    headers?: Readonly<Record<string, string>>,
+  ): Promise<TokenResponse>;
   /** What it wrote, over all its lives. */
   output(): string;
 }
@@ -42,9 +46,9 @@ export async function createNode(
     },
     kill: () => retire((server) => server.kill()),
     stop: () => retire((server) => server.stop()),
-    async post(path, params) {
+    async post(path, params, headers) {
       if (!running) throw new Error(`${name} is down`);
-      return running.post(path, params);
+      return running.post(path, params, headers);
     },
     output: () => earlier + (running?.output() ?? ''),
   };

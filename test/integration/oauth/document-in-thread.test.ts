@@ -17,7 +17,10 @@ beforeAll(async () => {
     response.setHeader('content-type', 'application/json');
     response.end(JSON.stringify({ client_id: id, client_name: 'Some App', redirect_uris: [CALLBACK] }));
   });
-  server = await startTestServer({ GATEHOUSE_METADATA_DOCUMENTS: 'open' }, { outbound: web.outbound });
+  server = await startTestServer(
+    { GATEHOUSE_METADATA_DOCUMENTS: 'open', GATEHOUSE_FETCH_TIMEOUT: '5' },
+    { outbound: web.outbound },
+  );
   ada = createAgent({ follow: false });
   await signedIn(server, ada, await addPerson(server));
 });

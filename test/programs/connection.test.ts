@@ -79,7 +79,7 @@ describeWith('browser', 'client programs', () => {
       expect(refreshed.records.map(({ event }) => event)).toEqual(['refresh.rotated']);
       expect(user.opened).toHaveLength(1);
 
-      expect(await endConnections(server.database.prisma, user.id, {}, cause)).toBe(1);
+      expect(await endConnections(server.database.prisma, user.id, {}, cause)).toMatchObject({ grants: 1 });
       await ageTokens(server, home);
       await program.login();
       expect(await program.call('list_files', {})).toContain('.md');

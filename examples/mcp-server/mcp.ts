@@ -1,4 +1,4 @@
-import { filterTools, type VerifiedToken } from '@gatehouse/verifier';
+import { filterTools, type VerifiedToken } from '@gatehouse-mcp/verifier';
 import { type CallToolResult, McpServer } from '@modelcontextprotocol/server';
 import { z } from 'zod';
 

@@ -1,9 +1,9 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
-import { createVerifier } from '@gatehouse/verifier';
-import { fetchHandler } from '@gatehouse/verifier/fetch';
-import { verifiedToken } from '@gatehouse/verifier/mcp';
+import { createVerifier } from '@gatehouse-mcp/verifier';
+import { fetchHandler } from '@gatehouse-mcp/verifier/fetch';
+import { verifiedToken } from '@gatehouse-mcp/verifier/mcp';
 import { createMcpHandler } from '@modelcontextprotocol/server';
 
 import { createFileStore } from './files.ts';

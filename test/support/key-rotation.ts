@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { createVerifier, type Verifier } from '@gatehouse/verifier';
+import { createVerifier, type Verifier } from '@gatehouse-mcp/verifier';
 import { decodeProtectedHeader, generateKeyPair, SignJWT } from 'jose';
 
 import { FILES, type TestServer } from './server.ts';

@@ -20,7 +20,7 @@ let packed: readonly string[];
 beforeAll(async () => {
   consumer = await mkdtemp(join(tmpdir(), 'verifier-'));
   const modules = join(consumer, 'node_modules');
-  const installed = join(modules, '@gatehouse', 'verifier');
+  const installed = join(modules, '@gatehouse-mcp', 'verifier');
   await mkdir(installed, { recursive: true });
   for (const name of ['jose', '@types', 'undici-types']) {
     await symlink(join(project, 'node_modules', name), join(modules, name));
@@ -50,11 +50,11 @@ it('NEW-7: npm refuses to pack the sources, and names the command that builds th
 
 it('NEW-7: the package can be imported, every entry of it', async () => {
   const program = `
-    import * as all from '@gatehouse/verifier';
-    import { koa } from '@gatehouse/verifier/koa';
-    import { express } from '@gatehouse/verifier/express';
-    import { fetchHandler } from '@gatehouse/verifier/fetch';
-    import { tokenVerifier } from '@gatehouse/verifier/mcp';
+    import * as all from '@gatehouse-mcp/verifier';
+    import { koa } from '@gatehouse-mcp/verifier/koa';
+    import { express } from '@gatehouse-mcp/verifier/express';
+    import { fetchHandler } from '@gatehouse-mcp/verifier/fetch';
+    import { tokenVerifier } from '@gatehouse-mcp/verifier/mcp';
     const verifier = all.createVerifier({ issuer: 'https://a.example', resource: 'https://b.example/mcp' });
     const error = await verifier.verify('garbage').catch((reason) => reason);
     console.log(error instanceof all.TokenError, error.code, typeof koa({ verifier, scopes: [], tools: [] }));
@@ -66,9 +66,9 @@ it('NEW-7: the package can be imported, every entry of it', async () => {
 it('the declarations of the built package are sound', async () => {
   await writeFile(
     join(consumer, 'index.ts'),
-    `import { createVerifier, type VerifiedToken } from '@gatehouse/verifier';
-     import { koa, type KoaMiddleware } from '@gatehouse/verifier/koa';
-     import { fetchHandler } from '@gatehouse/verifier/fetch';
+    `import { createVerifier, type VerifiedToken } from '@gatehouse-mcp/verifier';
+     import { koa, type KoaMiddleware } from '@gatehouse-mcp/verifier/koa';
+     import { fetchHandler } from '@gatehouse-mcp/verifier/fetch';
      const verifier = createVerifier({ issuer: 'https://a.example', resource: 'https://b.example/mcp' });
      export const token: Promise<VerifiedToken> = verifier.verify('x');
      export const middleware: KoaMiddleware = koa({ verifier, scopes: [], tools: [] });
@@ -86,7 +86,7 @@ it('the declarations of the built package are sound', async () => {
 
 it('depends on jose and nothing else', async () => {
   const manifest = JSON.parse(
-    await readFile(join(consumer, 'node_modules/@gatehouse/verifier/package.json'), 'utf8'),
+    await readFile(join(consumer, 'node_modules/@gatehouse-mcp/verifier/package.json'), 'utf8'),
   );
   expect(Object.keys(manifest.dependencies)).toEqual(['jose']);
   expect(manifest).not.toHaveProperty('peerDependencies');

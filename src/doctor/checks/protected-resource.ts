@@ -69,7 +69,7 @@ export const checkProtectedResource: Check = async (examination) => {
       problem(
         `${resource} answers a request without a token with ${describe(answer)}: clients begin to sign in at a 401, and at nothing else.`,
         answer.status < 300
-          ? 'It is not protected: let it verify tokens (@gatehouse/verifier).'
+          ? 'It is not protected: let it verify tokens (@gatehouse-mcp/verifier).'
           : 'Correct --resource, or let the proxy before the MCP server pass the request on.',
       ),
     ];
@@ -139,7 +139,7 @@ function judge(
       new URL(url).pathname === '/.well-known/oauth-protected-resource' && new URL(resource).pathname !== '/';
     // At the root they are only for clients that do not know about paths, and another server may live there.
     if (guess && root) return [];
-    return [problem(says, 'Serve them there; @gatehouse/verifier has a handler for it.')];
+    return [problem(says, 'Serve them there; @gatehouse-mcp/verifier has a handler for it.')];
   }
   const found: Finding[] = [];
   const stated = told(document, 'resource');

@@ -68,7 +68,7 @@ export const playResource: Play = async (replay) => {
   return [
     problem(
       `finds no metadata of ${resource} (${tried.join('; ')})`,
-      'Serve them; @gatehouse/verifier has a handler for it.',
+      'Serve them; @gatehouse-mcp/verifier has a handler for it.',
     ),
     replay,
   ];

@@ -1,4 +1,4 @@
-import { createVerifier } from '@gatehouse/verifier';
+import { createVerifier } from '@gatehouse-mcp/verifier';
 import { describe, expect, it } from 'vitest';
 
 import { canonicalizeResource } from './canonicalize.ts';

@@ -1,4 +1,4 @@
-/** Seconds that a verifier accepts a token after its expiry: the default `clockTolerance` of `@gatehouse/verifier`. */
+/** Seconds that a verifier accepts a token after its expiry: the default `clockTolerance` of `@gatehouse-mcp/verifier`. */
 export const VERIFIER_TOLERANCE_SECONDS = 30;
 
 const SECONDS_PER_MINUTE = 60;

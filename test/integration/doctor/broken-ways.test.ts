@@ -483,7 +483,7 @@ describe('an MCP server', () => {
     });
     const report = await examineFromOutside(server.issuer, { resource, clients: [] });
     expect(complaints(report)).toEqual([
-      expect.stringContaining('It is not protected: let it verify tokens (@gatehouse/verifier).'),
+      expect.stringContaining('It is not protected: let it verify tokens (@gatehouse-mcp/verifier).'),
     ]);
     expect(closed).toEqual(['/mcp']);
   });

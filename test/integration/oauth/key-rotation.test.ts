@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { createVerifier } from '@gatehouse/verifier';
+import { createVerifier } from '@gatehouse-mcp/verifier';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { listAudit } from '../../../src/domain/audit/index.ts';

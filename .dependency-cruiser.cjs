@@ -105,11 +105,11 @@ module.exports = {
     {
       name: 'domain-stands-on-store-and-cryptography',
       severity: 'error',
-      comment: 'cookies only in *.http.ts; Redis and the log are passed in; the throttle names networks',
+      comment: 'cookies only in *.http.ts; throttle, Redis and the log are passed in',
       from: { path: '^src/domain/', pathNot: '(?:\\.http|\\.test)\\.ts$' },
       to: {
         path: '^src/platform/',
-        pathNot: '^src/platform/(?:crypto/|database/(?:index|generated/client)\\.ts$|throttle/index\\.ts$)',
+        pathNot: '^src/platform/(?:crypto/|database/(?:index|generated/client)\\.ts$)',
       },
     },
     {

@@ -9,6 +9,7 @@ import type { Config } from './config/config.ts';
 import { createSessionCookie } from './domain/sessions/index.ts';
 import type { Installation } from './installation.ts';
 import type { Clock } from './kernel/clock.ts';
+import { prefixShare } from './kernel/network.ts';
 import { carryFlow, cors, createOAuth, type DocumentLimiters, READABLE_BY_ALL } from './oauth/index.ts';
 import type { Database } from './platform/database/index.ts';
 import type { GuardedFetch, Ways } from './platform/fetch/index.ts';
@@ -30,7 +31,7 @@ import {
   shortcut,
 } from './platform/http/index.ts';
 import type { Tracing } from './platform/observability/index.ts';
-import { createPrefixLimiter, prefixShare, type Throttle } from './platform/throttle/index.ts';
+import { createPrefixLimiter, type Throttle } from './platform/throttle/index.ts';
 import { signInRoutes } from './sign-in/index.ts';
 import type { Telemetry } from './telemetry/index.ts';
 

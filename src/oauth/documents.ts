@@ -8,14 +8,9 @@ import {
   MAX_DOCUMENT,
   readDocument,
 } from '../domain/clients/index.ts';
+import { widestPrefix } from '../kernel/network.ts';
 import { type CopyOutcome, createCopies, FetchRefused, type GuardedFetch } from '../platform/fetch/index.ts';
-import {
-  createPace,
-  type Limiter,
-  type PrefixLimiter,
-  Throttled,
-  widestPrefix,
-} from '../platform/throttle/index.ts';
+import { createPace, type Limiter, type PrefixLimiter, Throttled } from '../platform/throttle/index.ts';
 
 /** Limits of lookups of metadata documents that no copy answers. */
 export interface DocumentLimiters {

@@ -1,6 +1,6 @@
 import type { Pool } from 'pg';
 
-import { prefixShare, widestPrefix } from '../platform/throttle/index.ts';
+import { prefixShare, widestPrefix } from '../kernel/network.ts';
 
 /** Prefixes that a count lists, the largest first. No more than these can hold a quarter of a share or more. */
 const LISTED_PREFIXES = 100;

@@ -1,13 +1,6 @@
+import { networkKey, prefixShare, widestPrefix } from '../kernel/network.ts';
 import { HttpError } from '../platform/http/index.ts';
-import {
-  createPrefixLimiter,
-  networkKey,
-  prefixShare,
-  type Throttle,
-  Throttled,
-  type Verdict,
-  widestPrefix,
-} from '../platform/throttle/index.ts';
+import { createPrefixLimiter, type Throttle, Throttled, type Verdict } from '../platform/throttle/index.ts';
 
 /** Which limit was reached; the reason in the audit record. */
 export type LimitReached = 'account_and_network' | 'account' | 'network' | 'steps';

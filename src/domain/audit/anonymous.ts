@@ -1,7 +1,6 @@
 import type { Pool } from 'pg';
-
+import { networkKey, widestPrefix } from '../../kernel/network.ts';
 import type { Origin } from '../../kernel/origin.ts';
-import { networkKey, widestPrefix } from '../../platform/throttle/index.ts';
 
 import { tellObserver } from './observe.ts';
 import { type AuditEntry, type AuditRow, toRow } from './record.ts';

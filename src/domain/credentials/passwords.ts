@@ -1,7 +1,6 @@
 import { argon2id, type HashOptions, hash, verify } from 'argon2';
-
+import { widestPrefix } from '../../kernel/network.ts';
 import type { Origin } from '../../kernel/origin.ts';
-import { widestPrefix } from '../../platform/throttle/index.ts';
 import { recordAudit } from '../audit/index.ts';
 
 import { forgetCodeGuesses } from './code-guesses.ts';

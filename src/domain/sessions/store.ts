@@ -1,6 +1,5 @@
+import { networkKey } from '../../kernel/network.ts';
 import { Prisma } from '../../platform/database/generated/client.ts';
-
-import { networkKey } from '../../platform/throttle/index.ts';
 
 import { type Session, type SessionRow, toSession } from './session.ts';
 

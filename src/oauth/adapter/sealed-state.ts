@@ -2,10 +2,9 @@ import { createHash } from 'node:crypto';
 import type { Adapter, AdapterPayload } from 'oidc-provider';
 import Provider, { errors } from 'oidc-provider';
 import type { Pool } from 'pg';
-
+import { widestPrefix } from '../../kernel/network.ts';
 import type { Sealer } from '../../platform/crypto/box.ts';
 import { originOf } from '../../platform/http/index.ts';
-import { widestPrefix } from '../../platform/throttle/index.ts';
 
 const UPSERT = `
   INSERT INTO interactions (id_hash, kind, sealed, expires_at, network)

@@ -13,10 +13,10 @@ import {
   successorOf,
   suspectReplay,
 } from '../../domain/grants/index.ts';
+import { networkKey } from '../../kernel/network.ts';
 import type { Origin } from '../../kernel/origin.ts';
 import { StoreUnavailable } from '../../platform/database/index.ts';
 import { originOf } from '../../platform/http/index.ts';
-import { networkKey } from '../../platform/throttle/index.ts';
 import { presentedOf } from '../adapter/client.ts';
 import { markRecorded, noteRefusal } from '../refusal.ts';
 

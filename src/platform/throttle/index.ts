@@ -6,9 +6,8 @@
  */
 
 export { Throttled } from './errors.ts';
-export { networkKey, networkKeyStart, widestPrefix } from './network-key.ts';
 export { createPace } from './pace.ts';
-export { createPrefixLimiter, type PrefixLimiter, prefixPoints, prefixShare } from './prefixes.ts';
+export { createPrefixLimiter, type PrefixLimiter } from './prefixes.ts';
 export {
   type Bucket,
   createThrottle,

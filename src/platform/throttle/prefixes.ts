@@ -1,24 +1,9 @@
-import { networkPrefixes } from './network-key.ts';
-import type { Limit, Limiter, Throttle, Verdict } from './throttle.ts';
+import { networkPrefixes, prefixPoints, prefixShare } from '../../kernel/network.ts';
 
-/** Part of a global bound that one prefix may use. */
-const PREFIX_SHARE = 0.05;
-/** What a wider prefix may use, in limits of one network: of an IPv6 /56 and /48, and of an IPv4 /24. */
-const FACTOR = { '/56': 2, '/48': 4, '/24': 8 } as const;
+import type { Limit, Limiter, Throttle, Verdict } from './throttle.ts';
 
 /** Limits how often something may happen per network, and per wider prefix of it. Keys are IP addresses. */
 export interface PrefixLimiter extends Limiter {}
-
-/** Returns how much of a global bound one prefix may use: 5 %, and at least 1. */
-export function prefixShare(bound: number): number {
-  return Math.max(1, Math.floor(bound * PREFIX_SHARE));
-}
-
-/** Returns what one prefix may use: the limit of a network, times what it holds of networks, at most `share`. */
-export function prefixPoints(prefix: string, points: number, share = Number.POSITIVE_INFINITY): number {
-  const factor = Object.entries(FACTOR).find(([length]) => prefix.endsWith(length))?.[1] ?? 1;
-  return Math.min(points * factor, share);
-}
 
 /**
  * Creates a limiter that counts an address under each of its prefixes: a /64, /56 and /48 of IPv6, an address and

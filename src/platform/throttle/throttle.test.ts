@@ -1,8 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { describe, expect, it, vi } from 'vitest';
-
+import { networkKey } from '../../kernel/network.ts';
 import { createMemoryCounter } from './memory.ts';
-import { networkKey } from './network-key.ts';
 import { createThrottle } from './throttle.ts';
 
 describe('createThrottle, without Redis', () => {

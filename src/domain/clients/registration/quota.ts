@@ -1,12 +1,12 @@
-import type { Prisma } from '../../../platform/database/generated/client.ts';
-import { ADVISORY_LOCKS } from '../../../platform/database/index.ts';
 import {
   networkKey,
   networkKeyStart,
   prefixPoints,
   prefixShare,
   widestPrefix,
-} from '../../../platform/throttle/index.ts';
+} from '../../../kernel/network.ts';
+import type { Prisma } from '../../../platform/database/generated/client.ts';
+import { ADVISORY_LOCKS } from '../../../platform/database/index.ts';
 
 /** Limits of clients that registered themselves and were never allowed anything. */
 export interface RegistrationQuota {

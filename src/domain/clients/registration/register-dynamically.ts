@@ -1,7 +1,7 @@
 import { DEFAULT_TENANT, hashSecret, newId, newSecret } from '../../../kernel/ids.ts';
+import { networkKey } from '../../../kernel/network.ts';
 import type { Origin } from '../../../kernel/origin.ts';
 import type { Prisma, PrismaClient } from '../../../platform/database/generated/client.ts';
-import { networkKey } from '../../../platform/throttle/index.ts';
 import { recordAudit } from '../../audit/index.ts';
 
 import type { Client, Trust } from '../client.ts';

@@ -1,5 +1,10 @@
 import { isIPv4, isIPv6 } from 'node:net';
 
+/** Part of a global bound that one prefix may use. */
+const PREFIX_SHARE = 0.05;
+/** What a wider prefix may use, in limits of one network: of an IPv6 /56 and /48, and of an IPv4 /24. */
+const FACTOR = { '/56': 2, '/48': 4, '/24': 8 } as const;
+
 /**
  * Returns the key under which a caller's network is counted: an IPv4 address, or the /64 of an IPv6 address,
  * because the holder of one address of a /64 can use all of them.
@@ -33,6 +38,17 @@ export function widestPrefix(address: string): string {
 export function networkKeyStart(address: string): string {
   const wide = widestPrefix(address);
   return wide.endsWith('::/48') ? wide.slice(0, -':/48'.length) : wide.replace(/0\/24$/, '');
+}
+
+/** Returns how much of a global bound one prefix may use: 5 %, and at least 1. */
+export function prefixShare(bound: number): number {
+  return Math.max(1, Math.floor(bound * PREFIX_SHARE));
+}
+
+/** Returns what one prefix may use: the limit of a network, times what it holds of networks, at most `share`. */
+export function prefixPoints(prefix: string, points: number, share = Number.POSITIVE_INFINITY): number {
+  const factor = Object.entries(FACTOR).find(([length]) => prefix.endsWith(length))?.[1] ?? 1;
+  return Math.min(points * factor, share);
 }
 
 /** The first four groups of an IPv6 address. */

@@ -68,6 +68,11 @@ function nameOf(what: string): TraceSubject | { readonly email: string } {
 }
 
 function nothing(what: string, since: Date): NotFound {
+  if (what.startsWith('req_')) {
+    return new NotFound(
+      `Nothing is recorded of ${what} since ${since.toISOString()}. Refusals that repeat within a minute are counted, and only the first is recorded with its request: trace the network address of the caller, or the client_id.`,
+    );
+  }
   return new NotFound(
     `Nothing is recorded of ${what} since ${since.toISOString()}. A client that only fetched metadata leaves no record. To see what a client sees of this server: gatehouse doctor.`,
   );

@@ -1,12 +1,11 @@
 import type { Readable } from 'node:stream';
 import type { Pool, PoolClient } from 'pg';
 
-import { InvalidInput } from '../../kernel/errors.ts';
 import type { Origin } from '../../kernel/origin.ts';
 import type { MasterSealer } from '../../platform/crypto/seal.ts';
 import { migrateWithin, PLAIN_TEXT, transactionOnce } from '../../platform/database/index.ts';
 import { recordAuditOn } from '../audit/index.ts';
-import { openDataKeysWithin, revokeEveryKey } from '../keys/index.ts';
+import { MasterKeyRefused, openDataKeysWithin, revokeEveryKey } from '../keys/index.ts';
 
 import { createDestination } from './destination.ts';
 import { type EndedAccess, endAllAccess } from './end-all-access.ts';
@@ -41,7 +40,8 @@ export interface RestoreSummary {
  * The rows are written while they are read, so memory does not grow with the backup, and what they were
  * worth is known at the end, from the seal.
  *
- * @throws InvalidInput when the backup is none, is damaged, of a newer version or of another master key.
+ * @throws InvalidInput when the backup is none, is damaged or of a newer version.
+ * @throws MasterKeyRefused when the backup was made under another master key.
  * @throws AlreadyExists when the database is not empty.
  */
 export async function restoreBackup(
@@ -74,9 +74,7 @@ export async function restoreBackup(
 
 function refuseOtherKey(header: Header, sealer: MasterSealer): void {
   if (header.master_key === fingerprintOf(sealer)) return;
-  throw new InvalidInput(
-    'the backup was made under another master key, and without that one nothing in it can be used: set GATEHOUSE_MASTER_KEY_FILE to the key of the installation that was backed up',
-  );
+  throw new MasterKeyRefused('backup');
 }
 
 /** Passes the rows on, and every line but the last to `seal`; answers what the last one says. */

@@ -6,9 +6,12 @@ const MESSAGES = {
   damaged:
     'The data keys of this store are missing or were altered, so nothing was read or written. ' +
     'Restore the backup of before, or the tables data_keys and installation of one moment.',
+  backup:
+    'The backup was made under another master key, and without that one nothing in it can be used. ' +
+    'Set GATEHOUSE_MASTER_KEY_FILE to the key of the installation that was backed up.',
 } as const;
 
-/** The master key does not open this store. Nothing was written. */
+/** The master key does not open this store, or a backup of one. Nothing was written. */
 export class MasterKeyRefused extends Error {
   override readonly name = 'MasterKeyRefused';
   readonly code = 'master_key_refused';

@@ -360,6 +360,8 @@ describe('gatehouse trace', () => {
   it('is refused in words where nothing is recorded, and where nothing can be', async () => {
     const nobody = await run(['cli_never-seen']);
     expect([nobody.code, nobody.stderr]).toEqual([1, expect.stringContaining('gatehouse doctor')]);
+    const counted = await run(['req_never-seen']);
+    expect([counted.code, counted.stderr]).toEqual([1, expect.stringContaining('trace the network address')]);
     const unknown = await run(['Claude']);
     expect([unknown.code, unknown.stderr]).toEqual([
       2,

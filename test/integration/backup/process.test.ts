@@ -78,6 +78,10 @@ describe('gatehouse backup and restore', () => {
     });
     expect(await server.stop()).toBe(0);
 
+    const other = on('other', { ...env, GATEHOUSE_MASTER_KEY: randomBytes(32).toString('base64url') });
+    const refused = await other(['restore', 'all.gz', '--json']);
+    expect([refused.code, refused.json()['error']]).toEqual([3, 'master_key_refused']);
+
     const began = performance.now();
     const restored = await fresh(['restore', 'all.gz', '--json']);
     expect(restored).toMatchObject({ code: 0, stderr: '' });

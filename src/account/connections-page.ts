@@ -40,14 +40,23 @@ function toClient(group: readonly (Connection | RememberedConsent)[], frame: Fra
   const connections = group.filter((entry) => 'lastUsedAt' in entry);
   const consents = group.filter((entry) => !('lastUsedAt' in entry));
   return {
-    name: client?.name ?? '',
-    identifierHost: client?.registration === 'document' ? URL.parse(client.id)?.host : undefined,
-    verified: client?.identity === 'verified',
+    ...describeClient(client),
     folds: foldsOf(connections, frame),
     consents: consents.map((consent) => toConsent(consent, frame)),
     ...(client !== undefined && group.length > 1
       ? { endAllUrl: `${frame.path}/connections/end?client=${encodeURIComponent(client.id)}` }
       : {}),
+  };
+}
+
+/** Returns how a client is named on the account pages. */
+export function describeClient(
+  client: Connection['client'] | undefined,
+): Pick<ConnectedClient, 'name' | 'identifierHost' | 'verified'> {
+  return {
+    name: client?.name ?? '',
+    identifierHost: client?.registration === 'document' ? URL.parse(client.id)?.host : undefined,
+    verified: client?.identity === 'verified',
   };
 }
 

@@ -6,8 +6,8 @@ import type { Cookies, Forms, Views } from '../platform/http/index.ts';
 
 /** What this door stands on. */
 export interface AccountDeps {
-  readonly config: Pick<Config, 'lifetimes'>;
-  readonly database: Pick<Database, 'prisma'>;
+  readonly config: Pick<Config, 'lifetimes' | 'metadataDocuments'>;
+  readonly database: Pick<Database, 'pool' | 'prisma'>;
   readonly installation: { readonly sessions: Sessions; readonly factors: Factors };
   readonly cookies: Cookies;
   readonly forms: Forms;

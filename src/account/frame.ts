@@ -5,6 +5,9 @@ import type { AccountFrame } from '../platform/http/index.ts';
 
 /** What can be said after something was done; only these words travel in an address, never the sentence. */
 const NOTICES = {
+  'connection-narrowed': 'The connection may do less now.',
+  'connection-widened': 'The connection may do more now.',
+  'connection-changed': 'The connection is changed.',
   'connection-ended': 'The connection has ended.',
   'connections-ended': 'The connections have ended.',
   'consent-forgotten': 'The program has to ask you the next time.',
@@ -19,8 +22,15 @@ const NOTICES = {
 
 export type Notice = keyof typeof NOTICES;
 
-/** The notices that name the time until an end of access has its effect at every server. */
+const LOST = (delay: string) => `What you took back stops working at its server ${delay}.`;
+const GAINED = (delay: string) =>
+  `What you added works once the program has renewed its access, usually ${delay}.`;
+
+/** The notices that name the time until a change of access has its effect at every server. */
 const EFFECTS: ReadonlyMap<string, (delay: string) => string> = new Map([
+  ['connection-narrowed', LOST],
+  ['connection-widened', GAINED],
+  ['connection-changed', (delay: string) => `${LOST(delay)} ${GAINED(delay)}`],
   ['connection-ended', (delay: string) => `It stops working at its server ${delay}.`],
   ['connections-ended', (delay: string) => `They stop working at their servers ${delay}.`],
 ]);

@@ -32,7 +32,8 @@ const INACTIVE = { active: false };
  * Token introspection (RFC 7662), for access tokens and refresh tokens.
  *
  * A resource may ask about tokens issued for itself, a client that authenticated itself about its own. A public
- * client, any other caller, and any token that no living grant backs get `active: false` and no reason.
+ * client, any other caller, and any token that no living grant backs get `active: false` and no reason. A scope that the
+ * user took back from the grant is gone from the answer at once, although the token still says it.
  */
 export function introspectionRoutes({ provider, pool, issuer, lifetimes, documents, verify }: Deps): Router {
   const router = new Router();
@@ -67,7 +68,9 @@ export function introspectionRoutes({ provider, pool, issuer, lifetimes, documen
       const resourceId = backing?.resourceId ?? (await findResource(pool, claims.aud))?.id;
       if (resourceId !== caller) return refused(ctx, caller, claims.grant_id);
     }
-    return backing && { active: true, token_type: 'Bearer', ...claims };
+    const scopes = claims.scope.split(' ').filter((scope) => backing?.scopes.includes(scope));
+    if (scopes.length === 0) return undefined;
+    return { active: true, token_type: 'Bearer', ...claims, scope: scopes.join(' ') };
   }
 
   async function refreshToken(ctx: KoaContextWithOIDC, caller: string, value: string) {

@@ -2,7 +2,7 @@ import type { Grant, KoaContextWithOIDC } from 'oidc-provider';
 import { errors } from 'oidc-provider';
 import type { Lifetimes } from '../config/config.ts';
 import { type DocumentMode, findStanding } from '../domain/admission/index.ts';
-import { effectiveAuthority, type TrustLevel } from '../domain/authority/index.ts';
+import { authorityAt, effectiveAuthority, type TrustLevel } from '../domain/authority/index.ts';
 import { findClient, keepDocument, normalizeRedirectUri } from '../domain/clients/index.ts';
 import { permittedScopes, rememberedScopes } from '../domain/grants/index.ts';
 import type { Resource } from '../domain/resources/index.ts';
@@ -13,7 +13,7 @@ import { originOf } from '../platform/http/index.ts';
 import { resourceOf } from './configuration/resources.ts';
 import { changesSinceConsent, clientVersionOf, documentOf } from './document-client.ts';
 import { setPendingGrant } from './pending-grant.ts';
-import { allowedBefore, authorityAt, connectionLifetime, maySkipPage } from './trust.ts';
+import { allowedBefore, connectionLifetime, maySkipPage } from './trust.ts';
 
 /** Whose session an interaction was answered in; kept in its result until the library resumes. */
 export interface AnsweredBy {

@@ -1,19 +1,6 @@
 import type { Lifetimes } from '../config/config.ts';
-import { type AuthorityFacts, levelOf, type TrustLevel } from '../domain/authority/index.ts';
+import { levelOf, type TrustLevel } from '../domain/authority/index.ts';
 import { checkRedirectUri } from '../domain/clients/index.ts';
-import type { Resource } from '../domain/resources/index.ts';
-
-/** What a resource brings into a decision about authority. */
-export function authorityAt({
-  scopes,
-  admitsStrangers,
-}: Resource): Pick<AuthorityFacts, 'offered' | 'destructive' | 'admitsStrangers'> {
-  return {
-    offered: scopes.map(({ scope }) => scope),
-    destructive: new Set(scopes.filter(({ destructive }) => destructive).map(({ scope }) => scope)),
-    admitsStrangers,
-  };
-}
 
 /** Whether nobody vouches for the client: then nothing is remembered of it, and everything is said about it. */
 export function isStranger(trust: TrustLevel): boolean {

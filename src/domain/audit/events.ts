@@ -11,6 +11,8 @@ export const AUDIT_EVENTS = [
   'consent.rejected',
   'consent.forgotten',
   'grant.issued',
+  'grant.narrowed',
+  'grant.widened',
   'grant.revoked',
   'grant.all_revoked',
   'token.issued',

@@ -8,6 +8,7 @@
  * the callers; who has which level, to `clients` and `admission`.
  */
 
+export { authorityAt, scopesBeyond } from './at-resource.ts';
 export {
   type AuthorityFacts,
   type DropReason,

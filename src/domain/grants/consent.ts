@@ -153,6 +153,33 @@ export function forgetConsents(
   return recordAuditEach(tx, { text: FORGET, values }, entry, origin);
 }
 
+const FORGET_COVERED = `
+  DELETE FROM consents k WHERE k.user_id = $1 AND k.client_id = $2 AND k.resource_id = $3 AND k.scopes <@ $4::text[]
+  RETURNING k.tenant_id AS tenant, k.user_id AS subject, k.client_id AS client, NULL::text AS "grant"`;
+
+const NARROW = `
+  UPDATE consents k SET scopes = ARRAY(
+    SELECT kept.scope FROM unnest(k.scopes) WITH ORDINALITY AS kept (scope, place)
+    WHERE kept.scope <> ALL ($4::text[]) ORDER BY kept.place)
+  WHERE k.user_id = $1 AND k.client_id = $2 AND k.resource_id = $3 AND k.scopes && $4::text[]`;
+
+/**
+ * Removes scopes from the remembered consent of a user for a client at a resource, at whatever redirect, and forgets a
+ * consent of which nothing remains. Runs in the transaction of the act that takes the scopes back, whose audit record
+ * names them.
+ */
+export async function narrowConsents(
+  tx: Prisma.TransactionClient,
+  { userId, clientId, resourceId }: Pick<ConsentKey, 'userId' | 'clientId' | 'resourceId'>,
+  removed: readonly string[],
+  origin: Origin,
+): Promise<void> {
+  const values = [userId, clientId, resourceId, removed];
+  const entry = { event: 'consent.forgotten', outcome: 'success', reason: 'ended_by_user' } as const;
+  await recordAuditEach(tx, { text: FORGET_COVERED, values }, entry, origin);
+  await tx.$executeRawUnsafe(NARROW, ...values);
+}
+
 /** Returns the stored form of a client's version. */
 export function bytesOf(version: string | undefined): Buffer | null {
   return version === undefined ? null : Buffer.from(version, 'base64url');

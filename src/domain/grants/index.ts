@@ -8,6 +8,8 @@
  *                                    rotateRefreshToken ──▶ generation n + 1, the leaf
  *                                    repeatRefreshToken ──▶ the leaf again, for a used one within the grace period
  *                                               │
+ *                                    changeScopes ──▶ the next tokens have less, or more
+ *                                               │
  *                         revokeGrant, endAccess ──▶ the end of it
  *                            … of a client ──▶ the end of all that it has: settleCutoffs writes it down
  *                                     raiseGrantEpoch ──▶ the end of all
@@ -21,6 +23,7 @@
  * the pages (`oauth/interaction`, `account`).
  */
 
+export { changeScopes, type ScopeChange, type ScopeDecision } from './change-scopes.ts';
 export { endCompromisedFamilies } from './compromised-families.ts';
 export {
   type ConsentKey,
@@ -63,6 +66,7 @@ export { suspectReplay } from './replay-suspicion.ts';
 export type { RevocationReason } from './revocation-reason.ts';
 export { type AccessSelector, type EndedAccess, endAccess, revokeGrant, revokeGrantsOf } from './revoke.ts';
 export { rotateRefreshToken } from './rotate.ts';
+export { findScopeChoice, type ScopeChoice } from './scope-choice.ts';
 export { listSecurityEnds, type SecurityEnd } from './security-ends.ts';
 export { type ConsentedSnapshot, consentedSnapshot } from './snapshot.ts';
 export { sweepGrants } from './sweep.ts';

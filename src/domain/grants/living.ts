@@ -30,5 +30,5 @@ export const livingGrant = (n: number) => `
  * statement runs ends what it mints.
  */
 export const LOCK_LIVING_GRANT = `
-  SELECT g.id, g.client_id, g.expires_at ${livingGrant(2)}
+  SELECT g.id, g.client_id, g.expires_at, g.scopes ${livingGrant(2)}
   FOR UPDATE OF g`;

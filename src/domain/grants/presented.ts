@@ -39,6 +39,8 @@ export interface GrantFacts {
   readonly permitted: 'all' | ReadonlySet<string>;
   /** Resource scopes consented to. */
   readonly scopes: readonly string[];
+  /** Resource scopes that the user consented to and took back later. */
+  readonly withdrawnScopes: readonly string[];
   /** `openid`, `offline_access`. */
   readonly oidcScopes: readonly string[];
   readonly authTime: Date;
@@ -110,7 +112,7 @@ export interface ClientRow {
 
 const GRANT_COLUMNS = `
   g.id AS grant_id, g.tenant_id AS grant_tenant, g.user_id, g.client_id AS grant_client,
-  g.scopes, g.oidc_scopes, g.auth_time, g.acr, g.amr, g.expires_at AS grant_expires_at,
+  g.scopes, g.withdrawn_scopes, g.oidc_scopes, g.auth_time, g.acr, g.amr, g.expires_at AS grant_expires_at,
   (c.id = g.client_id AND ${notEnded('c')}) IS NOT TRUE AS grant_revoked, g.expires_at <= now() AS grant_expired, now() AS as_of,
   EXTRACT(EPOCH FROM now() - g.created_at)::float8 AS grant_age,
   ${standingOf('c', 'g.tenant_id')} AS client_standing,
@@ -262,6 +264,7 @@ function grantOf(row: Record<string, unknown>, documents: DocumentMode): GrantFa
     admitsStrangers: row['admits_strangers'] as boolean,
     permitted: permitted.includes('*') ? 'all' : new Set(permitted),
     scopes: row['scopes'] as string[],
+    withdrawnScopes: row['withdrawn_scopes'] as string[],
     oidcScopes: row['oidc_scopes'] as string[],
     authTime: row['auth_time'] as Date,
     acr: row['acr'] as string,

@@ -18,7 +18,7 @@ export const MAX_REPETITIONS = 16;
  */
 const REPEAT = `
   WITH locked AS MATERIALIZED (${LOCK_LIVING_GRANT}), newest AS MATERIALIZED (
-    SELECT s.generation, s.token_hash, s.used_at, s.expires_at
+    SELECT s.generation, s.token_hash, s.used_at, s.expires_at, locked.scopes
     FROM locked, LATERAL (
       SELECT * FROM refresh_tokens WHERE grant_id = locked.id ORDER BY generation DESC LIMIT 1 FOR SHARE
     ) s
@@ -29,9 +29,9 @@ const REPEAT = `
     WHERE t.token_hash = $1 AND t.grant_id = $2 AND t.used_at > now() - make_interval(secs => $3)
       AND leaf.used_at IS NULL AND leaf.expires_at > now()
       AND t.repetitions < ${MAX_REPETITIONS} AND t.secret_version >= ${OLDEST_VERSION}
-      AND leaf.generation - t.generation <= ${MAX_GENERATIONS_BEHIND}
+      AND leaf.generation - t.generation <= ${MAX_GENERATIONS_BEHIND} AND leaf.scopes @> $5::text[]
     RETURNING t.generation, leaf.generation AS leaf_generation, leaf.token_hash AS leaf_hash
-  ), audited AS (${auditInsert(5, 'FROM counted')})
+  ), audited AS (${auditInsert(6, 'FROM counted')})
   SELECT leaf_hash, ARRAY(
     SELECT s.secret_version FROM refresh_tokens s
     WHERE s.grant_id = $2 AND s.generation >= counted.generation AND s.generation < counted.leaf_generation
@@ -49,19 +49,24 @@ export interface PathToLeaf {
 /**
  * Counts and records one repetition of a used token, under the lock of its grant, and returns the way to the current
  * leaf. At most `MAX_REPETITIONS` for one token, within `grace` seconds of its first use. `elsewhere`: the request comes
- * from another network than the use.
+ * from another network than the use. `scopes` are those of the access token that was signed for it: the grant must still
+ * hold each of them.
  *
- * Returns undefined when the database does not allow it, or another request rotated the family meanwhile; then
- * nothing happened.
+ * Returns undefined when the database does not allow it, or the family was rotated or its grant narrowed since it was
+ * read; then nothing happened.
  */
 export async function repeatRefreshToken(
   pool: Pool,
   token: PresentedRefreshToken,
-  { grace, elsewhere }: { readonly grace: number; readonly elsewhere: boolean },
+  {
+    grace,
+    elsewhere,
+    scopes,
+  }: { readonly grace: number; readonly elsewhere: boolean; readonly scopes: readonly string[] },
   audit: AuditEntry,
   origin: Origin,
 ): Promise<PathToLeaf | undefined> {
-  const values = [token.hash, token.grant.id, grace, elsewhere];
+  const values = [token.hash, token.grant.id, grace, elsewhere, scopes];
   const statement = auditedStatement({ name: 'repeat-refresh-token', text: REPEAT, values }, audit, origin);
   const { rows } = await runStatement<{ leaf_hash: Buffer; versions: number[] }>(pool, statement);
   const [path] = rows;

@@ -8,13 +8,15 @@ import type { TrustLevel } from '../authority/index.ts';
 import { livingGrant } from '../grants/index.ts';
 
 const ALIVE = `
-  SELECT r.id AS resource, c.registration, ${standingOf('c', 'g.tenant_id')} AS standing ${livingGrant(1)}
+  SELECT r.id AS resource, g.scopes, c.registration, ${standingOf('c', 'g.tenant_id')} AS standing ${livingGrant(1)}
     AND to_timestamp($3) > now() AND NOT EXISTS (SELECT 1 FROM revoked_access_tokens x WHERE x.jti = $2)`;
 
 /** What an access token that still counts rests on. */
 export interface Backing {
   /** `res_…`, of the resource that its grant is for. */
   readonly resourceId: string;
+  /** What its grant holds now, which may be less than the token says. */
+  readonly scopes: readonly string[];
 }
 
 /**
@@ -26,16 +28,21 @@ export async function findBacking(
   token: { readonly grantId: string; readonly jti: string; readonly exp: number },
   documents: DocumentMode,
 ): Promise<Backing | undefined> {
-  const { rows } = await pool.query<{ resource: string; registration: string; standing: TrustLevel | null }>({
+  const { rows } = await pool.query<{
+    resource: string;
+    scopes: string[];
+    registration: string;
+    standing: TrustLevel | null;
+  }>({
     name: 'access-token-backing',
     text: ALIVE,
     values: [token.grantId, token.jti, token.exp],
   });
   const [found] = rows;
   if (!found) return undefined;
-  const { resource, registration, standing } = found;
+  const { resource, scopes, registration, standing } = found;
   const trust = trustOf(documents, { registration, standing: standing ?? undefined });
-  return trust === 'blocked' ? undefined : { resourceId: resource };
+  return trust === 'blocked' ? undefined : { resourceId: resource, scopes };
 }
 
 const REVOKE_ACCESS_TOKEN = `

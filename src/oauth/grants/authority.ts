@@ -55,22 +55,31 @@ export interface NarrowedAuthority extends EffectiveAuthority {
  * The scopes of the next access token: what the request asks of the grant (all of it by default),
  * narrowed to what every party still allows.
  *
+ * A scope that the user took back at "Connected apps" narrows silently, like one that a role lost: many clients repeat
+ * the scope string of their authorization at every refresh, and the response says what was granted. What was added there
+ * counts as consented; a request without `scope` gets it.
+ *
  * `offline_access` may always be repeated: whoever holds a refresh token was given it, also when the
  * authorization request did not say so.
  *
  * @throws InvalidScope when the request asks for what the grant never held (RFC 6749 §6), or for
- * nothing of the resource.
+ * nothing that it holds now.
  */
 export function narrow(ctx: KoaContextWithOIDC, grant: GrantFacts): NarrowedAuthority {
   const asked = ctx.oidc.params?.['scope'];
   const requested = typeof asked === 'string' ? asked.split(' ').filter(Boolean) : [];
   const ofNoResource = new Set([...grant.oidcScopes, 'offline_access']);
   const ofResource = requested.filter((scope) => !ofNoResource.has(scope));
-  const foreign = ofResource.filter((scope) => !grant.scopes.includes(scope));
+  const held = ofResource.filter((scope) => grant.scopes.includes(scope));
+  const foreign = ofResource.filter(
+    (scope) => !held.includes(scope) && !grant.withdrawnScopes.includes(scope),
+  );
   if (foreign.length > 0)
     throw new errors.InvalidScope('a requested scope was not granted', foreign.join(' '));
   if (requested.length > 0 && ofResource.length === 0)
     throw new errors.InvalidScope('no scope of the resource was requested', requested.join(' '));
+  if (requested.length > 0 && held.length === 0)
+    throw new errors.InvalidScope('the user took back every requested scope', ofResource.join(' '));
 
   const authority = effectiveAuthority({
     requested: requested.length > 0 ? ofResource : grant.scopes,

@@ -64,7 +64,7 @@ export function refreshTokenGrant(deps: GrantDeps) {
           ? await rotate(exchange, secret ?? (await derivation.current()))
           : await repeat(exchange);
       if (answered !== undefined) return respond(ctx, tokens, answered);
-      // Another request was faster, or the secret was dropped. What is in the store now decides.
+      // Another request was faster, the user narrowed the grant, or the secret was dropped. What is in the store now decides.
       const { presented } = await loadPresented(
         pool,
         token.clientId,
@@ -130,6 +130,7 @@ export function refreshTokenGrant(deps: GrantDeps) {
       pool,
       token,
       { value: successor, secretVersion: secret.version, idleLifetime: timeLeft(grant, lifetimes).idle },
+      authority.scopes,
       entryFor('refresh.rotated', grant, { authority, jti }),
       originOf(ctx),
     );
@@ -144,7 +145,8 @@ export function refreshTokenGrant(deps: GrantDeps) {
     const replayed = entryFor('refresh.replayed', grant, { authority, jti, about });
     const elsewhere = isFromElsewhere(usedFrom, origin);
     const grace = lifetimes.refreshGrace;
-    const path = await repeatRefreshToken(pool, token, { grace, elsewhere }, replayed, origin);
+    const { scopes } = authority;
+    const path = await repeatRefreshToken(pool, token, { grace, elsewhere, scopes }, replayed, origin);
     if (!path) return undefined;
     if (elsewhere) {
       const suspicion = entryFor('refresh.replay_suspected', grant, { about });

@@ -8,9 +8,11 @@ import {
   findStanding,
 } from '../../domain/admission/index.ts';
 import {
+  authorityAt,
   type DropReason,
   type EffectiveAuthority,
   effectiveAuthority,
+  scopesBeyond,
   type TrustLevel,
 } from '../../domain/authority/index.ts';
 import { type DocumentChange, findClient, normalizeRedirectUri } from '../../domain/clients/index.ts';
@@ -19,7 +21,7 @@ import { findResource, type Resource } from '../../domain/resources/index.ts';
 import type { Database } from '../../platform/database/index.ts';
 import { isOpenToClient, isOpenToUser, UNKNOWN_RESOURCE } from '../configuration/resources.ts';
 import { changesSinceConsent, clientVersionOf, documentOf } from '../document-client.ts';
-import { allowedBefore, authorityAt, isStranger, mayRemember, maySkipPage } from '../trust.ts';
+import { allowedBefore, isStranger, mayRemember, maySkipPage } from '../trust.ts';
 
 /** What one person is asked to allow, with everything the page must say about it. */
 export interface Offer {
@@ -114,8 +116,7 @@ export async function makeOffer(
   const { scopes } = authority;
   if (scopes.length === 0) return nothingLeft(authority);
   // MCP clients ask for what a challenge names, and would never learn of the rest.
-  const rest = facts.offered.filter((scope) => !requested.includes(scope));
-  const beyond = effectiveAuthority({ ...facts, requested: rest }).scopes;
+  const beyond = scopesBeyond(requested, facts);
   // The person allowed another version of the client, and has not seen this one.
   const unchanged = changes.length === 0;
   const allows = (allowed: readonly string[]) => scopes.every((scope) => allowed.includes(scope));

@@ -2,6 +2,7 @@ import type {
   AddPasskeyPage,
   ChangePasswordPage,
   ConfirmPage,
+  ConnectionScopesPage,
   ConnectionsPage,
   SecurityPage,
 } from './pages/account.ts';
@@ -39,6 +40,7 @@ export interface Pages {
   readonly 'setup/factor': SetupFactorPage;
   readonly 'setup/done': SetupDonePage;
   readonly 'account/connections': ConnectionsPage;
+  readonly 'account/scopes': ConnectionScopesPage;
   readonly 'account/security': SecurityPage;
   readonly 'account/passkey': AddPasskeyPage;
   readonly 'account/password': ChangePasswordPage;
@@ -63,6 +65,7 @@ export const PAGES: Readonly<Record<keyof Pages, true>> = {
   'setup/factor': true,
   'setup/done': true,
   'account/connections': true,
+  'account/scopes': true,
   'account/security': true,
   'account/passkey': true,
   'account/password': true,

@@ -405,7 +405,7 @@ describe('a rule that changes', () => {
       const rotated = { event: 'refresh.rotated', outcome: 'success' } as const;
       expect(await redeemCode(pool, readCode, undefined, issued, cause)).toBe(false);
       const next = { value: 'x', secretVersion: 1, idleLifetime: 60 };
-      expect(await rotateRefreshToken(pool, readToken, next, rotated, cause)).toBe(false);
+      expect(await rotateRefreshToken(pool, readToken, next, [], rotated, cause)).toBe(false);
     });
     expect(records).toEqual([]);
   });

@@ -1,4 +1,5 @@
 import type { FormPage, PasskeyEndpoints, ScopeLine, When } from './common.ts';
+import type { ConsentScope } from './interaction.ts';
 import type { TotpSeed } from './sign-in.ts';
 
 /** The frame of every page under /account. */
@@ -68,6 +69,27 @@ export interface ConnectionsPage extends AccountFrame {
   }[];
   /** Left out where there is at most one connection or consent. */
   readonly endAllUrl?: string | undefined;
+}
+
+/** A scope that can be ticked: held by the connection, or offered beyond it. */
+export interface ScopeBox extends ConsentScope {
+  readonly group: 'held' | 'beyond';
+}
+
+/** `account/scopes`: posts `scope` once for each ticked box. */
+export interface ConnectionScopesPage extends AccountFrame, FormPage {
+  readonly client: Pick<ConnectedClient, 'name' | 'identifierHost' | 'verified'>;
+  readonly resource: { readonly name: string; readonly identifier: string };
+  readonly network: string | undefined;
+  readonly since: When;
+  readonly held: readonly ScopeBox[];
+  readonly beyond: readonly ScopeBox[];
+  /** How soon a change has its effect at every server, from `describeRevocationDelay`. */
+  readonly delay: string;
+  /** The session is too old to add something without another sign-in. */
+  readonly signsInAgain: boolean;
+  readonly endUrl: string;
+  readonly backUrl: string;
 }
 
 export interface PasskeyRow {

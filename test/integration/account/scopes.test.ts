@@ -251,6 +251,7 @@ describe('/account/connections/:id/scopes', () => {
           client_name: 'Helper',
           redirect_uris: [CALLBACK],
           token_endpoint_auth_method: 'none',
+          grant_types: ['authorization_code', 'refresh_token'],
         }),
       });
       const { client_id: clientId } = (await registered.json()) as { client_id: string };

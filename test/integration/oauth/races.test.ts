@@ -4,7 +4,7 @@ import pg from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 
 import { successorOf } from '../../../src/domain/grants/index.ts';
-import { obtainCode, type TokenResponse } from '../../support/flow.ts';
+import { claimsOf, obtainCode, type TokenResponse } from '../../support/flow.ts';
 import { startTestServer, type TestServer } from '../../support/server.ts';
 import { type ServerProcess, startServerProcess } from '../../support/server-process.ts';
 import {
@@ -162,6 +162,65 @@ describe('a request that waits for somebody who was faster', () => {
     ]);
   });
 
+  /** What `changeScopes` does to a grant. */
+  const narrow = (id: string) =>
+    [
+      "UPDATE grants SET scopes = '{files:read}', withdrawn_scopes = '{files:write}' WHERE id = $1",
+      [id],
+    ] as const;
+  const wide = { scope: 'files:read files:write' };
+
+  it.each([{}, wide])(
+    'CLI-1: a refresh (%j) that waits while its grant is narrowed gives what the grant holds then',
+    async (params) => {
+      const { grantId, refreshToken } = await freshTokens(server, ada, wide);
+      const response = await overtaken([narrow(grantId)], () =>
+        refresh(server, ada.clientId, refreshToken, params),
+      );
+      expect(response.body.scope).toBe('files:read');
+      expect(claimsOf(response.body.access_token)['scope']).toBe('files:read');
+      expect(await generationsOf(grantId)).toEqual([0, 1]);
+      expect(await recordsOf(server, response)).toEqual([
+        expect.objectContaining({ event: 'refresh.rotated', scopes: ['files:read'] }),
+      ]);
+    },
+  );
+
+  it('CLI-1: a repetition that waits while its grant is narrowed gives what the grant holds then', async () => {
+    const { grantId, refreshToken } = await freshTokens(server, ada, wide);
+    const leaf = tokensOf(await refresh(server, ada.clientId, refreshToken)).refreshToken;
+    const response = await overtaken([narrow(grantId)], () => refresh(server, ada.clientId, refreshToken));
+    expect(tokensOf(response).refreshToken).toBe(leaf);
+    expect(claimsOf(response.body.access_token)['scope']).toBe('files:read');
+    expect(await recordsOf(server, response)).toEqual([
+      expect.objectContaining({ event: 'refresh.replayed', scopes: ['files:read'] }),
+    ]);
+  });
+
+  it('CLI-1: of refreshes that all wait while their grant is narrowed, none gives what was taken back', async () => {
+    const { grantId, refreshToken } = await freshTokens(server, ada, wide);
+    await holder.query('BEGIN');
+    await holder.query(narrow(grantId)[0], [grantId]);
+    const all = Array.from({ length: 6 }, () => refresh(server, ada.clientId, refreshToken));
+    await untilBlocked(6);
+    await holder.query('COMMIT');
+    const tokens = (await Promise.all(all)).map(tokensOf);
+    expect(tokens.map(({ accessToken }) => claimsOf(accessToken)['scope'])).toEqual(
+      Array.from({ length: 6 }, () => 'files:read'),
+    );
+    expect(new Set(tokens.map((each) => each.refreshToken)).size).toBe(1);
+    expect(await generationsOf(grantId)).toEqual([0, 1]);
+  });
+
+  it('CLI-1: a refresh that waits while its grant is widened succeeds, and the next one has more', async () => {
+    const { grantId, refreshToken } = await freshTokens(server, ada);
+    const widen = ["UPDATE grants SET scopes = '{files:read,files:write}' WHERE id = $1", [grantId]] as const;
+    const response = await overtaken([widen], () => refresh(server, ada.clientId, refreshToken));
+    expect(response.body.scope).toBe('files:read');
+    const next = await refresh(server, ada.clientId, response.body.refresh_token);
+    expect(next.body.scope).toBe('files:read files:write');
+  });
+
   it('D1: a wrong redemption that was slower than the right one is a reuse, and ends what that produced', async () => {
     const good = await obtainCode(server, ada.agent, ada.clientId);
     const grantId = await grantOfCode(good.code);
@@ -290,6 +349,30 @@ describe('two processes on one store', () => {
       [refreshToken = ''] = next;
     }
     expect(await generationsOf(grantId)).toEqual(Array.from({ length: 21 }, (_, n) => n));
+  });
+
+  it('CLI-1: refreshes of both processes go on while the user narrows, and none that begins later has what was taken back', async () => {
+    for (let round = 0; round < 5; round += 1) {
+      const { grantId, refreshToken } = await freshTokens(server, ada, { scope: 'files:read files:write' });
+      const form = await ada.agent.get(`${server.issuer}/account/connections/${grantId}/scopes`);
+      let narrowed = false;
+      const family = async (target: ServerProcess) => {
+        let token = refreshToken;
+        for (let last = false; !last; ) {
+          last = narrowed;
+          const response = await refresh(target, ada.clientId, token);
+          const scope = claimsOf(tokensOf(response).accessToken)['scope'];
+          if (last) expect(scope).toBe('files:read');
+          token = tokensOf(response).refreshToken;
+        }
+      };
+      const families = processes.flatMap((target) => [family(target), family(target)]);
+      const saved = await ada.agent.submit(form, { scope: 'files:read' });
+      narrowed = true;
+      await Promise.all(families);
+      expect(saved.url).toContain('connection-narrowed');
+      expect(await endOf(server, grantId)).toBeUndefined();
+    }
   });
 
   it('MCP 38: processes that derive with different secrets give the same successor', async () => {

@@ -56,6 +56,21 @@ describeWith('browser', 'every page as a person meets it, in light, in the dark 
         ...more,
       }),
     );
+  /** Allows everything on the consent page, and redeems the code. */
+  const connect = async (clientId: string, scope: string) => {
+    const { verifier, challenge } = pkce();
+    await authorize(clientId, { scope, code_challenge: challenge });
+    for (const box of await page.getByRole('checkbox').all()) await box.check();
+    await press('Allow access');
+    const { searchParams } = await callback.arrival();
+    await post(stack.server, '/token', {
+      grant_type: 'authorization_code',
+      client_id: clientId,
+      code: searchParams.get('code') ?? '',
+      code_verifier: verifier,
+      redirect_uri: callback.redirectUri,
+    });
+  };
   const fillFactor = async () => {
     const seed = (await page.locator('code.secret').innerText()).replaceAll(' ', '');
     await page.getByLabel('New password').fill('a sentence that is easy to keep');
@@ -160,20 +175,7 @@ describeWith('browser', 'every page as a person meets it, in light, in the dark 
     await page.getByText('No program acts for you').waitFor();
     await isFine(page, 'Connected apps');
 
-    for (const scope of ['files:read', ALL]) {
-      const { verifier, challenge } = pkce();
-      await authorize(clientId, { scope, code_challenge: challenge });
-      for (const box of await page.getByRole('checkbox').all()) await box.check();
-      await press('Allow access');
-      const { searchParams } = await callback.arrival();
-      await post(stack.server, '/token', {
-        grant_type: 'authorization_code',
-        client_id: clientId,
-        code: searchParams.get('code') ?? '',
-        code_verifier: verifier,
-        redirect_uri: callback.redirectUri,
-      });
-    }
+    for (const scope of ['files:read', ALL]) await connect(clientId, scope);
     await goto('/account');
     await isFine(page, 'Connected apps');
     expect(await page.getByRole('link', { name: /^End the connection/ }).count()).toBe(0);
@@ -200,6 +202,28 @@ describeWith('browser', 'every page as a person meets it, in light, in the dark 
     await isFine(page, 'Sign out');
     await press('Sign out');
     await isFine(page, 'You are signed out');
+  });
+
+  it('CLI-1: what a connection may do, changed by keyboard alone', async () => {
+    const { clientId } = await addTestClient(stack.server, { name: 'Field Notes' });
+    await signInBrowser(stack.server, context, person);
+    await connect(clientId, ALL);
+    const change = () =>
+      page.getByRole('link', { name: 'Change what Field Notes may do at Team Files' }).press('Enter');
+    await goto('/account');
+    await change();
+    await isFine(page, 'Change what Field Notes may do');
+    for (const box of await page.getByRole('checkbox').all()) await box.press('Space');
+    await page.getByRole('button', { name: 'Save' }).press('Enter');
+    await page.getByRole('alert').waitFor();
+    await isFine(page, 'Change what Field Notes may do');
+    await page.getByRole('checkbox', { name: 'Read and search your files' }).press('Space');
+    await page.keyboard.press('Enter');
+    await page.getByText('The connection may do less now.').waitFor();
+    await isFine(page, 'Connected apps');
+    await change();
+    await page.getByText('You can also allow').waitFor();
+    await isFine(page, 'Change what Field Notes may do');
   });
 
   it('every kind of error', async () => {

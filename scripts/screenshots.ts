@@ -35,7 +35,9 @@ const ALL = 'files:read files:write files:delete offline_access';
 const CURSOR = 'cursor://anysphere.cursor-mcp/oauth/callback';
 /** The widths at which a page is looked at: a narrow column has no use for more. */
 const WIDTHS = { desktop: 720, phone: 360 } as const;
-const WIDE: ReadonlySet<string> = new Set(['connections', 'security']);
+const WIDE: ReadonlySet<string> = new Set(['connections', 'change-connection', 'security']);
+const CHANGE = /^Change what/;
+const END = /^End the connection/;
 const origin = { requestId: 'req_screenshots' };
 const verifier = randomBytes(32).toString('base64url');
 
@@ -120,12 +122,12 @@ try {
   await page.goto(authorizeUrl(client, 'https://evil.example/callback'));
   await shoot(page, 'redirect-refused');
 
-  await page.goto(`${ISSUER}/account`);
+  await openConnections(page);
   await shoot(page, 'connections');
-  await page
-    .getByRole('link', { name: /^End the connection/ })
-    .first()
-    .click();
+  await page.getByRole('link', { name: CHANGE }).first().click();
+  await shoot(page, 'change-connection');
+  await openConnections(page);
+  await page.getByRole('link', { name: END }).first().click();
   await shoot(page, 'end-connection');
   await page.goto(`${ISSUER}/account/security`);
   await shoot(page, 'security');
@@ -137,6 +139,12 @@ try {
   await server.stop();
   await web.stop();
   rmSync(dataDir, { recursive: true, force: true });
+}
+
+/** Opens Connected apps, with the connections of the folded line. */
+async function openConnections(page: Page): Promise<void> {
+  await page.goto(`${ISSUER}/account`);
+  await page.getByText('2 connections').click();
 }
 
 async function setUp(page: Page): Promise<void> {

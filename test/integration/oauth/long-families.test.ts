@@ -86,7 +86,16 @@ async function costOf({ grantId }: Pick<Tokens, 'grantId'>, token: string): Prom
   ];
   return [
     await pagesOf('present-refresh-token', [ada.clientId, hash]),
-    await pagesOf('rotate-refresh-token', [hash, grantId, successor, 60, 1, '127.0.0.1', ...audit]),
+    await pagesOf('rotate-refresh-token', [
+      hash,
+      grantId,
+      successor,
+      60,
+      1,
+      '127.0.0.1',
+      '{files:read}',
+      ...audit,
+    ]),
   ];
 }
 

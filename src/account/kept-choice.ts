@@ -3,7 +3,7 @@ import type { Context } from 'koa';
 import type { AccountDeps } from './deps.ts';
 
 const NAME = 'scopes';
-/** Longest value that a cookie of ours has. A longer choice is not kept, and the form comes back as it was. */
+/** Length limit of a cookie value. A longer choice is not kept, and the form comes back as it was. */
 const MAX_LENGTH = 1024;
 
 /**

@@ -9,7 +9,7 @@ interface Frame {
   /** The phrase of `describeRevocationDelay`. */
   readonly delay: string;
   readonly now: Date;
-  /** What stands ticked in place of what the connection holds. */
+  /** The scopes to tick, in place of those that the connection holds. */
   readonly ticked?: readonly string[] | undefined;
   readonly error?: string | undefined;
 }

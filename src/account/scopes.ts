@@ -12,7 +12,7 @@ import { createKeptChoice } from './kept-choice.ts';
 import { scopesPage } from './scopes-page.ts';
 import { createSignedIn, type RouteContext, seeOther } from './signed-in.ts';
 
-/** Why the form is shown again, and nothing was changed. */
+/** Errors with which the form is shown again; nothing was changed. */
 const AGAIN = {
   nothing_ticked: 'A connection needs at least one permission. End this connection instead.',
   not_offered: 'Something that you ticked can no longer be allowed. See what is left, and save again.',

@@ -1,6 +1,6 @@
 import { type AuthorityFacts, effectiveAuthority } from './effective.ts';
 
-/** What a decision needs to know of a resource. */
+/** The facts of a resource that a decision needs. */
 interface ResourceOffer {
   readonly scopes: readonly { readonly scope: string; readonly destructive: boolean }[];
   readonly admitsStrangers: boolean;

@@ -6,7 +6,7 @@ import { recordAudit } from '../audit/index.ts';
 import { narrowConsents } from './consent.ts';
 import { notEnded } from './living.ts';
 
-/** What the owner of a connection decided about its scopes. */
+/** A decision of the owner of a connection about its scopes. */
 export interface ScopeDecision {
   readonly userId: string;
   readonly grantId: string;
@@ -16,7 +16,7 @@ export interface ScopeDecision {
   readonly addable: readonly string[];
 }
 
-/** What a decision changed; both are empty if the connection held exactly that before. */
+/** The changes of a decision; both are empty if the connection held exactly that before. */
 export interface ScopeChange {
   readonly removed: readonly string[];
   readonly added: readonly string[];

@@ -8,7 +8,7 @@ import { findResource, type Resource } from '../resources/index.ts';
 import { type Connection, listConnections } from './list.ts';
 import { permittedScopes } from './permitted.ts';
 
-/** What the owner of a connection can choose from. */
+/** A connection with the scopes that its owner can choose from. */
 export interface ScopeChoice {
   /** Its `scopes` are those that it holds. */
   readonly connection: Connection;

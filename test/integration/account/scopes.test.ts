@@ -328,7 +328,7 @@ describe('/account/connections/:id/scopes', () => {
     expect(await heldBy(grantId)).toEqual(['files:read', 'files:write']);
   });
 
-  it('N3: leads to the sign-in and back to the form whoever is not signed in', async () => {
+  it('N3: leads a user who is not signed in to the sign-in and back to the form', async () => {
     const { grantId } = await connection(await client());
     const unfollowed = createAgent({ follow: false });
     const toSignIn = url(`/sign-in?continue=${encodeURIComponent(pathOf(grantId))}`);

@@ -1,89 +1,54 @@
-import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 
-import { endConnections } from '../../src/domain/grants/index.ts';
 import { observe } from '../support/audit.ts';
-import { type Browser, launchBrowser } from '../support/browser.ts';
-import { freePort } from '../support/free-port.ts';
-import { describeWith } from '../support/requirements.ts';
-import { cause } from '../support/server.ts';
-import { type Stack, startStack } from '../support/stack.ts';
 
 import { ageTokens } from './age-tokens.ts';
-import type { ClientProgram } from './client-program.ts';
-import { createHome, type Home } from './home.ts';
-import { inspector } from './inspector.ts';
-import { mcpRemote } from './mcp-remote.ts';
-import { mcporter } from './mcporter.ts';
-import { addUser, type User } from './user.ts';
+import { EACH_PROGRAM } from './programs.ts';
+import { describeStories } from './scene.ts';
 
-const PROGRAMS: readonly (readonly [
-  name: string,
-  start: (home: Home, resource: string) => ClientProgram | Promise<ClientProgram>,
-])[] = [
-  ['mcp-remote', (home, resource) => mcpRemote(home, resource)],
-  ['the Inspector command line', (home, resource) => inspector(home, resource)],
-  [
-    'mcporter',
-    async (home, resource) => mcporter(home, resource, `http://127.0.0.1:${await freePort()}/callback`),
-  ],
-];
+const READ = ['list_files', 'read_file', 'search_files'];
+const NOTE = { path: 'plans/note.md', text: 'from a program' };
+const TOKEN_REQUESTS = /^(?:token|refresh)\./;
 
-describeWith('browser', 'client programs', () => {
-  let stack: Stack;
-  let browser: Browser;
-  let user: User;
-  let home: Home;
+describeStories(
+  'client programs where they register themselves',
+  { env: { GATEHOUSE_METADATA_DOCUMENTS: 'off', GATEHOUSE_DYNAMIC_REGISTRATION: 'open' } },
+  (open) => {
+    it.each(EACH_PROGRAM)(
+      'CLI-4: %s connects, calls a tool without a token request, and refreshes once an hour later',
+      async (_, which) => {
+        const { server, user, home, program } = await open(which, { signedOut: true });
 
-  beforeAll(async () => {
-    [stack, browser] = await Promise.all([
-      startStack({ GATEHOUSE_METADATA_DOCUMENTS: 'off', GATEHOUSE_DYNAMIC_REGISTRATION: 'open' }),
-      launchBrowser(),
-    ]);
-  });
+        await program.login();
+        expect(await program.tools()).toEqual(READ);
+        const call = await observe(server, () => program.call('list_files', {}));
+        expect(call.value).toContain('.md');
+        expect(call.records.filter(({ event }) => TOKEN_REQUESTS.test(event))).toEqual([]);
 
-  beforeEach(async () => {
-    user = await addUser(stack.server, browser);
-    home = createHome({ browserUrl: user.browserUrl });
-  });
+        expect(await ageTokens(server, home)).toBeGreaterThan(0);
+        const refreshed = await observe(server, () => program.call('list_files', {}));
+        expect(refreshed.value).toContain('.md');
+        expect(refreshed.records.map(({ event }) => event)).toEqual(['refresh.rotated']);
+        expect(user.opened).toHaveLength(1);
+      },
+    );
 
-  afterEach(async () => {
-    await user.close();
-    home.remove();
-    user.check();
-  });
+    it.each(EACH_PROGRAM)(
+      'CLI-1: %s lists and calls a tool that its user added on the consent page of a second sign-in',
+      async (_, which) => {
+        const { user, program } = await open(which);
+        await program.login();
+        expect(await program.tools()).toEqual(READ);
 
-  afterAll(async () => {
-    await browser.close();
-    await stack.stop();
-  });
-
-  it.each(PROGRAMS)(
-    '%s connects, refreshes once, and reconnects after its connection ended',
-    async (_, start) => {
-      const { server, resource } = stack;
-      const program = await start(home, resource);
-
-      await program.login();
-      const list = await program.tools();
-      expect(list).toEqual(expect.arrayContaining(['list_files', 'read_file', 'search_files']));
-      expect(user.opened).toHaveLength(1);
-
-      const call = await observe(server, () => program.call('list_files', {}));
-      expect(call.value).toContain('.md');
-      expect(call.records.filter(({ event }) => /^(?:token|refresh)\./.test(event))).toEqual([]);
-      expect(user.opened).toHaveLength(1);
-
-      expect(await ageTokens(server, home)).toBeGreaterThan(0);
-      const refreshed = await observe(server, () => program.call('list_files', {}));
-      expect(refreshed.value).toContain('.md');
-      expect(refreshed.records.map(({ event }) => event)).toEqual(['refresh.rotated']);
-      expect(user.opened).toHaveLength(1);
-
-      expect(await endConnections(server.database.prisma, user.id, {}, cause)).toMatchObject({ grants: 1 });
-      await ageTokens(server, home);
-      await program.login();
-      expect(await program.call('list_files', {})).toContain('.md');
-      expect(user.opened.length).toBe(2);
-    },
-  );
-});
+        user.ticks(['files:read', 'files:write']);
+        await program.relogin();
+        expect(user.opened.map((url) => url.searchParams.get('scope')?.includes('files:write'))).toEqual([
+          false,
+          false,
+        ]);
+        expect(await program.tools()).toEqual([...READ, 'write_file']);
+        expect(await program.call('write_file', NOTE)).toBe(`Written: ${NOTE.path}`);
+      },
+    );
+  },
+);

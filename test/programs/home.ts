@@ -42,7 +42,7 @@ export function createHome({
 }: {
   readonly browserUrl: string;
   /** Folder of the package whose dependencies the programs are. */
-  readonly packages?: string;
+  readonly packages?: string | undefined;
 }): Home {
   const path = mkdtempSync(join(tmpdir(), 'gatehouse-program-'));
   const tools = join(path, 'bin');

@@ -1,11 +1,21 @@
-import type { ClientProgram } from './client-program.ts';
+import type { ClientProgram, ProgramOptions } from './client-program.ts';
 import type { Home } from './home.ts';
 
 /** Without a terminal it opens no browser, and without a keychain it stores nothing, unless these say so. */
 const HEADLESS = { MCP_AUTO_OPEN_ENABLED: 'true', MCP_INSPECTOR_SECRET_STORE: 'file' };
 
-/** The command line of the MCP Inspector. */
-export function inspector(home: Home, resource: string, options: readonly string[] = []): ClientProgram {
+/** The command line of the MCP Inspector, with a redirect of its own in place of its one fixed port. */
+export function inspector(
+  home: Home,
+  resource: string,
+  redirectUrl: string,
+  { clientId }: ProgramOptions,
+): ClientProgram {
+  const options = [
+    '--callback-url',
+    redirectUrl,
+    ...(clientId === undefined ? [] : ['--client-id', clientId]),
+  ];
   const ask = async (...method: readonly string[]) => {
     const { code, stdout, stderr } = await home.run(
       'mcp-inspector',
@@ -22,6 +32,9 @@ export function inspector(home: Home, resource: string, options: readonly string
   return {
     async login() {
       await tools();
+    },
+    async relogin() {
+      await ask('--method', 'tools/list', '--relogin');
     },
     tools,
     async call(tool, input) {

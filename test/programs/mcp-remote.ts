@@ -1,8 +1,10 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 
-import type { ClientProgram } from './client-program.ts';
+import type { ClientProgram, ProgramOptions } from './client-program.ts';
 import type { Home } from './home.ts';
 
 interface Answer {
@@ -18,10 +20,16 @@ interface Answer {
 const ANSWER_TIMEOUT_MS = 60_000;
 
 /** mcp-remote, which another program starts and talks to by standard input and output. */
-export function mcpRemote(home: Home, resource: string, options: readonly string[] = []): ClientProgram {
-  const session = <T>(work: (ask: Ask) => Promise<T>) => withSession(home, [resource, ...options], work);
+export function mcpRemote(home: Home, resource: string, { clientId }: ProgramOptions): ClientProgram {
+  const known =
+    clientId === undefined ? [] : ['--static-oauth-client-info', JSON.stringify({ client_id: clientId })];
+  const session = <T>(work: (ask: Ask) => Promise<T>) => withSession(home, [resource, ...known], work);
   return {
     login: () => session(async () => undefined),
+    relogin() {
+      rmSync(join(home.path, '.mcp-auth'), { recursive: true });
+      return session(async () => undefined);
+    },
     tools: () =>
       session(async (ask) => ((await ask('tools/list', {})).result?.tools ?? []).map(({ name }) => name)),
     call: (name, input) =>

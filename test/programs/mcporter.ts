@@ -1,18 +1,28 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-import type { ClientProgram } from './client-program.ts';
+import type { ClientProgram, ProgramOptions } from './client-program.ts';
 import type { Home } from './home.ts';
 
 /** mcporter with one server in its configuration, and with the redirect that its guide recommends. */
-export function mcporter(home: Home, resource: string, redirectUrl?: string): ClientProgram {
+export function mcporter(
+  home: Home,
+  resource: string,
+  redirectUrl: string,
+  { clientId }: ProgramOptions,
+): ClientProgram {
   const config = join(home.path, 'config/mcporter.json');
   mkdirSync(join(home.path, 'config'), { recursive: true });
   writeFileSync(
     config,
     JSON.stringify({
       mcpServers: {
-        tf: { baseUrl: resource, auth: 'oauth', ...(redirectUrl ? { oauthRedirectUrl: redirectUrl } : {}) },
+        tf: {
+          baseUrl: resource,
+          auth: 'oauth',
+          oauthRedirectUrl: redirectUrl,
+          ...(clientId === undefined ? {} : { oauthClientId: clientId }),
+        },
       },
       imports: [],
     }),
@@ -25,6 +35,9 @@ export function mcporter(home: Home, resource: string, redirectUrl?: string): Cl
   return {
     async login() {
       await ask('auth', 'tf');
+    },
+    async relogin() {
+      await ask('auth', 'tf', '--reset');
     },
     async tools() {
       const { tools } = JSON.parse(await ask('list', 'tf', '--json'));

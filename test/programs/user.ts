@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
-import type { Browser, Page } from '../support/browser.ts';
+import { type Browser, type Locator, type Page, signInBrowser } from '../support/browser.ts';
 import { addPerson, type Person } from '../support/flow.ts';
 import type { TestServer } from '../support/server.ts';
 import { totpCode } from '../support/totp.ts';
@@ -14,8 +14,12 @@ export interface User {
   readonly browserUrl: string;
   /** Every address that was opened, oldest first. */
   readonly opened: readonly URL[];
-  /** The scopes to tick from now on; all others are left or made empty. */
-  ticks(scopes: readonly string[]): void;
+  /** The scopes to tick from now on, and no others; `undefined` leaves every box as the page has it. */
+  ticks(scopes: readonly string[] | undefined): void;
+  /** How many lines the account page has for connections, whatever each line folds. */
+  connectionLines(): Promise<number>;
+  /** Ends the connection that stands first on the account page. */
+  endConnection(): Promise<void>;
   /** @throws AggregateError of everything that went wrong in the browser. */
   check(): void;
   close(): Promise<void>;
@@ -26,24 +30,39 @@ const PAGE_TIMEOUT_MS = 30_000;
 /** Pages between an authorization request and the program: three to sign in, consent, and some in reserve. */
 const MAX_PAGES = 8;
 
-/** Adds a user who signs in with password and one-time code, and allows what the consent page offers of their scopes. */
-export async function addUser(server: TestServer, browser: Browser): Promise<User> {
+/**
+ * Adds a user with a browser of their own, who allows what the consent page offers of their scopes. The browser is
+ * signed in, unless it is to meet the sign-in with password and one-time code.
+ */
+export async function addUser(
+  server: TestServer,
+  browser: Browser,
+  { signedOut }: { readonly signedOut: boolean },
+): Promise<User> {
   const person = await addPerson(server);
   const context = await browser.newContext({ reducedMotion: 'reduce' });
   context.setDefaultTimeout(PAGE_TIMEOUT_MS);
+  if (!signedOut) await signInBrowser(server, context, person);
   const opened: URL[] = [];
   const faults: unknown[] = [];
   const visits = new Set<Promise<void>>();
-  let wanted: readonly string[] = ['files:read'];
+  let wanted: readonly string[] | undefined = ['files:read'];
 
-  const visit = async (url: URL) => {
+  const onPage = async <T>(act: (page: Page) => Promise<T>): Promise<T> => {
     const page = await context.newPage();
     try {
-      await authorize(page, url, { issuer: server.issuer, person, wanted: () => wanted });
+      return await act(page);
     } finally {
       await page.close();
     }
   };
+  const visit = (url: URL) =>
+    onPage((page) => authorize(page, url, { issuer: server.issuer, person, wanted: () => wanted }));
+  const account = <T>(act: (page: Page) => Promise<T>) =>
+    onPage(async (page) => {
+      await page.goto(`${server.issuer}/account`);
+      return act(page);
+    });
   const listener = createServer(async (request, response) => {
     const chunks: Buffer[] = [];
     for await (const chunk of request) chunks.push(chunk as Buffer);
@@ -65,6 +84,17 @@ export async function addUser(server: TestServer, browser: Browser): Promise<Use
     ticks(scopes) {
       wanted = scopes;
     },
+    connectionLines: () =>
+      account((page) => page.locator('section > .row:has(a.danger), section > details.fold').count()),
+    endConnection: () =>
+      account(async (page) => {
+        await page
+          .getByRole('link', { name: /^End the connection of / })
+          .first()
+          .click();
+        await page.locator('form[data-step=confirm] [type=submit]').click();
+        await page.waitForURL(/\bdone=connection-ended\b/);
+      }),
     check() {
       if (faults.length > 0) throw new AggregateError(faults, faults.map(String).join('\n'));
     },
@@ -80,7 +110,7 @@ export async function addUser(server: TestServer, browser: Browser): Promise<Use
 interface Visitor {
   readonly issuer: string;
   readonly person: Person;
-  readonly wanted: () => readonly string[];
+  readonly wanted: () => readonly string[] | undefined;
 }
 
 /** Goes from the authorization request to the program's callback page, through whatever stands between. */
@@ -101,20 +131,26 @@ async function authorize(page: Page, url: URL, { issuer, person, wanted }: Visit
         await form.locator('[name=code]').fill(totpCode(person.totpSecret));
         break;
       case 'consent':
-        for (const box of await form.locator('[name=scope]').all()) {
-          await box.setChecked(wanted().includes((await box.getAttribute('value')) ?? ''));
-        }
+        await tick(form, wanted());
         break;
       default:
         throw new Error(`no form at ${page.url()}: ${await page.innerText('body')}`);
     }
-    const before = page.url();
-    const next = page.waitForURL((to) => to.href !== before);
-    await form
-      .locator(step === 'consent' ? '[value=allow]' : '[type=submit]')
-      .first()
-      .click();
-    await next;
+    // Not by its address: a page may come again, with an error.
+    await Promise.all([
+      page.waitForEvent('load'),
+      form
+        .locator(step === 'consent' ? '[value=allow]' : '[type=submit]')
+        .first()
+        .click(),
+    ]);
   }
-  await page.waitForLoadState();
+  if (!page.url().startsWith('http')) throw new Error(`the program does not listen: ${page.url()}`);
+}
+
+async function tick(form: Locator, scopes: readonly string[] | undefined): Promise<void> {
+  if (!scopes) return;
+  for (const box of await form.locator('[name=scope]').all()) {
+    await box.setChecked(scopes.includes((await box.getAttribute('value')) ?? ''));
+  }
 }

@@ -4,7 +4,7 @@ import { type Person, signedIn } from './flow.ts';
 import { chromium } from './requirements.ts';
 import type { TestServer } from './server.ts';
 
-export type { Browser, BrowserContext, Page } from 'playwright-core';
+export type { Browser, BrowserContext, Locator, Page } from 'playwright-core';
 
 /** Quiet, and with nothing of its own to say on the network. */
 const ARGS = [

@@ -27,7 +27,7 @@ interface Deps {
 
 /**
  * Returns what the owner of a connection can keep, take back and add. What can be added is decided by effective
- * authority, as on the consent page.
+ * authority, as on the consent page; nothing can be added for a client without a refresh token, which gets no next token.
  *
  * Returns `'ended'` for a connection of this user that ended, and undefined for one that is not theirs.
  */
@@ -41,7 +41,7 @@ export async function findScopeChoice(
     return ended === 0 ? undefined : 'ended';
   }
   const resource = await findResource(pool, connection.resource.identifier);
-  if (!resource) return { connection, resource, beyond: [] };
+  if (!resource || !connection.staysConnected) return { connection, resource, beyond: [] };
 
   const { id: resourceId, tenantId } = resource;
   const [permitted, standing] = await Promise.all([

@@ -43,6 +43,21 @@ describe('/account/connections/:id/scopes', () => {
     });
   }
 
+  /** Registers an untrusted public client. */
+  async function registered(grantTypes: readonly string[]): Promise<string> {
+    const response = await fetch(url('/register'), {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({
+        client_name: 'Helper',
+        redirect_uris: [CALLBACK],
+        token_endpoint_auth_method: 'none',
+        grant_types: grantTypes,
+      }),
+    });
+    return ((await response.json()) as { client_id: string }).client_id;
+  }
+
   /** Makes the sign-in of this person eleven minutes old. */
   async function age(): Promise<void> {
     await server.database.pool.query(
@@ -244,17 +259,7 @@ describe('/account/connections/:id/scopes', () => {
     });
 
     it('CLI-1: never offers or gives an untrusted client what is destructive', async () => {
-      const registered = await fetch(url('/register'), {
-        method: 'POST',
-        headers: { 'content-type': 'application/json' },
-        body: JSON.stringify({
-          client_name: 'Helper',
-          redirect_uris: [CALLBACK],
-          token_endpoint_auth_method: 'none',
-          grant_types: ['authorization_code', 'refresh_token'],
-        }),
-      });
-      const { client_id: clientId } = (await registered.json()) as { client_id: string };
+      const clientId = await registered(['authorization_code', 'refresh_token']);
       const { grantId } = await connection(clientId, 'files:read');
       const form = await open(grantId);
       expect(scopesBeyond(form)).toEqual(['files:write']);
@@ -264,6 +269,12 @@ describe('/account/connections/:id/scopes', () => {
       expect(refused.html).toContain('can no longer be allowed');
       expect(await heldBy(grantId)).toEqual(['files:read']);
       expect(await recordsOf(grantId)).toEqual([]);
+    });
+
+    it('CLI-1: offers nothing to a client without a refresh token, which would never get it', async () => {
+      const clientId = await registered(['authorization_code']);
+      const { access_token: accessToken } = await connect(server, browser, clientId, { scope: 'files:read' });
+      expect(scopesBeyond(await open(String(claimsOf(accessToken)['grant_id'])))).toEqual([]);
     });
 
     it('CLI-1: offers only what the roles of the person permit', async () => {

@@ -12,7 +12,6 @@ const LEVELS: Readonly<Record<Level, string>> = {
 const OUTCOMES: Readonly<Record<Diagnosis['outcome'], string>> = {
   connects: 'ok',
   stops: 'STOPS',
-  stops_by_itself: 'stops',
   out_of_reach: '-',
 };
 
@@ -51,11 +50,11 @@ function notChecked(clients: readonly Diagnosis[]): readonly string[] {
 }
 
 /** Of a client that connects the stages; of one that stops what it saw until there. */
-function clientLines({ name, outcome, steps }: Diagnosis): readonly string[] {
+function clientLines({ name, version, outcome, steps }: Diagnosis): readonly string[] {
   const notable = steps.filter(({ level }) => level === 'problem' || level === 'warning');
   const reached = steps.filter(({ level }) => level === 'ok').map(({ stage }) => stage);
   const way = reached.length === 0 ? '' : `: ${reached.join(', ')}`;
-  return [row(OUTCOMES[outcome], `${name}${way}`), ...notable.flatMap(stepLines)];
+  return [row(OUTCOMES[outcome], `${name} ${version}${way}`), ...notable.flatMap(stepLines)];
 }
 
 function stepLines({ says, remedy }: Step): readonly string[] {

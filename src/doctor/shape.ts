@@ -7,6 +7,8 @@ export interface ClientShape {
   readonly id: string;
   /** As its makers call it. */
   readonly name: string;
+  /** What of it this is, as it stands behind the name: a version, or `of` and a time for what has none. */
+  readonly version: string;
   /** Whether `gatehouse client catalogue` knows it, by the same id. */
   readonly catalogued: boolean;
   /** Where its requests come from. What runs on the internet reaches no loopback address and no private certificate. */
@@ -26,8 +28,6 @@ export interface ClientShape {
   readonly redirectUri: string;
   readonly scope: ScopeHabit;
   readonly resource: ResourceHabit;
-  /** What it gets wrong itself, so that a refusal for that is not put down to the server. */
-  readonly fault?: { readonly stage: Stage; readonly refusedFor: RegExp; readonly says: string };
   /** Where this was seen, and when. */
   readonly seen: string;
 }
@@ -67,7 +67,7 @@ export interface DiscoveryHabit {
 export type Registration =
   | {
       readonly kind: 'document';
-      /** The client_id. `*` stands for what differs from one connection to the next. */
+      /** The client_id. `*` stands for what differs from one connection to the next, `*!name` for all but that. */
       readonly url: string;
       /** What it sends as `redirect_uri` when it comes by this document, where that is not what it sends else. */
       readonly redirectUri?: string;
@@ -81,9 +81,8 @@ export type Registration =
   | { readonly kind: 'dynamic'; readonly body: Readonly<Record<string, unknown>> };
 
 export interface ScopeHabit {
-  /** Of the MCP server's challenge or metadata, of the authorization server's metadata, or its own. */
-  readonly from: 'resource' | 'server' | 'own';
-  readonly own?: string;
+  /** Of the MCP server's challenge or metadata, or of the authorization server's metadata. */
+  readonly from: 'resource' | 'server';
   /** Adds `offline_access` where the server announces it. */
   readonly offline?: true;
 }
@@ -91,8 +90,6 @@ export interface ScopeHabit {
 export interface ResourceHabit {
   /** How `resource` of the protected resource metadata has to equal what the person typed (RFC 9728 §3.3). */
   readonly equality: 'same_text' | 'same_url' | 'same_origin_and_path_below' | 'not_compared';
-  /** Whether it reads `resource_metadata` of the challenge, or goes by the well-known addresses alone. */
-  readonly challenge: 'read' | 'ignored';
   /** Stops without a `WWW-Authenticate` challenge, wherever the metadata are. */
   readonly needsChallenge?: true;
 }

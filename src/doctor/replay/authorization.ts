@@ -61,9 +61,9 @@ function requestUrl(replay: Replay, clientId: string, state: string): URL {
 
 /** What this client asks for. */
 function scopeOf({ shape, metadata, protectedResource }: Replay): string | undefined {
-  const { from, own, offline } = shape.scope;
+  const { from, offline } = shape.scope;
   const announced = listed(metadata, 'scopes_supported');
-  const base = from === 'own' ? own : from === 'server' ? announced.join(' ') : protectedResource?.scope;
+  const base = from === 'server' ? announced.join(' ') : protectedResource?.scope;
   if (!base) return undefined;
   const more = offline && announced.includes('offline_access') && !base.split(' ').includes('offline_access');
   return more ? `${base} offline_access` : base;

@@ -18,11 +18,10 @@ export type { Step } from './step.ts';
 export interface Diagnosis {
   readonly client: string;
   readonly name: string;
-  /**
-   * `stops_by_itself`: where it stops, nothing is wrong with the server. `out_of_reach`: it runs on the
-   * internet, and this server does not.
-   */
-  readonly outcome: 'connects' | 'stops' | 'stops_by_itself' | 'out_of_reach';
+  /** What of it was replayed. */
+  readonly version: string;
+  /** `out_of_reach`: it runs on the internet, and this server does not. */
+  readonly outcome: 'connects' | 'stops' | 'out_of_reach';
   readonly stoppedAt?: Stage;
   readonly steps: readonly Step[];
 }
@@ -41,11 +40,17 @@ export async function replay(
   shape: ClientShape,
   options: ReplayOptions,
 ): Promise<Diagnosis> {
-  const { id: client, name, redirectUri } = shape;
+  const { id: client, name, version, redirectUri } = shape;
   const { hostname } = new URL(examination.base);
   if (shape.from === 'internet' && isOutOfReach(examination)) {
     const says = `runs on the internet and does not reach ${hostname}`;
-    return { client, name, outcome: 'out_of_reach', steps: [stepsOf('discovery').not_checked(says)] };
+    return {
+      client,
+      name,
+      version,
+      outcome: 'out_of_reach',
+      steps: [stepsOf('discovery').not_checked(says)],
+    };
   }
   const steps: Step[] = [];
   let at: Replay = { examination, shape, options, redirectUri };
@@ -59,14 +64,12 @@ export async function replay(
       at = after;
       steps.push(step);
       if (step.level === 'problem') {
-        const known = shape.fault?.stage === step.stage && shape.fault.refusedFor.test(step.says);
-        if (known) steps.push(stepsOf(step.stage).warning(shape.fault.says));
-        end = { outcome: known ? 'stops_by_itself' : 'stops', stoppedAt: step.stage };
+        end = { outcome: 'stops', stoppedAt: step.stage };
         break;
       }
     }
   } finally {
     steps.push(...(await removeRegistered(at)));
   }
-  return { client, name, ...end, steps };
+  return { client, name, version, ...end, steps };
 }

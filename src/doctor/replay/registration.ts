@@ -7,6 +7,9 @@ import { type Play, type Replay, stepsOf } from './step.ts';
 
 const { ok, problem } = stepsOf('registration');
 
+/** A segment of a client's document, with the names that it does not stand for. */
+const WILDCARD = /\*(?:![\w.~-]+)*/;
+
 /** How this client becomes known to the server: registered beforehand, by its document, or by registering itself. */
 export const playRegistration: Play = async (replay) => {
   const { shape, metadata, options, examination } = replay;
@@ -43,7 +46,7 @@ async function byDocument(replay: Replay, way: ByDocument): ReturnType<Play> {
   const { examination } = replay;
   const named = identify(replay, way);
   const after = { ...replay, registration: way, ...named };
-  const url = named.clientId ?? way.url.replace('*', 'gatehouse-doctor');
+  const url = named.clientId ?? way.url.replace(WILDCARD, 'gatehouse-doctor');
   const admitted = await examination.store?.admits(url);
   if (admitted && !admitted.allowed) {
     const says = `is named by ${url}, which is not let in (${admitted.reason})`;
@@ -58,17 +61,20 @@ function identify(
   way: ByDocument,
 ): Pick<Replay, 'redirectUri'> & { readonly clientId?: string } {
   const redirectUri = way.redirectUri ?? usual;
-  if (!way.url.includes('*')) return { clientId: way.url, redirectUri };
+  if (!WILDCARD.test(way.url)) return { clientId: way.url, redirectUri };
   const part = partOf(options.document, way);
   if (part === undefined) return { redirectUri };
-  return { clientId: way.url.replace('*', part), redirectUri: redirectUri.replace('*', part) };
+  return { clientId: way.url.replace(WILDCARD, part), redirectUri: redirectUri.replace('*', part) };
 }
 
-/** What the `*` of a client's document stands for in the given one; `undefined` when it is none of these. */
+/** What the wildcard of a client's document stands for in the given one; `undefined` when it is none of these. */
 function partOf(given: string | undefined, way: Registration): string | undefined {
-  if (given === undefined || way.kind !== 'document' || !way.url.includes('*')) return undefined;
-  const [before = '', after = ''] = way.url.split('*');
+  const wildcard = way.kind === 'document' && WILDCARD.exec(way.url);
+  if (given === undefined || !wildcard) return undefined;
+  const { 0: segment, index, input } = wildcard;
+  const [before, after] = [input.slice(0, index), input.slice(index + segment.length)];
   if (!given.startsWith(before) || !given.endsWith(after)) return undefined;
   const part = given.slice(before.length, given.length - after.length);
-  return /^[^/?#]+$/.test(part) ? part : undefined;
+  const excluded = segment.split('!').slice(1);
+  return /^[^/?#]+$/.test(part) && !excluded.includes(part) ? part : undefined;
 }

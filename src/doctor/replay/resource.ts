@@ -24,7 +24,7 @@ export const playResource: Play = async (replay) => {
       replay,
     ];
   }
-  const pointed = shape.resource.challenge === 'read' ? bearer?.metadata : undefined;
+  const pointed = bearer?.metadata;
   if (shape.resource.needsChallenge && !bearer)
     return [
       problem('stops at a 401 without WWW-Authenticate', 'Let the MCP server send the challenge.'),

@@ -5,7 +5,7 @@
 
 import type { ClientShape, DiscoveryHabit, Registration } from '../shape.ts';
 
-type Habits = Omit<ClientShape, 'id' | 'name' | 'registration' | 'redirectUri' | 'seen'>;
+type Habits = Omit<ClientShape, 'id' | 'name' | 'version' | 'registration' | 'redirectUri' | 'seen'>;
 
 /** Of the metadata, as MCP orders them (2025-11-25, authorization server metadata discovery). */
 const IN_ORDER = ['oauth_inserted', 'openid_inserted', 'openid_appended'] as const;
@@ -25,7 +25,7 @@ export const SDK_V1: Habits = {
   pkce: 'must_not_leave_out_s256',
   iss: 'ignored',
   scope: { from: 'resource' },
-  resource: { equality: 'same_origin_and_path_below', challenge: 'read' },
+  resource: { equality: 'same_origin_and_path_below' },
 };
 
 /** The official TypeScript SDK 2.x. */
@@ -40,6 +40,9 @@ export const SDK_V2: Habits = {
   iss: 'compared',
   scope: { from: 'resource', offline: true },
 };
+
+/** The SDK 2.x in a program that speaks MCP 2025-11-25. */
+export const REVISION_2025: DiscoveryHabit = { ...SDK_V2.discovery, headers: SDK_V1.discovery.headers };
 
 /** Looks everywhere and follows anything: the least that is known of a client that was not built on an SDK. */
 export const PATIENT: DiscoveryHabit = {

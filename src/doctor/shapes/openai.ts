@@ -1,3 +1,4 @@
+import { CLIENT_DOCUMENTS } from '../../kernel/client-documents.ts';
 import type { ClientShape } from '../shape.ts';
 
 import { PATIENT, registers, SDK_V1 } from './habits.ts';
@@ -10,19 +11,20 @@ export const CHATGPT: ClientShape = {
   ...SDK_V1,
   id: 'chatgpt',
   name: 'ChatGPT',
+  version: 'of October 2026',
   from: 'internet',
   discovery: { ...SDK_V1.discovery, redirects: 'anywhere' },
   pkce: 'must_list_s256',
   registration: [
     {
       kind: 'document',
-      url: 'https://chatgpt.com/oauth/client.json',
+      url: CLIENT_DOCUMENTS.chatgpt,
       needsIss: true,
       authenticates: 'private_key_jwt',
     },
     {
       kind: 'document',
-      url: 'https://chatgpt.com/oauth/*/client.json',
+      url: CLIENT_DOCUMENTS.chatgptConnector,
       redirectUri: 'https://chatgpt.com/connector/oauth/*',
       authenticates: 'private_key_jwt',
     },
@@ -36,6 +38,7 @@ export const CODEX: ClientShape = {
   ...SDK_V1,
   id: 'codex',
   name: 'Codex',
+  version: '0.171.0',
   discovery: {
     ...PATIENT,
     forms: [...PATIENT.forms, 'oauth_root'],
@@ -49,20 +52,19 @@ export const CODEX: ClientShape = {
   registration: [
     {
       kind: 'document',
-      url: 'https://chatgpt.com/oauth/codex/client.json',
+      url: CLIENT_DOCUMENTS.codex,
       needsNone: true,
       needsIss: true,
     },
     {
       kind: 'document',
-      url: 'https://chatgpt.com/oauth/codex/*/client.json',
+      url: CLIENT_DOCUMENTS.codexConnection,
       redirectUri: 'http://127.0.0.1:43123/callback/*',
       needsNone: true,
     },
-    registers('Codex', ['http://127.0.0.1:43123/callback']),
+    registers('Codex', ['http://127.0.0.1:43123/callback'], { application_type: 'native' }),
   ],
   redirectUri: 'http://127.0.0.1:43123/callback',
-  scope: { from: 'server' },
-  resource: { equality: 'same_origin_and_path_below', challenge: 'ignored' },
-  seen: 'rmcp of August 2026; openai/codex 0.154, pull request 38089, issues 41836 and 42427',
+  scope: { from: 'resource', offline: true },
+  seen: 'the program, November 2026; rmcp of August 2026, pull request 38089 and issues 41836 and 42427 of openai/codex',
 };

@@ -8,7 +8,8 @@ const CALLBACK = 'http://localhost:8090/callback';
 export const APP_WITH_SDK_V1: ClientShape = {
   ...SDK_V1,
   id: 'sdk-v1',
-  name: 'TypeScript SDK 1.x',
+  name: 'TypeScript SDK',
+  version: '1.32.2',
   catalogued: false,
   registration: [
     registers('An application with the TypeScript SDK 1.x', [CALLBACK], {
@@ -16,17 +17,18 @@ export const APP_WITH_SDK_V1: ClientShape = {
     }),
   ],
   redirectUri: CALLBACK,
-  seen: '@modelcontextprotocol/sdk 1.32.2',
+  seen: '@modelcontextprotocol/sdk, its source',
 };
 
 export const APP_WITH_SDK_V2: ClientShape = {
   ...SDK_V2,
   id: 'sdk-v2',
-  name: 'TypeScript SDK 2.x',
+  name: 'TypeScript SDK',
+  version: '2.4.0',
   catalogued: false,
   registration: [
     registers('An application with the TypeScript SDK 2.x', [CALLBACK], { application_type: 'native' }),
   ],
   redirectUri: CALLBACK,
-  seen: '@modelcontextprotocol/client 2.4.0',
+  seen: '@modelcontextprotocol/client, its source',
 };

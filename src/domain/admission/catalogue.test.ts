@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 
 import { checkRedirectUri, redirectUriMatches } from '../clients/index.ts';
 
-import { addedRedirectUris, CATALOGUE } from './catalogue.ts';
+import { addedRedirectUris, CATALOGUE, documentsOf } from './catalogue.ts';
 import { highestTrust, parsePattern } from './pattern.ts';
 
 describe('the catalogue', () => {
@@ -15,12 +15,10 @@ describe('the catalogue', () => {
   it.each(CATALOGUE.map((entry) => [entry.name, entry] as const))(
     '%s can be let in as it says',
     (_, entry) => {
-      if (entry.by === 'document') {
-        expect(entry.documents.length).toBeGreaterThan(0);
-        for (const pattern of entry.documents) {
-          expect(parsePattern(pattern).text).toBe(pattern);
-          expect(highestTrust(parsePattern(pattern))).not.toBe('untrusted');
-        }
+      if (entry.by === 'document') expect(entry.documents.length).toBeGreaterThan(0);
+      for (const pattern of documentsOf(entry)) {
+        expect(parsePattern(pattern).text).toBe(pattern);
+        expect(highestTrust(parsePattern(pattern))).not.toBe('untrusted');
       }
       const redirects = entry.by === 'dynamic registration' ? [] : (entry.redirectUris ?? []);
       for (const uri of redirects) expect(checkRedirectUri(uri), uri).toMatchObject({ ok: true });
@@ -30,7 +28,7 @@ describe('the catalogue', () => {
 
   it('SEC-L4: no entry admits a document that another entry lists', () => {
     const listed = CATALOGUE.flatMap((entry) =>
-      entry.by === 'document' ? entry.documents.map((pattern) => ({ name: entry.name, pattern })) : [],
+      documentsOf(entry).map((pattern) => ({ name: entry.name, pattern })),
     );
     for (const { name, pattern } of listed) {
       const document = pattern.replaceAll(/\*(?:![^/]*)?/g, 'c0ffee');
@@ -41,8 +39,9 @@ describe('the catalogue', () => {
     }
   });
 
-  it('opencode may use the redirect that it sends, on any port', () => {
+  it('opencode may use the redirect that it sends beside its document, on any port', () => {
     const [added = ''] = addedRedirectUris('opencode');
+    expect(addedRedirectUris('gemini-cli')).toEqual([]);
     expect(redirectUriMatches(added, 'http://127.0.0.1:19876/mcp/oauth/callback')).toBe(true);
     expect(addedRedirectUris('claude-code')).toEqual([]);
     expect(addedRedirectUris('__proto__')).toEqual([]);

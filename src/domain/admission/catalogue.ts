@@ -1,3 +1,4 @@
+import { CLIENT_DOCUMENTS } from '../../kernel/client-documents.ts';
 import type { AuthMethod } from '../clients/index.ts';
 
 /** What makes a client of the catalogue known here. */
@@ -20,6 +21,8 @@ export type CatalogueEntry = {
       readonly by: 'preregistration';
       readonly redirectUris: readonly string[];
       readonly authMethod: AuthMethod;
+      /** Patterns of the metadata documents that some versions of it present. */
+      readonly documents?: readonly string[];
       /** Where a person types the client_id, `{client_id}` standing for it. */
       readonly advice: string;
     }
@@ -36,6 +39,7 @@ export type CatalogueEntry = {
  *
  * A document is listed where the client presents one; otherwise a client that takes a client_id is
  * registered in advance, if its redirects are always the same; and the rest can only register themselves.
+ * A client of which some versions present a document and others take a client_id has both.
  */
 export const CATALOGUE: readonly CatalogueEntry[] = [
   {
@@ -43,7 +47,7 @@ export const CATALOGUE: readonly CatalogueEntry[] = [
     title: 'Claude (claude.ai, Desktop, mobile)',
     maker: 'Anthropic',
     by: 'document',
-    documents: ['https://claude.ai/oauth/mcp-oauth-client-metadata'],
+    documents: [CLIENT_DOCUMENTS.claude],
     advice:
       'It calls from the network of its maker: no filter before this server may ask it for a challenge.',
   },
@@ -52,7 +56,7 @@ export const CATALOGUE: readonly CatalogueEntry[] = [
     title: 'Claude Code',
     maker: 'Anthropic',
     by: 'document',
-    documents: ['https://claude.ai/oauth/claude-code-client-metadata'],
+    documents: [CLIENT_DOCUMENTS.claudeCode],
   },
   {
     name: 'chatgpt',
@@ -62,7 +66,7 @@ export const CATALOGUE: readonly CatalogueEntry[] = [
     // One for all connectors where the server names itself in its answers (RFC 9207), as this one does; and the
     // ones of single connectors, which were made before that or behind something that takes the name away. Codex
     // is a client of its own.
-    documents: ['https://chatgpt.com/oauth/client.json', 'https://chatgpt.com/oauth/*!codex/client.json'],
+    documents: [CLIENT_DOCUMENTS.chatgpt, CLIENT_DOCUMENTS.chatgptConnector],
     advice: 'It authenticates with a key of its own (private_key_jwt), which is fetched from chatgpt.com.',
   },
   {
@@ -71,20 +75,14 @@ export const CATALOGUE: readonly CatalogueEntry[] = [
     maker: 'OpenAI',
     by: 'document',
     // The same: one for all MCP servers, and one for each.
-    documents: [
-      'https://chatgpt.com/oauth/codex/client.json',
-      'https://chatgpt.com/oauth/codex/*/client.json',
-    ],
+    documents: [CLIENT_DOCUMENTS.codex, CLIENT_DOCUMENTS.codexConnection],
   },
   {
     name: 'vscode',
     title: 'Visual Studio Code',
     maker: 'Microsoft',
     by: 'document',
-    documents: [
-      'https://vscode.dev/oauth/client-metadata.json',
-      'https://insiders.vscode.dev/oauth/client-metadata.json',
-    ],
+    documents: [CLIENT_DOCUMENTS.vscode, 'https://insiders.vscode.dev/oauth/client-metadata.json'],
   },
   {
     name: 'copilot-cli',
@@ -97,19 +95,21 @@ export const CATALOGUE: readonly CatalogueEntry[] = [
     name: 'opencode',
     title: 'opencode',
     maker: 'Anomaly',
-    by: 'document',
-    documents: ['https://opencode.ai/oauth/opencode/client.json'],
-    // Its document of September 2026 did not have it.
+    by: 'preregistration',
+    authMethod: 'none',
+    // The ones of its document of September 2026 lack the path.
     redirectUris: ['http://127.0.0.1/mcp/oauth/callback'],
+    // 1.18.33 presents none.
+    documents: ['https://opencode.ai/oauth/opencode/client.json'],
     advice:
-      'opencode 1.18.33 presents no metadata document and registers itself. Where that is off, run gatehouse client add --name opencode --redirect-uri http://127.0.0.1/mcp/oauth/callback, and set "oauth": {"clientId": "cli_…"} beside the url of the server in opencode.json',
+      'In opencode.json, beside the url of the server: "oauth": {"clientId": "{client_id}"}. Then: opencode mcp auth NAME',
   },
   {
     name: 'zed',
     title: 'Zed',
     maker: 'Zed Industries',
     by: 'document',
-    documents: ['https://zed.dev/oauth/client-metadata.json'],
+    documents: [CLIENT_DOCUMENTS.zed],
   },
   {
     name: 'goose',
@@ -123,7 +123,7 @@ export const CATALOGUE: readonly CatalogueEntry[] = [
     title: 'Cursor',
     maker: 'Anysphere',
     by: 'document',
-    documents: ['https://cursor.com/oauth/mcp-client.json'],
+    documents: [CLIENT_DOCUMENTS.cursor],
     // Versions that register themselves send these, also when they are told who they are.
     redirectUris: [
       'cursor://anysphere.cursor-mcp/oauth/callback',
@@ -193,5 +193,10 @@ export function catalogueEntry(name: string): CatalogueEntry | undefined {
 /** Redirect URIs that a client uses beside those of its document, if an entry of the catalogue let it in. */
 export function addedRedirectUris(catalogue: string | null): readonly string[] {
   const entry = catalogue === null ? undefined : catalogueEntry(catalogue);
-  return entry?.by === 'document' ? (entry.redirectUris ?? []) : [];
+  return entry && documentsOf(entry).length > 0 && 'redirectUris' in entry ? (entry.redirectUris ?? []) : [];
+}
+
+/** Patterns of the metadata documents of an entry, none for a client that presents none. */
+export function documentsOf(entry: CatalogueEntry): readonly string[] {
+  return 'documents' in entry ? (entry.documents ?? []) : [];
 }

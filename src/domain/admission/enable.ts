@@ -5,7 +5,7 @@ import type { PrismaClient } from '../../platform/database/generated/client.ts';
 import type { TrustLevel } from '../authority/index.ts';
 import { addClient, changeRedirectUris, type RemoveClientDeps, removeClient } from '../clients/index.ts';
 
-import { CATALOGUE, type CatalogueEntry, catalogueEntry } from './catalogue.ts';
+import { CATALOGUE, type CatalogueEntry, catalogueEntry, documentsOf } from './catalogue.ts';
 import { deleteRules, writeRule } from './rules.ts';
 
 /** An entry of the catalogue, and what was made of it here. */
@@ -39,13 +39,14 @@ export async function catalogueStatus(
   ]);
   return CATALOGUE.map((entry) => {
     const client = clients.find(({ catalogue }) => catalogue === entry.name);
-    const enabled = client !== undefined || rules.some(({ catalogue }) => catalogue === entry.name);
+    const ruled = rules.some(({ catalogue }) => catalogue === entry.name);
+    const enabled = client !== undefined || (ruled && entry.by !== 'preregistration');
     return { entry, enabled, clientId: client?.id };
   });
 }
 
 /**
- * Switches a client of the catalogue on. One with a metadata document gets a rule for each of its addresses, of the
+ * Switches a client of the catalogue on. One with metadata documents gets a rule for each of its addresses, of the
  * level `known`; one that is told its client_id, and comes back to the same redirects everywhere, is
  * registered. Again it changes nothing, but what the catalogue says anew: documents and redirects, and never who
  * is connected. For a client that can do neither nothing is made, and its advice says what can be.
@@ -59,17 +60,14 @@ export async function enableCatalogued(
   origin: Origin,
 ): Promise<Enabled> {
   const entry = entryOf(name);
+  const documents = documentsOf(entry);
+  await prisma.$transaction(async (tx) => {
+    await deleteRules(tx, { tenantId, catalogue: name, pattern: { notIn: [...documents] } }, origin);
+    for (const pattern of documents)
+      await writeRule(tx, { tenantId, pattern, trust, catalogue: name }, origin);
+  });
   switch (entry.by) {
     case 'document':
-      await prisma.$transaction(async (tx) => {
-        await deleteRules(
-          tx,
-          { tenantId, catalogue: name, pattern: { notIn: [...entry.documents] } },
-          origin,
-        );
-        for (const pattern of entry.documents)
-          await writeRule(tx, { tenantId, pattern, trust, catalogue: name }, origin);
-      });
       return { entry, enabled: true, clientId: undefined, clientSecret: undefined };
     case 'preregistration': {
       const there = await prisma.client.findFirst({ where: { tenantId, catalogue: name, removedAt: null } });

@@ -17,7 +17,7 @@
  * @see docs/adr/0007-who-is-let-in-is-decided-on-every-use.md
  */
 
-export type { CatalogueEntry } from './catalogue.ts';
+export { type CatalogueEntry, documentsOf } from './catalogue.ts';
 export {
   type CatalogueStatus,
   catalogueStatus,

@@ -8,7 +8,7 @@ import { askFor, expectRefusedOnPage } from '../../support/authorization.ts';
 import { runCli } from '../../support/cli.ts';
 import { clientsWebWith, OPENCODE_AT_FIRST } from '../../support/clients-web.ts';
 import { addPerson, claimsOf, obtainCode, post, signedIn } from '../../support/flow.ts';
-import { startTestServer, type TestServer } from '../../support/server.ts';
+import { FILES, startTestServer, type TestServer } from '../../support/server.ts';
 
 /** As in production: nobody gets in whom nobody let in. */
 let server: TestServer;
@@ -109,6 +109,7 @@ const CLIENTS: readonly Named[] = [
     document: 'https://opencode.ai/oauth/opencode/client.json',
     redirects: ['http://127.0.0.1:19876/mcp/oauth/callback'],
   },
+  { name: 'opencode', redirects: ['http://127.0.0.1:19876/mcp/oauth/callback'] },
   {
     name: 'inspector',
     redirects: [
@@ -214,6 +215,36 @@ describe('gatehouse client catalogue enable', { timeout: 120_000 }, () => {
     ]);
     await cli('client', 'catalogue', 'disable', 'inspector');
   });
+});
+
+it('CLI-6: opencode 1.18.33, which presents no document, gets in with the client_id that catalogue enable prints', async () => {
+  const command = ['client', 'catalogue', 'enable', 'opencode'];
+  const enabled = await runCli(command, { cwd: '/', env: server.environment });
+  expect(enabled).toMatchObject({ code: 0, stderr: '' });
+  const [clientId = ''] = /cli_[\w-]+/.exec(enabled.stdout) ?? [];
+  expect(enabled.stdout).toContain(`"oauth": {"clientId": "${clientId}"}`);
+  const catalogue = (await cli('client', 'catalogue', 'list')) as unknown as readonly object[];
+  expect(catalogue).toContainEqual(expect.objectContaining({ name: 'opencode', client_id: clientId }));
+
+  const agent = createAgent();
+  await signedIn(server, agent, await addPerson(server));
+  const redirectUri = 'http://127.0.0.1:19876/mcp/oauth/callback';
+  const asOpencode = { redirect_uri: redirectUri, scope: 'files:read offline_access', prompt: 'consent' };
+  const { code, verifier } = await obtainCode(server, agent, clientId, asOpencode);
+  const tokens = await post(server, '/token', {
+    grant_type: 'authorization_code',
+    client_id: clientId,
+    code,
+    code_verifier: verifier,
+    redirect_uri: redirectUri,
+    resource: FILES,
+  });
+  expect(tokens).toMatchObject({
+    status: 200,
+    body: { scope: 'files:read', refresh_token: expect.any(String) },
+  });
+  expect(claimsOf(tokens.body.access_token)).toMatchObject({ client_trust: 'known' });
+  await cli('client', 'catalogue', 'disable', 'opencode');
 });
 
 it('CLI-5: client remove says that a metadata document is barred and how it is admitted again', async () => {

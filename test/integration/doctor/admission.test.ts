@@ -106,9 +106,9 @@ describe('where an administrator is asked', () => {
   });
 
   it('from outside it is refused on a page, and how to let it in is told all the same', async () => {
-    const report = await examineFromOutside(server().issuer, { clients: ['opencode'] });
-    expect(stopOf(report, 'opencode')).toMatch(
-      /^authorization: is refused on a page: .*gatehouse client catalogue enable opencode/,
+    const report = await examineFromOutside(server().issuer, { clients: ['cursor'] });
+    expect(stopOf(report, 'cursor')).toMatch(
+      /^authorization: is refused on a page: .*gatehouse client catalogue enable cursor/,
     );
   });
 });
@@ -144,8 +144,7 @@ describe('whose document cannot be used', () => {
     [ZED]: () => new Response('Checking your browser', { status: 403 }),
     'https://vscode.dev/oauth/client-metadata.json': () =>
       new Response('<!doctype html>', { headers: { 'content-type': 'text/html' } }),
-    'https://opencode.ai/oauth/opencode/client.json': () =>
-      Response.json({ client_id: 'https://a.example/' }),
+    'https://cursor.com/oauth/mcp-client.json': () => Response.json({ client_id: 'https://a.example/' }),
   };
   let server: TestServer;
   beforeAll(async () => {
@@ -163,7 +162,7 @@ describe('whose document cannot be used', () => {
       /Where https:\/\/zed\.dev turns servers away, register it, .*client add --name 'Zed'/,
     ],
     ['vscode', 'what comes is not JSON', /Where https:\/\/vscode\.dev turns servers away/],
-    ['opencode', 'client_id in the document is not its URL', /Its maker has to mend the document/],
+    ['cursor', 'client_id in the document is not its URL', /Its maker has to mend the document/],
   ])('%s is told why, because %s, and so is trace', async (id, because, remedy) => {
     const stopped = await stop(server, id);
     expect(stopped).toContain(`authorization: is refused on a page, because ${because}`);

@@ -3,9 +3,10 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { addressesOf, isPrivateAddress } from '../../../src/doctor/addresses.ts';
 import { SHAPES } from '../../../src/doctor/index.ts';
+import { CATALOGUE, documentsOf } from '../../../src/domain/admission/catalogue.ts';
 import { enableCatalogued } from '../../../src/domain/admission/index.ts';
 import { runCli } from '../../support/cli.ts';
-import { clientsWeb, clientsWebWith, OPENCODE_AT_FIRST } from '../../support/clients-web.ts';
+import { clientsWeb } from '../../support/clients-web.ts';
 import { complaints, examineBeside, examineFromOutside, stopOf } from '../../support/doctor.ts';
 import { cause, startTestServer, type TestServer } from '../../support/server.ts';
 import { type Stack, startStack } from '../../support/stack.ts';
@@ -86,18 +87,38 @@ describe('a default installation', () => {
     }
   });
 
-  it('is told what a client gets wrong itself, and how that one is let in all the same', async () => {
-    const other = await startTestServer({}, { fetch: clientsWebWith([OPENCODE_AT_FIRST]) });
+  it('CLI-9: says of each client which version of it was replayed', async () => {
+    const { code, stdout } = await runCli(['doctor', '--client', ...ON_THIS_MACHINE], {
+      cwd: '/',
+      env: server.environment,
+    });
+    expect(code).toBe(0);
+    for (const { name, version } of SHAPES.filter(({ id }) => ON_THIS_MACHINE.includes(id)))
+      expect(stdout).toContain(`${name} ${version}: discovery`);
+    expect(stdout).toContain('mcp-remote 0.15.1');
+    expect(stdout).toContain('opencode 1.18.33');
+  });
+
+  it('CLI-9: replays metadata documents that the catalogue entry of the client admits, and no others', () => {
+    for (const { id, registration } of SHAPES.filter(({ catalogued }) => catalogued)) {
+      const entry = CATALOGUE.find(({ name }) => name === id);
+      const replayed = registration.flatMap((way) => (way.kind === 'document' ? [way.url] : []));
+      expect(entry && documentsOf(entry), id).toEqual(expect.arrayContaining(replayed));
+    }
+  });
+
+  it('CLI-6: opencode stops where nobody registers itself, until it is switched on by name', async () => {
+    const closed = await startTestServer({ GATEHOUSE_DYNAMIC_REGISTRATION: 'off' }, { fetch: clientsWeb });
     try {
-      const before = await examineBeside(other, { clients: ['opencode'] });
-      expect(before.clients[0]).toMatchObject({ outcome: 'stops_by_itself', stoppedAt: 'authorization' });
-      expect(before.healthy).toBe(true);
-      expect(stopOf(before, 'opencode')).toContain('gatehouse client catalogue enable opencode');
-      await enableCatalogued(other.database.prisma, 'opencode', {}, cause);
-      const after = await examineBeside(other, { clients: ['opencode'] });
-      expect(after.clients[0]).toMatchObject({ outcome: 'connects' });
+      const before = await examineBeside(closed, { clients: ['opencode'] });
+      expect(stopOf(before, 'opencode')).toBe(
+        'registration: cannot become known: the server offers no way for it gatehouse client catalogue enable opencode',
+      );
+      await enableCatalogued(closed.database.prisma, 'opencode', {}, cause);
+      const after = await examineBeside(closed, { clients: ['opencode'] });
+      expect(after.clients[0]).toMatchObject({ outcome: 'connects', version: '1.18.33' });
     } finally {
-      await other.stop();
+      await closed.stop();
     }
   });
 });
@@ -188,7 +209,7 @@ describe('gatehouse doctor', () => {
   it('says for people what is well, and for programs the same as one document', async () => {
     const text = await run(['--client', 'claude-code']);
     expect(text.stdout).toContain(`The issuer is ${server.issuer}, byte for byte`);
-    expect(text.stdout).toContain('Claude Code: discovery, registration, authorization, token');
+    expect(text.stdout).toContain('Claude Code 2.1.332: discovery, registration, authorization, token');
     expect(text.stdout).toContain('All is well.');
     expect(text.code).toBe(0);
 

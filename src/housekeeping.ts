@@ -3,7 +3,7 @@ import type { Logger } from 'pino';
 import { sweepRequests } from './domain/admission/index.ts';
 import { expireAudit } from './domain/audit/index.ts';
 import { type ClientLifetimes, sweepClients } from './domain/clients/index.ts';
-import { settleCutoffs, sweepGrants } from './domain/grants/index.ts';
+import { endSuperseded, settleCutoffs, sweepGrants } from './domain/grants/index.ts';
 import { sweepLinks } from './domain/links/index.ts';
 import type { Installation } from './installation.ts';
 import { ADVISORY_LOCKS, type Database, isStoreUnavailable } from './platform/database/index.ts';
@@ -14,7 +14,7 @@ const INTERVAL = 60_000;
 
 /**
  * Does, once a minute, what only time asks for: signing keys that are due, what the end of very many grants
- * left to be written down, and the removal of what has expired and can be of no more use. Of several
+ * left to be written down, the end of connections that newer ones have replaced, and the removal of what has expired and can be of no more use. Of several
  * processes one does it at a time; the others skip their round. Answers the function that ends it.
  */
 export function startHousekeeping({
@@ -56,6 +56,11 @@ export function startHousekeeping({
     if (settled > 0) log.info({ settled }, 'grants that ended with all others of their client say so');
   }
 
+  async function supersede(): Promise<void> {
+    const ended = await endSuperseded(database.prisma, stop.signal);
+    if (ended > 0) log.info({ ended }, 'connections that newer ones had replaced have ended');
+  }
+
   async function sweep(): Promise<void> {
     const swept =
       (await sweepGrants(database.pool)) +
@@ -79,6 +84,7 @@ export function startHousekeeping({
       try {
         await attempt(installation.keys.maintain);
         await attempt(settle);
+        await attempt(supersede);
         await attempt(sweep);
       } finally {
         await client.query('SELECT pg_advisory_unlock($1)', [ADVISORY_LOCKS.housekeeping]);

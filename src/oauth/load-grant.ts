@@ -11,6 +11,7 @@ import type { Database } from '../platform/database/index.ts';
 import { originOf } from '../platform/http/index.ts';
 
 import { resourceOf } from './configuration/resources.ts';
+import type { CurrentSession } from './configuration/session.ts';
 import { changesSinceConsent, clientVersionOf, documentOf } from './document-client.ts';
 import { setPendingGrant } from './pending-grant.ts';
 import { allowedBefore, connectionLifetime, maySkipPage } from './trust.ts';
@@ -40,10 +41,12 @@ export interface ConsentDecision {
  */
 export function createLoadGrant({
   database: { pool, prisma },
+  currentSession,
   documents,
   lifetimes,
 }: {
   readonly database: Database;
+  readonly currentSession: CurrentSession;
   /** What is done with clients that are named by a URL. */
   readonly documents: DocumentMode;
   readonly lifetimes: Lifetimes;
@@ -76,9 +79,12 @@ export function createLoadGrant({
     });
     const by = result?.['by'] as AnsweredBy | undefined;
     const decided = result?.['consent'] as ConsentDecision | undefined;
+    const sessionId = (await currentSession(ctx))?.id;
     // Signed out, or in as somebody else, meanwhile: whoever is here now is asked.
+    if (sessionId === undefined) return undefined;
     if (by && (by.userId !== userId || (session.loginTs ?? 0) < by.authTime)) return undefined;
 
+    const normalizedRedirectUri = normalizeRedirectUri(redirectUri);
     let consented: readonly string[];
     let requested = asked;
     if (decided) {
@@ -94,7 +100,7 @@ export function createLoadGrant({
         userId,
         clientId: client.clientId,
         resourceId: resource.id,
-        redirectUri: normalizeRedirectUri(redirectUri),
+        redirectUri: normalizedRedirectUri,
         clientVersion,
       };
       if (!maySkipPage({ trust, redirectUri, prompts: ctx.oidc.prompts })) return undefined;
@@ -119,6 +125,8 @@ export function createLoadGrant({
       oidcScopes: asked.filter((s) => OIDC_SCOPES.has(s)),
       trust,
       clientVersion,
+      normalizedRedirectUri,
+      sessionId,
     });
   };
 
@@ -131,6 +139,8 @@ export function createLoadGrant({
       readonly oidcScopes: readonly string[];
       readonly trust: TrustLevel;
       readonly clientVersion: string | undefined;
+      readonly normalizedRedirectUri: string;
+      readonly sessionId: string;
     },
   ): Grant {
     const { provider, client, session } = ctx.oidc;
@@ -148,6 +158,8 @@ export function createLoadGrant({
       resource: made.resource.identifier,
       scopes: made.scopes,
       oidcScopes: made.oidcScopes,
+      normalizedRedirectUri: made.normalizedRedirectUri,
+      sessionId: made.sessionId,
       authTime: new Date((session?.loginTs ?? 0) * 1000),
       acr: session?.acr ?? '',
       amr: session?.amr ?? [],

@@ -201,6 +201,7 @@ function configurationOf(deps: ProviderDeps, metadataDocuments: Documents): Conf
     findAccount: async (_ctx, accountId) => ({ accountId, claims: async () => ({ sub: accountId }) }),
     loadExistingGrant: createLoadGrant({
       database,
+      currentSession: deps.currentSession,
       documents: config.metadataDocuments,
       lifetimes: config.lifetimes,
     }),

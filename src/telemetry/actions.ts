@@ -30,6 +30,7 @@ const REVOCATIONS: Readonly<Record<RevocationReason, true>> = {
   user_reset: true,
   user_removed: true,
   client_removed: true,
+  superseded: true,
 };
 
 /** The names of the limits, by the reason of the record. */

@@ -31,3 +31,48 @@ export async function statementsDuring<T>(
     pg.Client.prototype.query = original;
   }
 }
+
+/**
+ * Pages of the store that a prepared statement looks at, run and rolled back. The pool has one connection, which has
+ * prepared it by doing it before.
+ */
+export async function pagesOf(
+  pool: pg.Pool,
+  name: string,
+  values: readonly (string | number | null)[],
+): Promise<number> {
+  const literals = values.map((value) => (value === null ? 'NULL' : `'${String(value)}'`)).join(', ');
+  const client = await pool.connect();
+  try {
+    await client.query('BEGIN');
+    const { rows } = await client.query(
+      `EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) EXECUTE "${name}"(${literals})`,
+    );
+    const [{ Plan: plan }] = rows[0]['QUERY PLAN'];
+    return plan['Shared Hit Blocks'] + plan['Shared Read Blocks'];
+  } finally {
+    await client.query('ROLLBACK');
+    client.release();
+  }
+}
+
+/** The parameters of an audit record, for a statement that ends with them. */
+export function auditValues(event: string): readonly (string | null)[] {
+  return [
+    'aud_x',
+    event,
+    'success',
+    null,
+    null,
+    null,
+    null,
+    '{}',
+    null,
+    null,
+    null,
+    '{}',
+    'req_x',
+    null,
+    null,
+  ];
+}

@@ -13,6 +13,7 @@
  *                         revokeGrant, endAccess ──▶ the end of it
  *                            … of a client ──▶ the end of all that it has: settleCutoffs writes it down
  *                                     raiseGrantEpoch ──▶ the end of all
+ *                         endSuperseded ──▶ the end of what a newer one has replaced and that was not used since
  *
  * Each completed authorization makes its own grant with one refresh family, so that one connection
  * can be cut off without disturbing the others. Every statement that mints or consumes locks the
@@ -40,6 +41,7 @@ export {
   endConnectionsOfClient,
   forgetConsent,
 } from './end-connections.ts';
+export { endSuperseded } from './end-superseded.ts';
 export { raiseGrantEpoch } from './epoch.ts';
 export { heldScopes } from './held.ts';
 export { issueGrant, type NewGrant } from './issue.ts';

@@ -6,6 +6,8 @@ import { runStatement } from '../../platform/database/index.ts';
 import { notBlocked } from '../admission/index.ts';
 import { type AuditEntry, auditedStatement, auditInsert } from '../audit/index.ts';
 
+import { connectionKey } from './connection-key.ts';
+
 /** A completed authorization: the grant it makes and the code that will activate it. */
 export interface NewGrant {
   readonly id: string;
@@ -19,6 +21,10 @@ export interface NewGrant {
   readonly scopes: readonly string[];
   readonly oidcScopes: readonly string[];
   readonly redirectUri: string;
+  /** The same, a loopback one without its port. */
+  readonly normalizedRedirectUri: string;
+  /** The person's session in the browser that it was consented to in. */
+  readonly sessionId: string;
   readonly authTime: Date;
   readonly acr: string;
   readonly amr: readonly string[];
@@ -42,9 +48,9 @@ const ISSUE = `
     WHERE c.id = $4 AND c.removed_at IS NULL AND ${notBlocked('c', '$2')} FOR KEY SHARE
   ), made AS (
     INSERT INTO grants (id, tenant_id, user_id, client_id, resource_id, scopes, oidc_scopes, redirect_uri,
-                        auth_time, acr, amr, network, expires_at, client_epoch, client_version, epoch)
+                        auth_time, acr, amr, network, expires_at, client_epoch, client_version, epoch, connection_key)
     SELECT $1, $2, asker.id, c.id, r.id, $6::text[], $7::text[], $8, $9, $10, $11::text[], $12,
-           now() + make_interval(secs => $13), c.grant_epoch, $18, (SELECT grant_epoch FROM installation)
+           now() + make_interval(secs => $13), c.grant_epoch, $18, (SELECT grant_epoch FROM installation), $19
     FROM asker, client c, resources r
     WHERE r.identifier = $5 AND r.tenant_id = $2 AND r.removed_at IS NULL
     RETURNING id, client_id
@@ -55,7 +61,7 @@ const ISSUE = `
     INSERT INTO authorization_codes (code_hash, grant_id, client_id, redirect_uri, code_challenge, nonce, expires_at)
     SELECT $14, made.id, $4, $8, $15, $16, now() + make_interval(secs => $17) FROM made
     RETURNING grant_id
-  ), audited AS (${auditInsert(19, 'FROM coded')})
+  ), audited AS (${auditInsert(20, 'FROM coded')})
   SELECT grant_id FROM coded`;
 
 /**
@@ -96,6 +102,7 @@ export async function issueGrant(pool: Pool, grant: NewGrant, origin: Origin): P
     grant.code.nonce ?? null,
     grant.code.lifetime,
     grant.clientVersion === undefined ? null : Buffer.from(grant.clientVersion, 'base64url'),
+    connectionKey({ ...grant, redirectUri: grant.normalizedRedirectUri }),
   ];
   const statement = auditedStatement({ name: 'issue-grant', text: ISSUE, values }, audit, origin);
   const { rowCount } = await runStatement(pool, statement);

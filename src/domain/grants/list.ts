@@ -4,7 +4,9 @@ import { type ClientIdentity, clientIdentity, standingOf } from '../admission/in
 import type { TrustLevel } from '../authority/index.ts';
 import { destructiveScopeSql } from '../resources/index.ts';
 
+import { LAST_USED } from './last-used.ts';
 import { notEnded } from './living.ts';
+import { ENDS_UNUSED_AT } from './supersede.ts';
 
 /** A living grant as its owner and an administrator see it. */
 export interface Connection {
@@ -35,11 +37,9 @@ export interface Connection {
   readonly expiresAt: Date;
   /** When its refresh tokens were last repeated from another network than they were used from. */
   readonly replaySuspectedAt: Date | undefined;
+  /** When it ends by itself unless its client uses it before, because a newer one has replaced it. */
+  readonly endsUnusedAt: Date | undefined;
 }
-
-/** The youngest refresh token was made then; where there is none the client came once. */
-const LAST_USED = `COALESCE(
-  (SELECT t.issued_at FROM refresh_tokens t WHERE t.grant_id = g.id ORDER BY t.generation DESC LIMIT 1), g.activated_at)`;
 
 /** A scope that the resource offers no more is shown as it is called. */
 const LIST = `
@@ -55,16 +55,17 @@ const LIST = `
           ORDER BY held.place) AS scopes,
     EXISTS (SELECT 1 FROM refresh_tokens t WHERE t.grant_id = g.id) AS "staysConnected",
     g.network, g.created_at AS since, ${LAST_USED} AS "lastUsedAt", g.expires_at AS "expiresAt",
-    g.replay_suspected_at AS "replaySuspectedAt"
+    g.replay_suspected_at AS "replaySuspectedAt", ${ENDS_UNUSED_AT} AS "endsUnusedAt"
   FROM grants g
   JOIN users u ON u.id = g.user_id JOIN clients c ON c.id = g.client_id JOIN resources r ON r.id = g.resource_id
   WHERE ($1::text IS NULL OR g.user_id = $1) AND g.activated_at IS NOT NULL AND ${notEnded('c')}
     AND g.expires_at > now()
   ORDER BY g.created_at DESC`;
 
-type Row = Omit<Connection, 'network' | 'replaySuspectedAt' | 'client'> & {
+type Row = Omit<Connection, 'network' | 'replaySuspectedAt' | 'endsUnusedAt' | 'client'> & {
   readonly network: string | null;
   readonly replaySuspectedAt: Date | null;
+  readonly endsUnusedAt: Date | null;
   readonly client: Omit<Connection['client'], 'identity'> & { readonly trustGiven: boolean };
 };
 
@@ -78,6 +79,7 @@ export async function listConnections(prisma: PrismaClient, userId?: string): Pr
       ...row,
       network: row.network ?? undefined,
       replaySuspectedAt: row.replaySuspectedAt ?? undefined,
+      endsUnusedAt: row.endsUnusedAt ?? undefined,
       client: { ...client, identity },
     };
   });

@@ -7,6 +7,7 @@ import { type AuditEntry, auditedStatement, auditInsert, wasCommitted } from '..
 
 import { LOCK_LIVING_GRANT, notEnded } from './living.ts';
 import type { PresentedCode } from './presented.ts';
+import { endWidened, SUPERSESSION } from './supersede.ts';
 
 /** The first generation of a refresh family, if the client gets one. */
 export interface FirstRefreshToken {
@@ -22,8 +23,9 @@ const REDEEM = `
       AND clock_timestamp() < $5
     RETURNING a.grant_id
   ), activated AS (
-    UPDATE grants g SET activated_at = now() FROM consumed WHERE g.id = consumed.grant_id
-    RETURNING g.id, g.client_id, g.expires_at
+    UPDATE grants g SET activated_at = now(), (supersedes_at, widens) = (${SUPERSESSION})
+    FROM consumed WHERE g.id = consumed.grant_id
+    RETURNING g.id, g.client_id, g.expires_at, g.widens
   ), refreshed AS (
     INSERT INTO refresh_tokens (token_hash, grant_id, client_id, generation, secret_version, expires_at)
     SELECT $3, activated.id, activated.client_id, 0, 0,
@@ -31,7 +33,7 @@ const REDEEM = `
     FROM activated WHERE $3::bytea IS NOT NULL
     RETURNING grant_id
   ), audited AS (${auditInsert(6, 'FROM activated')})
-  SELECT id FROM activated`;
+  SELECT id, widens FROM activated`;
 
 /**
  * A redemption that the store comes to later than so many milliseconds after the code was read does not happen:
@@ -45,7 +47,9 @@ const NOT_ISSUED = { event: 'token.rejected', detail: { grant_type: 'authorizati
 
 /**
  * Redeems a code: consumes it, activates its grant, starts the refresh family and records it,
- * in one atomic statement that locks the grant first. The row count decides the winner.
+ * in one atomic statement that locks the grant first. The row count decides the winner. Older connections of
+ * the same program in the same browser session are replaced then, and not before: the statement marks the new grant, and
+ * locks no other. The one that a step-up widens ends right after it.
  *
  * Answers false when another redemption or a revocation was faster, or the store too slow; then
  * nothing happened. When the reply of the store is lost, the record tells whether it happened, as soon as the store can be
@@ -66,13 +70,16 @@ export async function redeemCode(
     new Date(code.grant.asOf.getTime() + TIMELY),
   ];
   const statement = auditedStatement({ name: 'redeem-code', text: REDEEM, values }, audit, origin);
+  let redeemed: { readonly widens: string | null } | undefined;
   try {
-    const { rowCount } = await runStatement(pool, statement);
-    return rowCount === 1;
+    [redeemed] = (await runStatement<{ widens: string | null }>(pool, statement)).rows;
   } catch (error) {
     if (isStoreUnavailable(error) && (await wasCommitted(pool, statement, NOT_ISSUED))) return true;
     throw error;
   }
+  if (!redeemed) return false;
+  if (redeemed.widens !== null) await endWidened(pool, code.grant, redeemed.widens, origin);
+  return true;
 }
 
 const REDEEMABLE = `

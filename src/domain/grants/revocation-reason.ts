@@ -10,4 +10,5 @@ export type RevocationReason =
   | 'user_disabled'
   | 'user_reset'
   | 'user_removed'
-  | 'client_removed';
+  | 'client_removed'
+  | 'superseded';

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { sweepGrants } from '../../../src/domain/grants/index.ts';
 import { hashSecret } from '../../../src/kernel/ids.ts';
 import { startTestServer, type TestServer } from '../../support/server.ts';
+import { auditValues, pagesOf } from '../../support/statements.ts';
 import {
   type Connected,
   connected,
@@ -46,47 +47,15 @@ async function longFamily(): Promise<{ readonly first: Tokens; readonly leaf: st
   return { first, leaf };
 }
 
-/** Pages of the store that a prepared statement looks at. */
-async function pagesOf(name: string, values: readonly unknown[]): Promise<number> {
-  const literals = values.map((value) => (value === null ? 'NULL' : `'${String(value)}'`)).join(', ');
-  const client = await server.database.pool.connect();
-  try {
-    await client.query('BEGIN');
-    const { rows } = await client.query(
-      `EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) EXECUTE "${name}"(${literals})`,
-    );
-    const [{ Plan: plan }] = rows[0]['QUERY PLAN'];
-    return plan['Shared Hit Blocks'] + plan['Shared Read Blocks'];
-  } finally {
-    await client.query('ROLLBACK');
-    client.release();
-  }
-}
-
 /** What a refresh costs the store: its look, and its one act. */
 async function costOf({ grantId }: Pick<Tokens, 'grantId'>, token: string): Promise<readonly number[]> {
   const hash = `\\x${hashSecret(token).toString('hex')}`;
   const successor = `\\x${randomBytes(32).toString('hex')}`;
-  const audit = [
-    'aud_x',
-    'refresh.rotated',
-    'success',
-    null,
-    null,
-    null,
-    null,
-    '{}',
-    null,
-    null,
-    null,
-    '{}',
-    'req_x',
-    null,
-    null,
-  ];
+  const audit = auditValues('refresh.rotated');
+  const { pool } = server.database;
   return [
-    await pagesOf('present-refresh-token', [ada.clientId, hash]),
-    await pagesOf('rotate-refresh-token', [
+    await pagesOf(pool, 'present-refresh-token', [ada.clientId, hash]),
+    await pagesOf(pool, 'rotate-refresh-token', [
       hash,
       grantId,
       successor,

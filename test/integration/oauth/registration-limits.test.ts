@@ -250,6 +250,8 @@ describe('the sweeper', () => {
     scopes: ['files:read'],
     oidcScopes: [],
     redirectUri: 'http://127.0.0.1:53111/callback',
+    normalizedRedirectUri: 'http://127.0.0.1/callback',
+    sessionId: newId('ses'),
     authTime: new Date(),
     acr: 'phr',
     amr: ['pop'],

@@ -99,6 +99,7 @@ function toRow(connection: Connection, { path, now }: Frame): ConnectionRow {
     expires: describeWhen(connection.expiresAt, now),
     network: connection.network,
     replaySuspected: connection.replaySuspectedAt && describeWhen(connection.replaySuspectedAt, now),
+    endsUnused: connection.endsUnusedAt && describeWhen(connection.endsUnusedAt, now),
     changeUrl: `${path}/connections/${connection.id}/scopes`,
     endUrl: `${path}/connections/${connection.id}/end`,
   };

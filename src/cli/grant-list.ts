@@ -1,8 +1,13 @@
-import { listConnections } from '../domain/grants/index.ts';
+import { type Connection, listConnections } from '../domain/grants/index.ts';
 
 import type { Register } from './cli.ts';
 import { findUser } from './find-user.ts';
 import { minute, table } from './output.ts';
+
+/** When a grant ends; that of one that a newer one has replaced, unless it is used before. */
+function endOf({ expiresAt, endsUnusedAt }: Connection): string | undefined {
+  return endsUnusedAt ? `${minute(endsUnusedAt)} unless used (superseded)` : minute(expiresAt);
+}
 
 /** `grant list`: every living grant, newest first. */
 export const grantList: Register = (grants, cli) => {
@@ -29,6 +34,7 @@ export const grantList: Register = (grants, cli) => {
             created_at: grant.since,
             last_used_at: grant.lastUsedAt,
             expires_at: grant.expiresAt,
+            ...(grant.endsUnusedAt ? { ends_unused_at: grant.endsUnusedAt } : {}),
           })),
           text: table(
             found,
@@ -39,7 +45,7 @@ export const grantList: Register = (grants, cli) => {
               ['resource', (grant) => grant.resource.identifier],
               ['scopes', (grant) => grant.scopes.map(({ scope }) => scope).join(' ')],
               ['last used', (grant) => minute(grant.lastUsedAt)],
-              ['ends', (grant) => minute(grant.expiresAt)],
+              ['ends', endOf],
             ],
             'There is no living grant.',
           ),

@@ -54,6 +54,7 @@ const REASONS: Readonly<Record<string, string>> = {
   client_mismatch: 'the code was issued to another client',
   expired: 'the code was too old: the client came too late for its token',
   code_reused: 'the code was presented twice, so the connection was ended',
+  superseded: 'superseded: a newer connection of the same program in the same browser session replaced it',
 };
 
 const NOT_RECORDED: Readonly<Partial<Record<TraceStage, string>>> = {

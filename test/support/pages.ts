@@ -48,6 +48,7 @@ const connection = (id: number, network: string | undefined) => ({
   expires: when('in 69 days'),
   network,
   replaySuspected: id === 1 ? when('an hour ago') : undefined,
+  endsUnused: id === 2 ? when('in 20 hours') : undefined,
   changeUrl: `/account/connections/grt_${id}/scopes`,
   endUrl: `/account/connections/grt_${id}/end`,
 });

@@ -41,11 +41,12 @@ export const SUPERSESSION = `
     ) n
   ) s`;
 
-/** When the grant `g` ends by itself unless it is used before; null where no newer one has replaced it. */
+/** When the grant `g` ends before its time unless it is used; null where no newer one has replaced it. */
 export const ENDS_UNUSED_AT = `(
   SELECT min(n.activated_at) + ${UNUSED_LIFETIME} FROM grants n
   WHERE n.connection_key = g.connection_key AND n.connection_key IS NOT NULL AND n.revoked_at IS NULL AND n.id <> g.id AND n.expires_at > now()
-    AND n.client_epoch = g.client_epoch AND n.epoch = g.epoch AND n.activated_at > ${LAST_USED})`;
+    AND n.client_epoch = g.client_epoch AND n.epoch = g.epoch AND n.activated_at > ${LAST_USED}
+  HAVING min(n.activated_at) + ${UNUSED_LIFETIME} < g.expires_at)`;
 
 const END_WIDENED = `
   WITH taken AS MATERIALIZED (

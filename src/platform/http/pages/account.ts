@@ -24,6 +24,8 @@ export interface ConnectionRow {
   readonly network: string | undefined;
   /** When its refresh tokens were last repeated from another network than they were used from. */
   readonly replaySuspected: When | undefined;
+  /** When it ends by itself unless it is used before, because a newer one has replaced it. */
+  readonly endsUnused: When | undefined;
   readonly changeUrl: string;
   readonly endUrl: string;
 }

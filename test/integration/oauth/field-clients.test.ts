@@ -12,6 +12,7 @@ import {
   type Person,
   pkce,
   post,
+  signedIn,
   type TokenResponse,
 } from '../../support/flow.ts';
 import { freePort } from '../../support/free-port.ts';
@@ -175,7 +176,10 @@ describe.each(FIELD_CLIENTS.map((client) => [client.name, client] as const))('%s
     }
   });
 
-  it('MCP 26, MCP 27: steps up by asking again for more, whatever it registered', async () => {
+  it('MCP 26, MCP 27, NEW-10: steps up by asking again for more, whatever it registered', async () => {
+    // A browser session without the connections of the tests before, of which the step-up would widen several.
+    browser = createAgent();
+    await signedIn(server, browser, person);
     const known = await makeKnown(client);
     const redirectUri = (client.redirects.at(-1) ?? '').replace('{port}', String(await freePort()));
     const first = await connect(known, { redirectUri, scope: 'files:read' });
@@ -187,7 +191,13 @@ describe.each(FIELD_CLIENTS.map((client) => [client.name, client] as const))('%s
     expect(scopesOf(more).sort()).toEqual(['files:read', 'files:write']);
     expect(more.body.scope?.split(' ').sort()).toEqual(['files:read', 'files:write']);
     expect(grants).toBe(1);
-    // What it had goes on as it was.
-    if (first.body.refresh_token) expect((await refresh(known, first.body.refresh_token)).status).toBe(200);
+    // What it had is replaced by what it has now.
+    if (first.body.refresh_token) {
+      expect(await refresh(known, first.body.refresh_token)).toMatchObject({
+        status: 400,
+        body: { error: 'invalid_grant', error_description: expect.stringContaining('was ended') },
+      });
+    }
+    if (more.body.refresh_token) expect((await refresh(known, more.body.refresh_token)).status).toBe(200);
   });
 });

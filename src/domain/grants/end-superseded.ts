@@ -23,14 +23,14 @@ const DUE = `SELECT id FROM grants WHERE supersedes_at <= now() ORDER BY superse
  */
 const FIND = `
   WITH newer AS MATERIALIZED (
-    SELECT g.connection_key, g.widens, g.activated_at FROM grants g JOIN clients c ON c.id = g.client_id
+    SELECT g.connection_key, g.widens, g.scopes, g.activated_at FROM grants g JOIN clients c ON c.id = g.client_id
     WHERE g.id = ANY ($1::text[]) AND g.expires_at > now() AND ${notEnded('c')}
   ), newest AS MATERIALIZED (
     SELECT connection_key, max(activated_at) AS activated_at FROM newer
     WHERE activated_at <= now() - ${UNUSED_LIFETIME} GROUP BY connection_key
   )
   SELECT g.id, encode(g.connection_key, 'hex') AS key, NULL::text AS "lastUsed"
-  FROM newer JOIN grants g ON g.id = newer.widens
+  FROM newer JOIN grants g ON g.id = newer.widens AND g.scopes <@ newer.scopes
   WHERE g.revoked_at IS NULL
   UNION ALL
   SELECT g.id, encode(g.connection_key, 'hex') AS key, used.at::text AS "lastUsed"
@@ -49,12 +49,14 @@ interface Superseded {
 
 const LOCK = `SELECT id FROM grants WHERE id = ANY ($1::text[]) FOR UPDATE SKIP LOCKED`;
 
-/** Looks at the last use again, under the lock: a refresh that was faster keeps its connection. */
+/** Looks again, under the lock: a connection that was refreshed or widened meanwhile is kept. */
 const END = `
   UPDATE grants g SET revoked_at = now(), revoked_reason = 'superseded'
   FROM unnest($1::text[], $2::text[]) AS found (id, last_used), clients c
   WHERE g.id = found.id AND c.id = g.client_id AND ${notEnded('c')}
-    AND (found.last_used IS NULL OR ${LAST_USED} = found.last_used::timestamptz)
+    AND CASE WHEN found.last_used IS NULL
+             THEN EXISTS (SELECT 1 FROM grants n WHERE n.id = ANY ($3::text[]) AND n.widens = g.id AND g.scopes <@ n.scopes)
+             ELSE ${LAST_USED} = found.last_used::timestamptz END
   RETURNING g.id AS "grant", g.tenant_id AS tenant, g.user_id AS subject, g.client_id AS client`;
 
 /** The newer ones `$1` have ended what they widened, and are looked at again after their day, if that is to come. */
@@ -92,15 +94,15 @@ async function endBatch(
     found.length === 0 ? [] : idsOf(await tx.$queryRawUnsafe<{ id: string }[]>(LOCK, idsOf(found))),
   );
   const free = found.filter(({ id }) => locked.has(id));
-  const ended = free.length === 0 ? 0 : await end(tx, free);
+  const ended = free.length === 0 ? 0 : await end(tx, free, newer);
   // There may be more of any key.
   if (found.length === MAX_ENDED) return { ended, settled: 0 };
   const left = found.filter(({ id }) => !locked.has(id)).map(({ key }) => key);
   return { ended, settled: await tx.$executeRawUnsafe(SETTLE, newer, left) };
 }
 
-function end(tx: Tx, superseded: readonly Superseded[]): Promise<number> {
-  const values = [idsOf(superseded), superseded.map(({ lastUsed }) => lastUsed)];
+function end(tx: Tx, superseded: readonly Superseded[], newer: readonly string[]): Promise<number> {
+  const values = [idsOf(superseded), superseded.map(({ lastUsed }) => lastUsed), newer];
   const entry = { event: 'grant.revoked', outcome: 'success', reason: 'superseded' } as const;
   return recordAuditEach(tx, { text: END, values }, entry, { requestId: newId('req') });
 }

@@ -50,12 +50,12 @@ export const ENDS_UNUSED_AT = `(
 
 const END_WIDENED = `
   WITH taken AS MATERIALIZED (
-    SELECT g.id FROM grants g JOIN clients c ON c.id = g.client_id WHERE g.id = $1 AND ${notEnded('c')}
+    SELECT g.id FROM grants g JOIN clients c ON c.id = g.client_id WHERE g.id = $1 AND g.scopes <@ $2::text[] AND ${notEnded('c')}
     FOR UPDATE OF g SKIP LOCKED
   ), ended AS (
     UPDATE grants g SET revoked_at = now(), revoked_reason = 'superseded' FROM taken WHERE g.id = taken.id
     RETURNING g.id
-  ), audited AS (${auditInsert(2, 'FROM ended')})
+  ), audited AS (${auditInsert(3, 'FROM ended')})
   SELECT id FROM ended`;
 
 /**
@@ -73,7 +73,7 @@ const END_WIDENED = `
 export async function endWidened(
   pool: Pool,
   /** The new one. */
-  { id, tenantId, userId, clientId, resource }: GrantFacts,
+  { id, tenantId, userId, clientId, resource, scopes }: GrantFacts,
   widened: string,
   /** Of the redemption. */
   { requestId, network }: Origin,
@@ -89,7 +89,7 @@ export async function endWidened(
     resource,
     detail: { superseded_by: id },
   };
-  const statement = { name: 'end-widened', text: END_WIDENED, values: [widened] };
+  const statement = { name: 'end-widened', text: END_WIDENED, values: [widened, scopes] };
   try {
     await runStatement(pool, auditedStatement(statement, audit, { requestId, network }));
   } catch (error) {

@@ -313,6 +313,26 @@ describe('a step-up', () => {
     expect(await ends(narrow)).toEqual(['superseded']);
   });
 
+  it('NEW-10: leaves a connection that its owner widened before the step-up could end it', async () => {
+    const ada = await connected(server);
+    const narrow = await login(ada, READ);
+    const code = await obtainCode(server, ada.agent, ada.clientId, READ_AND_WRITE);
+    const holder = new pg.Client({ connectionString: server.databaseUrl });
+    await holder.connect();
+    try {
+      await holder.query('BEGIN');
+      await holder.query(`UPDATE grants SET scopes = '{files:read,files:delete}' WHERE id = $1`, [
+        narrow.grantId,
+      ]);
+      tokensOf(await redeem(server, ada.clientId, code));
+      await holder.query('COMMIT');
+    } finally {
+      await holder.end();
+    }
+    await housekeep();
+    expect(await ends(narrow)).toEqual([undefined]);
+  });
+
   it('NEW-10: a code that is presented twice ends the new connection, and gives the old one not back', async () => {
     const ada = await connected(server);
     const narrow = await login(ada, READ);

@@ -6,7 +6,7 @@ import { destructiveScopeSql } from '../resources/index.ts';
 
 import { LAST_USED } from './last-used.ts';
 import { notEnded } from './living.ts';
-import { ENDS_UNUSED_AT } from './supersede.ts';
+import { endsUnusedAt } from './supersede.ts';
 
 /** A living grant as its owner and an administrator see it. */
 export interface Connection {
@@ -55,7 +55,8 @@ const LIST = `
           ORDER BY held.place) AS scopes,
     EXISTS (SELECT 1 FROM refresh_tokens t WHERE t.grant_id = g.id) AS "staysConnected",
     g.network, g.created_at AS since, ${LAST_USED} AS "lastUsedAt", g.expires_at AS "expiresAt",
-    g.replay_suspected_at AS "replaySuspectedAt", ${ENDS_UNUSED_AT} AS "endsUnusedAt"
+    g.replay_suspected_at AS "replaySuspectedAt",
+    encode(g.connection_key, 'hex') AS key, g.activated_at AS "activatedAt"
   FROM grants g
   JOIN users u ON u.id = g.user_id JOIN clients c ON c.id = g.client_id JOIN resources r ON r.id = g.resource_id
   WHERE ($1::text IS NULL OR g.user_id = $1) AND g.activated_at IS NOT NULL AND ${notEnded('c')}
@@ -65,22 +66,32 @@ const LIST = `
 type Row = Omit<Connection, 'network' | 'replaySuspectedAt' | 'endsUnusedAt' | 'client'> & {
   readonly network: string | null;
   readonly replaySuspectedAt: Date | null;
-  readonly endsUnusedAt: Date | null;
+  /** Of the connections that replace each other; null in rows from before. */
+  readonly key: string | null;
+  readonly activatedAt: Date;
   readonly client: Omit<Connection['client'], 'identity'> & { readonly trustGiven: boolean };
 };
 
 /** Every living, activated grant, of one person or of all, newest first. */
 export async function listConnections(prisma: PrismaClient, userId?: string): Promise<readonly Connection[]> {
   const rows = await prisma.$queryRawUnsafe<Row[]>(LIST, userId ?? null);
-  return rows.map((row) => {
+  const firstTokens = firstTokensByKey(rows);
+  return rows.map(({ key, activatedAt: _, ...row }) => {
     const { trustGiven, ...client } = row.client;
     const identity = clientIdentity({ ...client, trustGiven, redirectUris: [row.redirectUri] });
     return {
       ...row,
       network: row.network ?? undefined,
       replaySuspectedAt: row.replaySuspectedAt ?? undefined,
-      endsUnusedAt: row.endsUnusedAt ?? undefined,
+      endsUnusedAt: key === null ? undefined : endsUnusedAt(row, firstTokens.get(key) ?? []),
       client: { ...client, identity },
     };
   });
+}
+
+/** Returns when the connections of each key had their first token, oldest first. */
+function firstTokensByKey(rows: readonly Row[]): ReadonlyMap<string | null, readonly Date[]> {
+  const oldestFirst = rows.toSorted((a, b) => a.activatedAt.getTime() - b.activatedAt.getTime());
+  const groups = Map.groupBy(oldestFirst, ({ key }) => key);
+  return new Map([...groups].map(([key, group]) => [key, group.map(({ activatedAt }) => activatedAt)]));
 }

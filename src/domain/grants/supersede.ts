@@ -4,12 +4,12 @@ import type { Origin } from '../../kernel/origin.ts';
 import { isStoreUnavailable, runStatement } from '../../platform/database/index.ts';
 import { type AuditEntry, auditedStatement, auditInsert } from '../audit/index.ts';
 
-import { LAST_USED } from './last-used.ts';
 import { notEnded } from './living.ts';
 import type { GrantFacts } from './presented.ts';
 
 /** How long a connection that a newer one has replaced lives without use. */
-export const UNUSED_LIFETIME = `interval '1 day'`;
+const UNUSED_LIFETIME_S = 24 * 60 * 60;
+export const UNUSED_LIFETIME = `interval '${UNUSED_LIFETIME_S} seconds'`;
 
 /** Connections with the same key that a redemption looks at; among more it ends none at once. */
 const MAX_COMPARED = 20;
@@ -41,12 +41,19 @@ export const SUPERSESSION = `
     ) n
   ) s`;
 
-/** When the grant `g` ends before its time unless it is used; null where no newer one has replaced it. */
-export const ENDS_UNUSED_AT = `(
-  SELECT min(n.activated_at) + ${UNUSED_LIFETIME} FROM grants n
-  WHERE n.connection_key = g.connection_key AND n.connection_key IS NOT NULL AND n.revoked_at IS NULL AND n.id <> g.id AND n.expires_at > now()
-    AND n.client_epoch = g.client_epoch AND n.epoch = g.epoch AND n.activated_at > ${LAST_USED}
-  HAVING min(n.activated_at) + ${UNUSED_LIFETIME} < g.expires_at)`;
+/**
+ * Returns when a connection ends before its time unless it is used: a day after the first token that another one with
+ * its key had since its last use. `firstTokens` are those of all living connections with its key, oldest first.
+ */
+export function endsUnusedAt(
+  { lastUsedAt, expiresAt }: { readonly lastUsedAt: Date; readonly expiresAt: Date },
+  firstTokens: readonly Date[],
+): Date | undefined {
+  const replacedAt = firstTokens.find((at) => at > lastUsedAt);
+  if (!replacedAt) return undefined;
+  const endsAt = new Date(replacedAt.getTime() + UNUSED_LIFETIME_S * 1000);
+  return endsAt < expiresAt ? endsAt : undefined;
+}
 
 const END_WIDENED = `
   WITH taken AS MATERIALIZED (

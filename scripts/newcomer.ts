@@ -1,11 +1,10 @@
 import { flushCompileCache } from 'node:module';
-
 import type { Example } from '../examples/mcp-server/server.ts';
 import { teamFiles } from '../examples/mcp-server/tools.ts';
 import type { Config, Listen } from '../src/config/config.ts';
 import { ConfigError, loadConfig } from '../src/config/load.ts';
 import { addResource, changeResource, findResource, type Resource } from '../src/domain/resources/index.ts';
-import { newId } from '../src/kernel/ids.ts';
+import { byHousekeeping } from '../src/kernel/cause.ts';
 import { type RunningServer, startServer } from '../src/main.ts';
 import {
   DataDirectoryInUse,
@@ -66,7 +65,7 @@ async function registerExample({ database }: RunningServer, identifier: string):
       defaultScopes: teamFiles.defaultScopes,
       tools: teamFiles.tools.map(({ name, title, scopes, effect }) => ({ name, title, scopes, effect })),
     },
-    { requestId: newId('req') },
+    byHousekeeping('start'),
   );
 }
 
@@ -84,7 +83,7 @@ async function updateExample(
       scopes: added.map(([scope, description]) => ({ scope, description })),
       tools: teamFiles.tools.map(({ name, title, scopes, effect }) => ({ name, title, scopes, effect })),
     },
-    { requestId: newId('req') },
+    byHousekeeping('start'),
   );
 }
 
@@ -98,7 +97,7 @@ async function greet(
   lines.push(`  Data           ${server.database.location}`, '');
   if (await server.installation.setup.needed()) {
     if (process.stdout.isTTY || onLoopback) {
-      const { url } = await server.installation.setup.createLink({ requestId: newId('req') });
+      const { url } = await server.installation.setup.createLink(byHousekeeping('start'));
       lines.push('Make the first administrator (this link works once, for 15 minutes):', `  ${url}`, '');
     } else {
       lines.push('Make the first administrator: gatehouse setup-link prints a link.', '');

@@ -10,12 +10,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type BrowserContext, chromium, type Page } from 'playwright-core';
-
 import { loadConfig } from '../src/config/load.ts';
 import { setRule } from '../src/domain/admission/index.ts';
 import { addClient, removeClient } from '../src/domain/clients/index.ts';
 import { revokeGrantsOf } from '../src/domain/grants/index.ts';
 import { addResource } from '../src/domain/resources/index.ts';
+import { byHousekeeping } from '../src/kernel/cause.ts';
 import { startServer } from '../src/main.ts';
 import { startTestWeb } from '../test/support/web.ts';
 
@@ -38,7 +38,7 @@ const WIDTHS = { desktop: 720, phone: 360 } as const;
 const WIDE: ReadonlySet<string> = new Set(['connections', 'change-connection', 'security']);
 const CHANGE = /^Change what/;
 const END = /^End the connection/;
-const origin = { requestId: 'req_screenshots' };
+const cause = byHousekeeping('screenshots');
 const verifier = randomBytes(32).toString('base64url');
 
 const web = await startTestWeb();
@@ -131,7 +131,7 @@ try {
   await shoot(page, 'end-connection');
   await page.goto(`${ISSUER}/account/security`);
   await shoot(page, 'security');
-  await removeClient({ prisma: server.database.prisma, revokeGrantsOf }, cursor, origin);
+  await removeClient({ prisma: server.database.prisma, revokeGrantsOf }, cursor, cause);
   await page.goto(authorizeUrl(cursor, CURSOR));
   await shoot(page, 'lost-client');
 } finally {
@@ -148,7 +148,7 @@ async function openConnections(page: Page): Promise<void> {
 }
 
 async function setUp(page: Page): Promise<void> {
-  const { url } = await server.installation.setup.createLink(origin);
+  const { url } = await server.installation.setup.createLink(cause);
   await page.goto(url);
   await page.getByLabel('Your name').fill('Ada Lovelace');
   await page.getByLabel('E-mail address').fill('ada@acme.example');
@@ -181,16 +181,16 @@ async function seed(): Promise<{ readonly client: string; readonly cursor: strin
         { name: 'delete_file', title: 'Delete a file', scopes: ['files:delete'], effect: 'destructive' },
       ],
     },
-    origin,
+    cause,
   );
   const { clientId } = await addClient(
     prisma,
     { name: 'Claude Code', redirectUris: ['http://127.0.0.1/callback'] },
-    origin,
+    cause,
   );
-  const cursor = await addClient(prisma, { name: 'Cursor', redirectUris: [CURSOR] }, origin);
-  await setRule(prisma, { pattern: STRANGER, trust: 'untrusted' }, origin);
-  await setRule(prisma, { pattern: AWAY, trust: 'known' }, origin);
+  const cursor = await addClient(prisma, { name: 'Cursor', redirectUris: [CURSOR] }, cause);
+  await setRule(prisma, { pattern: STRANGER, trust: 'untrusted' }, cause);
+  await setRule(prisma, { pattern: AWAY, trust: 'known' }, cause);
   return { client: clientId, cursor: cursor.clientId };
 }
 

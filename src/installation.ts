@@ -7,9 +7,9 @@ import { createFactors, createSessions, createSignIn } from './domain/sessions/i
 import { seedDefaultTenant } from './domain/tenants/index.ts';
 import { createEnrolment, createSetup, createUsers } from './domain/users/index.ts';
 import { checkIssuer } from './issuer-guard.ts';
+import { byHousekeeping, type Cause } from './kernel/cause.ts';
 import type { Clock } from './kernel/clock.ts';
-import { DEFAULT_TENANT, newId } from './kernel/ids.ts';
-import type { Origin } from './kernel/origin.ts';
+import { DEFAULT_TENANT } from './kernel/ids.ts';
 import { createMasterSealer } from './platform/crypto/seal.ts';
 import { type Database, type MigrateOptions, migrate } from './platform/database/index.ts';
 
@@ -56,8 +56,7 @@ export async function createInstallation({
   const { prisma, pool } = database;
   const { issuer, lifetimes } = config;
   const anonymous = createAnonymousRecorder({ pool, enabled: config.throttle.enabled });
-  const origin = { requestId: newId('req') };
-  const dataKeys = await openDataKeys(pool, createMasterSealer(config.masterKey), origin);
+  const dataKeys = await openDataKeys(pool, createMasterSealer(config.masterKey), byHousekeeping('start'));
   const secrets = createServerSecrets({ pool, sealer: dataKeys, clock });
   const keys = createKeys({
     prisma,
@@ -84,8 +83,8 @@ export async function createInstallation({
     passwords,
     totps,
     endSessionsOf: sessions.endAllOf,
-    async endConnectionsOf(tx, userId, reason, origin) {
-      return (await endAccess(tx, { userId }, reason, origin)).grants;
+    async endConnectionsOf(tx, userId, reason, cause) {
+      return (await endAccess(tx, { userId }, reason, cause)).grants;
     },
   });
   const enrolment = createEnrolment({
@@ -137,10 +136,10 @@ export async function createInstallation({
     setup,
 
     /** What every installation begins with: the default tenant and a signing key. Any number of processes may call it. */
-    async prepare(origin: Origin): Promise<void> {
+    async prepare(cause: Cause): Promise<void> {
       const { rows } = await pool.query<{ seeded: boolean }>(SEEDED, [DEFAULT_TENANT]);
       if (!rows[0]?.seeded) await seedDefaultTenant(pool);
-      if (!(await keys.canSign())) await keys.ensure(origin);
+      if (!(await keys.canSign())) await keys.ensure(cause);
     },
   };
 }

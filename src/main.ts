@@ -2,15 +2,14 @@ import { once } from 'node:events';
 import type { Server } from 'node:http';
 import { flushCompileCache } from 'node:module';
 import type { AddressInfo } from 'node:net';
-
 import type { Config, Listen } from './config/config.ts';
 import { countRequests } from './domain/admission/index.ts';
 import { observeAudit } from './domain/audit/index.ts';
 import { startHousekeeping } from './housekeeping.ts';
 import { createInstallation, type Installation, prepareStore } from './installation.ts';
 import { keepIssuer } from './issuer-guard.ts';
+import { byHousekeeping } from './kernel/cause.ts';
 import { systemClock } from './kernel/clock.ts';
-import { newId } from './kernel/ids.ts';
 import { type Database, openDatabase } from './platform/database/index.ts';
 import {
   type Outbound,
@@ -105,7 +104,7 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
         ),
     });
     undo.push(installation.anonymous.close);
-    await installation.prepare({ requestId: newId('req') });
+    await installation.prepare(byHousekeeping('start'));
     letPoolGiveWay();
 
     const redis = await openRedis(config.redisUrl, log);

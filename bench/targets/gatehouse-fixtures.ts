@@ -1,10 +1,10 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { hash } from 'argon2';
-
 import { setRule } from '../../src/domain/admission/index.ts';
 import { addClient, keepDocument, readDocument, versionOf } from '../../src/domain/clients/index.ts';
 import { addResource } from '../../src/domain/resources/index.ts';
 import type { Installation } from '../../src/installation.ts';
+import { byHousekeeping } from '../../src/kernel/cause.ts';
 import { DEFAULT_TENANT } from '../../src/kernel/ids.ts';
 import type { Database } from '../../src/platform/database/index.ts';
 import type { Person } from '../load/protocol.ts';
@@ -43,7 +43,7 @@ export interface Fixtures {
 
 export const SCOPE = 'files:read files:write';
 
-const ORIGIN = { requestId: 'req_bench' };
+const CAUSE = byHousekeeping('bench');
 const PASSWORD = 'correct horse battery staple';
 
 /** Makes the resource and the clients, unless another server of the same store did, and the rest when asked. */
@@ -71,19 +71,19 @@ export async function createFixtures({
       defaultScopes: ['files:read'],
       withSecret: true,
     },
-    ORIGIN,
+    CAUSE,
   );
   const web = { redirectUri: 'https://client.example/callback', trust: 'first_party', name: 'Web' } as const;
   const local = { redirectUri: 'http://127.0.0.1:53111/callback', trust: 'known', name: 'Native' } as const;
   const [client, native] = await Promise.all(
     [web, local].map(async ({ redirectUri, ...more }) => {
-      const { clientId } = await addClient(prisma, { ...more, redirectUris: [redirectUri] }, ORIGIN);
+      const { clientId } = await addClient(prisma, { ...more, redirectUris: [redirectUri] }, CAUSE);
       return { id: clientId, redirectUri };
     }),
   );
   if (!client || !native) throw new Error('there is no client');
   const documentClient = await keepDocumentClient(prisma);
-  const user = await installation.users.add({ email: emailOf('owner'), name: 'Owner' }, ORIGIN);
+  const user = await installation.users.add({ email: emailOf('owner'), name: 'Owner' }, CAUSE);
   const verifier = randomBytes(32).toString('base64url');
   const challenge = createHash('sha256').update(verifier).digest('base64url');
   const resourceId = added.resource.id;
@@ -149,7 +149,7 @@ export async function createFixtures({
         acr: 'phr',
         amr: ['pop', 'user', 'mfa'],
       };
-      const browser = { origin: { ...ORIGIN, network: '127.0.0.1' } };
+      const browser = { origin: { ...CAUSE, network: '127.0.0.1' } };
       const { token } = await prisma.$transaction((tx) =>
         installation.sessions.create(tx, authentication as never, browser),
       );
@@ -162,8 +162,8 @@ export async function createFixtures({
       const made: Person[] = [];
       for (let n = 0; n < count; n += 1) {
         const person = { email: emailOf('person'), name: 'Ada Lovelace', totp: true };
-        const { id, email, totp } = await installation.users.add(person, ORIGIN);
-        await installation.passwords.store(prisma, id, passwordHash, ORIGIN);
+        const { id, email, totp } = await installation.users.add(person, CAUSE);
+        await installation.passwords.store(prisma, id, passwordHash, CAUSE);
         made.push({ email, password: PASSWORD, totpSecret: totp?.secret ?? '' });
       }
       return made;
@@ -176,8 +176,8 @@ async function keepDocumentClient(prisma: Database['prisma']): Promise<FixtureCl
   const id = documentUrl('good', 0, 'known');
   const metadata = readDocument(id, goodDocument(id));
   const version = versionOf(metadata);
-  await keepDocument(prisma, { metadata, version }, ORIGIN);
-  await setRule(prisma, { pattern: id, trust: 'first_party' }, ORIGIN);
+  await keepDocument(prisma, { metadata, version }, CAUSE);
+  await setRule(prisma, { pattern: id, trust: 'first_party' }, CAUSE);
   return { id, redirectUri: DOCUMENT_REDIRECT, version: Buffer.from(version, 'base64url') };
 }
 

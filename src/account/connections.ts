@@ -1,6 +1,5 @@
 import type Router from '@koa/router';
 import type { Context } from 'koa';
-
 import {
   endConnections,
   forgetConsent,
@@ -10,6 +9,7 @@ import {
 } from '../domain/grants/index.ts';
 import type { Session } from '../domain/sessions/index.ts';
 import { describeRevocationDelay } from '../domain/tokens/index.ts';
+import { byUser } from '../kernel/cause.ts';
 import { NotFound } from '../kernel/errors.ts';
 import { originOf } from '../platform/http/index.ts';
 
@@ -68,7 +68,12 @@ export function addConnections(router: Router, deps: AccountDeps): void {
     '/account/connections/end',
     signedIn(async (ctx, session) => {
       await forms.read(ctx);
-      await endConnections(prisma, session.user.id, { clientId: clientOf(ctx) }, originOf(ctx));
+      await endConnections(
+        prisma,
+        session.user.id,
+        { clientId: clientOf(ctx) },
+        byUser(session.user.id, originOf(ctx)),
+      );
       seeOther(ctx, `${path}?done=connections-ended`);
     }),
   );
@@ -98,7 +103,12 @@ export function addConnections(router: Router, deps: AccountDeps): void {
     '/account/connections/:id/end',
     signedIn(async (ctx, session) => {
       await forms.read(ctx);
-      await endConnections(prisma, session.user.id, { grantId: ctx.params['id'] ?? '' }, originOf(ctx));
+      await endConnections(
+        prisma,
+        session.user.id,
+        { grantId: ctx.params['id'] ?? '' },
+        byUser(session.user.id, originOf(ctx)),
+      );
       seeOther(ctx, `${path}?done=connection-ended`);
     }),
   );
@@ -128,7 +138,12 @@ export function addConnections(router: Router, deps: AccountDeps): void {
     '/account/consents/:id/forget',
     signedIn(async (ctx, session) => {
       await forms.read(ctx);
-      await forgetConsent(prisma, session.user.id, ctx.params['id'] ?? '', originOf(ctx));
+      await forgetConsent(
+        prisma,
+        session.user.id,
+        ctx.params['id'] ?? '',
+        byUser(session.user.id, originOf(ctx)),
+      );
       seeOther(ctx, `${path}?done=consent-forgotten`);
     }),
   );

@@ -1,8 +1,8 @@
 import type Router from '@koa/router';
 import type { Context } from 'koa';
-
 import { PasskeyRefused } from '../domain/credentials/index.ts';
 import { FreshSignInNeeded } from '../domain/sessions/index.ts';
+import { byUser } from '../kernel/cause.ts';
 import { AlreadyExists, NotFound } from '../kernel/errors.ts';
 import { originOf } from '../platform/http/index.ts';
 
@@ -80,7 +80,11 @@ export function addPasskeys(router: Router, deps: AccountDeps): void {
     '/account/security/passkeys/:id/remove',
     signedIn(async (ctx, session) => {
       await forms.read(ctx);
-      const stays = await factors.removePasskey(session, ctx.params['id'] ?? '', originOf(ctx));
+      const stays = await factors.removePasskey(
+        session,
+        ctx.params['id'] ?? '',
+        byUser(session.user.id, originOf(ctx)),
+      );
       if (stays) return seeOther(ctx, `${security}?done=passkey-removed`);
       sessionCookie.clear(ctx);
       seeOther(ctx, `${basePath}/sign-out`);

@@ -1,8 +1,8 @@
 import type Router from '@koa/router';
 import { renderSVG } from 'uqr';
-
 import { FieldRefused } from '../domain/credentials/index.ts';
 import { FreshSignInNeeded, type Session } from '../domain/sessions/index.ts';
+import { byUser } from '../kernel/cause.ts';
 import { NotFound } from '../kernel/errors.ts';
 import { field, originOf } from '../platform/http/index.ts';
 
@@ -96,7 +96,7 @@ export function addPassword(router: Router, deps: AccountDeps): void {
     '/account/security/password/remove',
     signedIn(async (ctx, session) => {
       await forms.read(ctx);
-      const stays = await factors.removePassword(session, originOf(ctx));
+      const stays = await factors.removePassword(session, byUser(session.user.id, originOf(ctx)));
       if (stays) return seeOther(ctx, `${security}?done=password-removed`);
       sessionCookie.clear(ctx);
       seeOther(ctx, `${basePath}/sign-out`);

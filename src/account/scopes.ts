@@ -1,8 +1,8 @@
 import type Router from '@koa/router';
-
 import { changeScopes, findScopeChoice, type ScopeChange, type ScopeChoice } from '../domain/grants/index.ts';
 import { FreshSignInNeeded, type Session } from '../domain/sessions/index.ts';
 import { describeRevocationDelay } from '../domain/tokens/index.ts';
+import { byUser } from '../kernel/cause.ts';
 import { NotFound } from '../kernel/errors.ts';
 import { fields, HttpError, originOf } from '../platform/http/index.ts';
 
@@ -83,7 +83,7 @@ export function addScopes(router: Router, deps: AccountDeps): void {
         const changed = await changeScopes(
           database.prisma,
           { ...decision, addable: fresh ? beyond : [] },
-          originOf(ctx),
+          byUser(session.user.id, originOf(ctx)),
         );
         if (changed === 'ended') throw ended();
         if (changed === 'not_offered') {

@@ -1,6 +1,6 @@
 import type Router from '@koa/router';
-
 import { describeDevice } from '../domain/credentials/index.ts';
+import { byUser } from '../kernel/cause.ts';
 import { describeWhen, originOf } from '../platform/http/index.ts';
 
 import type { AccountDeps } from './deps.ts';
@@ -75,7 +75,7 @@ export function addSecurity(router: Router, deps: AccountDeps): void {
     '/account/security/sessions/end-others',
     signedIn(async (ctx, session) => {
       await forms.read(ctx);
-      await sessions.endOthers(session, originOf(ctx));
+      await sessions.endOthers(session, byUser(session.user.id, originOf(ctx)));
       seeOther(ctx, `${path}?done=sessions-ended`);
     }),
   );
@@ -108,7 +108,11 @@ export function addSecurity(router: Router, deps: AccountDeps): void {
     signedIn(async (ctx, session) => {
       await forms.read(ctx);
       const id = ctx.params['id'] ?? '';
-      await sessions.end({ id, userId: session.user.id }, 'ended_by_user', originOf(ctx));
+      await sessions.end(
+        { id, userId: session.user.id },
+        'ended_by_user',
+        byUser(session.user.id, originOf(ctx)),
+      );
       if (id !== session.id) return seeOther(ctx, `${path}?done=session-ended`);
       sessionCookie.clear(ctx);
       seeOther(ctx, `${basePath}/sign-out`);

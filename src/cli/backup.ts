@@ -33,17 +33,17 @@ Examples:
       if (file === '-' && process.stdout.isTTY) {
         throw new UsageError('A backup is not written to a terminal. Name a file, or pipe it on.');
       }
-      await cli.withBareStore('join', async ({ config, database, origin }) => {
+      await cli.withBareStore('join', async ({ config, database, cause }) => {
         const deps = {
           pool: database.pool,
           sealer: createMasterSealer(config.masterKey),
           version: version(),
         };
         if (file === '-') {
-          const summary = await toStandardOutput((sink) => writeBackup(deps, sink, origin, { end: false }));
+          const summary = await toStandardOutput((sink) => writeBackup(deps, sink, cause, { end: false }));
           return { ...resultOf(summary, 'standard output'), aside: true };
         }
-        return resultOf(await writeWholeFile(file, (sink) => writeBackup(deps, sink, origin)), file);
+        return resultOf(await writeWholeFile(file, (sink) => writeBackup(deps, sink, cause)), file);
       });
     });
 };

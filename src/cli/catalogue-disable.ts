@@ -13,9 +13,9 @@ export const catalogueDisable: Register = (catalogue, cli) => {
     )
     .argument('<name>', 'as gatehouse client catalogue list shows it')
     .action((name: string) =>
-      cli.withStore(async ({ database, origin }) => {
+      cli.withStore(async ({ database, cause }) => {
         const deps = { prisma: database.prisma, revokeGrantsOf };
-        const { entry, grantsRevoked } = await disableCatalogued(deps, name, {}, origin);
+        const { entry, grantsRevoked } = await disableCatalogued(deps, name, {}, cause);
         return {
           json: { name: entry.name, enabled: false, grants_revoked: grantsRevoked },
           text: `${entry.title} is not let in any more.${grantsRevoked > 0 ? ` Grants revoked: ${grantsRevoked}.` : ''}`,

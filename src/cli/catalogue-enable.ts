@@ -19,12 +19,12 @@ Example:
   $ gatehouse client catalogue enable claude-code`,
     )
     .action((name: string) =>
-      cli.withStore(async ({ database, origin }) => {
+      cli.withStore(async ({ database, cause }) => {
         const { entry, enabled, clientId, clientSecret } = await enableCatalogued(
           database.prisma,
           name,
           {},
-          origin,
+          cause,
         );
         const advice = entry.advice?.replaceAll('{client_id}', clientId ?? '');
         return {

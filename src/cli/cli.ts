@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 
 import type { Config } from '../config/config.ts';
 import type { Installation } from '../installation.ts';
-import type { Origin } from '../kernel/origin.ts';
+import type { Cause } from '../kernel/cause.ts';
 import type { Database } from '../platform/database/index.ts';
 
 import type { Result } from './output.ts';
@@ -13,11 +13,11 @@ export interface Store {
   readonly database: Database;
   readonly installation: Installation;
   /** As the audit trail will name this command. */
-  readonly origin: Origin;
+  readonly cause: Cause;
 }
 
 /** The store as it was found: not migrated, and nothing made in it. */
-export type BareStore = Pick<Store, 'config' | 'database' | 'origin'>;
+export type BareStore = Pick<Store, 'config' | 'database' | 'cause'>;
 
 /** What the commands are given. */
 export interface Cli {

@@ -56,7 +56,7 @@ Examples:
     .action(async (options: Options) => {
       const jwks = options.jwksFile === undefined ? undefined : readJsonFile(options.jwksFile);
       const keysWarning = await warningOf(options);
-      await cli.withStore(async ({ database, origin }) => {
+      await cli.withStore(async ({ database, cause }) => {
         const { clientId, clientSecret, namesakes } = await addClient(
           database.prisma,
           {
@@ -68,7 +68,7 @@ Examples:
             trust: options.trust,
             grantTypes: options.grantType,
           },
-          origin,
+          cause,
         );
         const warnings = [keysWarning, namesakesWarning(namesakes)].filter(
           (warning) => warning !== undefined,

@@ -32,12 +32,12 @@ Examples:
   $ gatehouse client allow https://evil.example --trust blocked`,
     )
     .action((pattern: string, { trust: asked }: { readonly trust?: TrustLevel }) =>
-      cli.withStore(async ({ config, database, origin }) => {
+      cli.withStore(async ({ config, database, cause }) => {
         const {
           pattern: kept,
           trust,
           was,
-        } = await setRule(database.prisma, { pattern, trust: asked }, origin);
+        } = await setRule(database.prisma, { pattern, trust: asked }, cause);
         const off =
           config.metadataDocuments === 'off'
             ? ' GATEHOUSE_METADATA_DOCUMENTS is off: no such client comes in, whatever the rules say.'

@@ -19,8 +19,8 @@ export const clientApprove: Register = (clients, cli) => {
         .default('known'),
     )
     .action((request: string, { trust }: { readonly trust: TrustLevel }) =>
-      cli.withStore(async ({ database, origin }) => {
-        const { clientId, requests } = await approveRequest(database.prisma, request, { trust }, origin);
+      cli.withStore(async ({ database, cause }) => {
+        const { clientId, requests } = await approveRequest(database.prisma, request, { trust }, cause);
         return {
           json: { client_id: clientId, trust, requests },
           text: `${printable(clientId)} is ${trust}. Requests answered: ${requests}.`,

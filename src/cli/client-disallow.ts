@@ -13,8 +13,8 @@ export const clientDisallow: Register = (clients, cli) => {
     )
     .argument('<pattern>', 'as gatehouse client rules shows it')
     .action((pattern: string) =>
-      cli.withStore(async ({ database, origin }) => {
-        await removeRule(database.prisma, { pattern }, origin);
+      cli.withStore(async ({ database, cause }) => {
+        await removeRule(database.prisma, { pattern }, cause);
         return { json: { pattern }, text: `No rule speaks of ${printable(pattern)} any more.` };
       }),
     );

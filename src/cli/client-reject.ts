@@ -13,8 +13,8 @@ export const clientReject: Register = (clients, cli) => {
     )
     .argument('<request>', 'the id of a request, or the URL of the client')
     .action((request: string) =>
-      cli.withStore(async ({ database, origin }) => {
-        const { clientId, requests } = await rejectRequest(database.prisma, request, origin);
+      cli.withStore(async ({ database, cause }) => {
+        const { clientId, requests } = await rejectRequest(database.prisma, request, cause);
         return {
           json: { client_id: clientId, requests },
           text: `${printable(clientId)} stays out. Requests answered: ${requests}.`,

@@ -15,8 +15,8 @@ export const clientRemove: Register = (clients, cli) => {
     )
     .argument('<client_id>', 'cli_…, or the URL of its metadata document')
     .action((clientId: string) =>
-      cli.withStore(async ({ config, database, origin }) => {
-        const removed = await removeClient({ prisma: database.prisma, revokeGrantsOf }, clientId, origin);
+      cli.withStore(async ({ config, database, cause }) => {
+        const removed = await removeClient({ prisma: database.prisma, revokeGrantsOf }, clientId, cause);
         const number = counted(removed.grantsRevoked, COUNTED);
         return {
           json: { client_id: removed.clientId, grants_revoked: removed.grantsRevoked },

@@ -16,10 +16,10 @@ export const clientRevokeAll: Register = (clients, cli) => {
     )
     .argument('<client_id>', 'cli_…, or the URL of its metadata document')
     .action((clientId: string) =>
-      cli.withStore(async ({ config, database, origin }) => {
+      cli.withStore(async ({ config, database, cause }) => {
         const client = await findClient(database.pool, clientId);
         if (!client) throw new NotFound(`No client ${clientId} is registered.`);
-        const ended = await endConnectionsOfClient(database.prisma, client, origin);
+        const ended = await endConnectionsOfClient(database.prisma, client, cause);
         return {
           json: { client_id: clientId, grants_revoked: ended },
           text: `Ended ${counted(ended, COUNTED)} connections of ${printable(clientId)}. Tokens that were issued before stop working ${describeRevocationDelay(config.lifetimes.accessToken)}.`,

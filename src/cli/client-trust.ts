@@ -24,8 +24,8 @@ Examples:
   $ gatehouse client trust https://claude.ai/oauth/claude-code-client-metadata known`,
     )
     .action((clientId: string, trust: TrustLevel) =>
-      cli.withStore(async ({ database, origin }) => {
-        const { was } = await setTrust(database.prisma, { clientId, trust }, origin);
+      cli.withStore(async ({ database, cause }) => {
+        const { was } = await setTrust(database.prisma, { clientId, trust }, cause);
         return {
           json: { client_id: clientId, trust, ...(was === undefined ? {} : { was }) },
           text: `${printable(clientId)} is ${trust}${was === undefined || was === trust ? '' : `; it was ${was}`}.`,

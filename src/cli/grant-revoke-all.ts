@@ -15,9 +15,9 @@ export const grantRevokeAll: Register = (grants, cli) => {
     .option('--yes', 'do it: everybody signs in and connects again')
     .action(async ({ yes = false }: { readonly yes?: boolean }) => {
       if (!yes) throw new UsageError('This ends every connection of everybody. If you mean it, add --yes.');
-      await cli.withStore(async ({ config, database, installation, origin }) => {
-        const ended = await revokeAllGrants(database.pool, origin);
-        const { kid } = await installation.keys.replaceCompromised(origin);
+      await cli.withStore(async ({ config, database, installation, cause }) => {
+        const ended = await revokeAllGrants(database.pool, cause);
+        const { kid } = await installation.keys.replaceCompromised(cause);
         return {
           json: {
             grant_epoch: ended.epoch,

@@ -14,9 +14,9 @@ export const grantRevoke: Register = (grants, cli) => {
     )
     .argument('<id>', 'grt_…, as gatehouse grant list shows it')
     .action((id: string) =>
-      cli.withStore(async ({ config, database, origin }) => {
+      cli.withStore(async ({ config, database, cause }) => {
         const ended = await database.prisma.$transaction((tx) =>
-          endAccess(tx, { grantId: id }, 'ended_by_administrator', origin),
+          endAccess(tx, { grantId: id }, 'ended_by_administrator', cause),
         );
         if (ended.grants === 0)
           throw new NotFound(`there is no living grant ${id}; see: gatehouse grant list`);

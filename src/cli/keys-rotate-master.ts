@@ -30,10 +30,10 @@ When someone may have copied the database and a key, run keys rotate --compromis
       const path = resolve(file);
       const next = readMasterKeyFile(path);
       if (!Buffer.isBuffer(next)) throw new UsageError(next.faults.join('\n'));
-      await cli.withStore(async ({ config, database, origin }) => {
+      await cli.withStore(async ({ config, database, cause }) => {
         if (next.equals(config.masterKey)) throw new UsageError(`${path} is the present master key.`);
         const change = { from: createMasterSealer(config.masterKey), to: createMasterSealer(next) };
-        const { dataKeys } = await rotateMasterKey(database.pool, change, origin);
+        const { dataKeys } = await rotateMasterKey(database.pool, change, cause);
         return {
           json: { file: path, data_keys: dataKeys },
           text: `The store is sealed with ${path} now (${dataKeys} data keys). Set GATEHOUSE_MASTER_KEY_FILE to it for every server and command, and restart the servers.`,

@@ -31,12 +31,12 @@ export const keysRotate: Register = (keys, cli) => {
     )
     .action(async ({ wait = false, compromised = false }: Options) => {
       if (wait && compromised) throw new UsageError('--compromised has nothing to --wait for.');
-      await cli.withStore(async ({ database, installation, origin }) => {
+      await cli.withStore(async ({ database, installation, cause }) => {
         if (compromised) {
-          const key = await installation.keys.replaceCompromised(origin);
-          return replaced(key, await endCompromisedFamilies(database.prisma, origin));
+          const key = await installation.keys.replaceCompromised(cause);
+          return replaced(key, await endCompromisedFamilies(database.prisma, cause));
         }
-        const next = await installation.keys.rotate(origin);
+        const next = await installation.keys.rotate(cause);
         return rotated(wait ? await untilItSigns(installation.keys, next) : next);
       });
     });

@@ -44,9 +44,9 @@ Example:
         throw new UsageError(`--expires ${expires} is no duration: write for example 30m, 12h or 7d.`);
       }
       if (!/^\d{1,9}$/.test(uses)) throw new UsageError(`--uses ${uses} is no number.`);
-      await cli.withStore(async ({ config, database, origin }) => {
+      await cli.withStore(async ({ config, database, cause }) => {
         const wanted = { trust, uses: Number(uses), lifetime };
-        const { id, token, expiresAt } = await createRegistrationToken(database.prisma, wanted, origin);
+        const { id, token, expiresAt } = await createRegistrationToken(database.prisma, wanted, cause);
         const closed = config.dynamicRegistration === 'off';
         return {
           json: { id, token, trust, uses: wanted.uses, expires_at: expiresAt },

@@ -13,8 +13,8 @@ export const registrationTokenRevoke: Register = (tokens, cli) => {
     )
     .argument('<id>', 'rgt_…')
     .action((id: string) =>
-      cli.withStore(async ({ database, origin }) => {
-        await revokeRegistrationToken(database.prisma, id, origin);
+      cli.withStore(async ({ database, cause }) => {
+        await revokeRegistrationToken(database.prisma, id, cause);
         return { json: { id, revoked: true }, text: `Revoked ${printable(id)}.` };
       }),
     );

@@ -56,7 +56,7 @@ Example:
     .action(async (options: Options) => {
       const scopes = readScopes(options.scope, options.destructiveScope ?? []);
       const catalogue = options.tools === undefined ? undefined : readJsonFile(options.tools);
-      await cli.withStore(async ({ database, origin }) => {
+      await cli.withStore(async ({ database, cause }) => {
         const { resource, secret } = await addResource(
           database.prisma,
           {
@@ -68,7 +68,7 @@ Example:
             withSecret: options.withSecret,
             admitsStrangers: options.strangers,
           },
-          origin,
+          cause,
         );
         const { id, identifier } = resource;
         return {

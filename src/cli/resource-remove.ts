@@ -13,8 +13,8 @@ export const resourceRemove: Register = (resources, cli) => {
     )
     .argument('<resource>', 'its identifier or id')
     .action((name: string) =>
-      cli.withStore(async ({ database, origin }) => {
-        const removed = await removeResource(database.prisma, name, origin);
+      cli.withStore(async ({ database, cause }) => {
+        const removed = await removeResource(database.prisma, name, cause);
         return { json: removed, text: `Removed ${printable(removed.identifier)} (${removed.id}).` };
       }),
     );

@@ -53,8 +53,8 @@ Example:
         unflag: options.harmlessScope,
         tools: catalogue === undefined ? undefined : parseTools(catalogue),
       };
-      await cli.withStore(async ({ database, origin }) => {
-        const { after, changes } = await changeResource(database.prisma, name, change, origin);
+      await cli.withStore(async ({ database, cause }) => {
+        const { after, changes } = await changeResource(database.prisma, name, change, cause);
         const lines = Object.entries(changes).map(
           ([what, value]) =>
             `${what.replaceAll('_', ' ')}: ${printable([value].flat().join(', ') || 'none')}`,

@@ -16,9 +16,9 @@ export const resourceStrangers: Register = (resources, cli) => {
     .argument('<resource>', 'its identifier or id')
     .addArgument(new Argument('<answer>', 'whether they are let in').choices(['admit', 'refuse']))
     .action((name: string, answer: 'admit' | 'refuse') =>
-      cli.withStore(async ({ database, origin }) => {
+      cli.withStore(async ({ database, cause }) => {
         const admits = answer === 'admit';
-        const { id, identifier } = await admitStrangers(database.prisma, name, admits, origin);
+        const { id, identifier } = await admitStrangers(database.prisma, name, admits, cause);
         return {
           json: { id, identifier, admits_strangers: admits },
           text: `${printable(identifier)} ${admits ? 'admits' : 'refuses'} clients that nobody vouches for.`,

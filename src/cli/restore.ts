@@ -28,10 +28,10 @@ After restoring by other means (pg_restore, point-in-time recovery), run: gateho
       if (file === '-' && process.stdin.isTTY) {
         throw new UsageError('A backup is not read from a terminal. Name a file, or pipe one in.');
       }
-      await cli.withBareStore('own', async ({ config, database, origin }) => {
+      await cli.withBareStore('own', async ({ config, database, cause }) => {
         const source = file === '-' ? process.stdin : await readWholeFile(file);
         const deps = { pool: database.pool, sealer: createMasterSealer(config.masterKey) };
-        return resultOf(await restoreBackup(deps, source, origin));
+        return resultOf(await restoreBackup(deps, source, cause));
       });
     });
 };

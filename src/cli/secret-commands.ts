@@ -61,13 +61,13 @@ const rotate =
             `--overlap ${options.overlap} is no duration: write for example 30m, 24h or 7d.`,
           );
         }
-        await cli.withStore(async ({ database, origin }) => {
+        await cli.withStore(async ({ database, cause }) => {
           const named = await holder(database, name);
           const { secret, previousExpiresAt } = await rotateSecret(
             database.prisma,
             named,
             { overlap },
-            origin,
+            cause,
           );
           return {
             json: {
@@ -129,9 +129,9 @@ const revoke =
       )
       .argument(argument, describes)
       .action((name: string) =>
-        cli.withStore(async ({ database, origin }) => {
+        cli.withStore(async ({ database, cause }) => {
           const named = await holder(database, name);
-          await revokePreviousSecret(database.prisma, named, origin);
+          await revokePreviousSecret(database.prisma, named, cause);
           return {
             json: { [keys.id]: named.id },
             text: `Only the newest secret of ${printable(name)} is accepted from now on.`,

@@ -10,8 +10,8 @@ export const setupLink: Register = (program, cli) => {
       'Makes the link that makes the first administrator. It works once and not for long; treat it as a password.',
     )
     .action(() =>
-      cli.withStore(async ({ installation, origin }) => {
-        const { url, expiresAt } = await installation.setup.createLink(origin);
+      cli.withStore(async ({ installation, cause }) => {
+        const { url, expiresAt } = await installation.setup.createLink(cause);
         return {
           json: { url, expires_at: expiresAt },
           text: `${url}\nOpen it in a browser. It works once, until ${minute(expiresAt)}.`,

@@ -3,12 +3,12 @@ import { MasterKeyRefused } from '../domain/keys/index.ts';
 import { createInstallation, prepareStore } from '../installation.ts';
 import { IssuerChanged } from '../issuer-guard.ts';
 import { systemClock } from '../kernel/clock.ts';
-import { newId } from '../kernel/ids.ts';
 import { type Database, isStoreUnavailable, openDatabase } from '../platform/database/index.ts';
 import { createLogger, type Logger } from '../platform/observability/index.ts';
 
 import type { BareStore, Store } from './cli.ts';
 import { NotAvailable, reasonOf } from './failure.ts';
+import { byCommandLine } from './operator.ts';
 
 /** A command runs a few queries one after the other. */
 const POOL_SIZE = 4;
@@ -20,12 +20,12 @@ const POOL_SIZE = 4;
  * @throws NotAvailable when there is no store to work with.
  */
 export function withStore<T>(config: Config, work: (store: Store) => Promise<T>): Promise<T> {
-  return withBareStore(config, 'join', async ({ database, log, origin }) => {
+  return withBareStore(config, 'join', async ({ database, log, cause }) => {
     await available(() => prepareStore(config, database, { log }));
     return ifStillThere(async () => {
       const installation = await createInstallation({ config, database, clock: systemClock });
-      await installation.prepare(origin);
-      return work({ config, database, installation, origin });
+      await installation.prepare(cause);
+      return work({ config, database, installation, cause });
     });
   });
 }
@@ -44,7 +44,7 @@ export async function withBareStore<T>(
   const level = config.logLevel === 'info' ? 'warn' : config.logLevel;
   const log = createLogger({ level });
   for (const warning of config.warnings) log.warn(warning);
-  const origin = { requestId: newId('req') };
+  const cause = byCommandLine();
   const database = await available(() =>
     openDatabase({
       url: config.databaseUrl,
@@ -55,7 +55,7 @@ export async function withBareStore<T>(
     }),
   );
   try {
-    return await ifStillThere(() => work({ config, database, origin, log }));
+    return await ifStillThere(() => work({ config, database, cause, log }));
   } finally {
     await close(database);
   }

@@ -38,9 +38,9 @@ Examples:
     )
     .action(async (options: Options) => {
       const password = options.passwordStdin ? await cli.readSecret() : undefined;
-      await cli.withStore(async ({ installation, origin }) => {
+      await cli.withStore(async ({ installation, cause }) => {
         const { email, name, totp, role, tenant } = options;
-        const user = await installation.users.add({ email, name, password, totp, role, tenant }, origin);
+        const user = await installation.users.add({ email, name, password, totp, role, tenant }, cause);
         const { totp: seed, enrolment } = user;
         return {
           json: {

@@ -22,9 +22,9 @@ export const userDisable: Register = (users, cli) => {
         { email, force }: { readonly email?: string; readonly force?: true },
       ) => {
         const name = nameOf(argument, email);
-        await cli.withStore(async ({ config, installation, origin }) => {
+        await cli.withStore(async ({ config, installation, cause }) => {
           const user = await findUser(installation, name);
-          await installation.users.disable(user.id, origin, { force });
+          await installation.users.disable(user.id, cause, { force });
           return {
             json: { id: user.id, email: user.email, disabled: true },
             text: [

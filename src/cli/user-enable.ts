@@ -13,9 +13,9 @@ export const userEnable: Register = (users, cli) => {
     .addHelpText('after', '\nExample:\n  $ gatehouse user enable ada@example.com')
     .action(async (argument: string | undefined, { email }: { readonly email?: string }) => {
       const name = nameOf(argument, email);
-      await cli.withStore(async ({ installation, origin }) => {
+      await cli.withStore(async ({ installation, cause }) => {
         const user = await findUser(installation, name);
-        await installation.users.enable(user.id, origin);
+        await installation.users.enable(user.id, cause);
         return {
           json: { id: user.id, email: user.email, disabled: false },
           text: `Enabled ${printable(user.email)}: they can sign in again, and have to connect their programs again.`,

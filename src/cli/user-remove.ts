@@ -20,9 +20,9 @@ export const userRemove: Register = (users, cli) => {
         { email, force }: { readonly email?: string; readonly force?: true },
       ) => {
         const name = nameOf(argument, email);
-        await cli.withStore(async ({ installation, origin }) => {
+        await cli.withStore(async ({ installation, cause }) => {
           const user = await findUser(installation, name);
-          const { sessions, connections } = await installation.users.remove(user.id, origin, { force });
+          const { sessions, connections } = await installation.users.remove(user.id, cause, { force });
           return {
             json: {
               id: user.id,

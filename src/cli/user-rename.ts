@@ -30,9 +30,9 @@ Examples:
       if (newEmail === undefined && name === undefined) {
         throw new UsageError('Give --name, --new-email, or both.');
       }
-      await cli.withStore(async ({ installation, origin }) => {
+      await cli.withStore(async ({ installation, cause }) => {
         const { id } = await findUser(installation, argument);
-        await installation.users.rename(id, { email: newEmail, name }, origin);
+        await installation.users.rename(id, { email: newEmail, name }, cause);
         const user = await findUser(installation, id);
         return {
           json: { id, email: user.email, name: user.name },

@@ -16,9 +16,9 @@ export const userReset: Register = (users, cli) => {
     .addHelpText('after', '\nExample:\n  $ gatehouse user reset ada@example.com')
     .action(async (argument: string | undefined, { email }: { readonly email?: string }) => {
       const name = nameOf(argument, email);
-      await cli.withStore(async ({ installation, origin }) => {
+      await cli.withStore(async ({ installation, cause }) => {
         const user = await findUser(installation, name);
-        const { factors, link, disabled, ...ended } = await installation.users.reset(user.id, origin);
+        const { factors, link, disabled, ...ended } = await installation.users.reset(user.id, cause);
         return {
           json: {
             id: user.id,

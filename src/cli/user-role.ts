@@ -39,9 +39,9 @@ Examples:
       if (wanted.length === 0 && (tenant !== undefined || force)) {
         throw new UsageError('--tenant and --force need the roles that the person is given.');
       }
-      await cli.withStore(async ({ installation, origin }) => {
+      await cli.withStore(async ({ installation, cause }) => {
         const { id, email } = await findUser(installation, argument);
-        if (wanted.length > 0) await installation.users.setRoles(id, wanted, origin, { tenant, force });
+        if (wanted.length > 0) await installation.users.setRoles(id, wanted, cause, { tenant, force });
         const roles = await installation.users.roles(id);
         const lines = roles.map((one) => `${one.roles.join(' and ')} of the tenant ${one.tenant}`);
         return {

@@ -1,7 +1,7 @@
 import type { Middleware } from 'koa';
 import type { KoaContextWithOIDC } from 'oidc-provider';
-
 import type { AnonymousRecorder } from '../domain/audit/index.ts';
+import { anonymously, byUser } from '../kernel/cause.ts';
 import { flowId } from '../kernel/ids.ts';
 import { originOf, type RequestState } from '../platform/http/index.ts';
 
@@ -39,6 +39,7 @@ export async function recordStarted(
   const origin = originOf(ctx);
   const flow = flowId(uid);
   const again = origin.flow !== undefined;
+  const within = { ...origin, flow: origin.flow ?? flow };
   await anonymous.record(
     {
       event: 'authorization.started',
@@ -57,8 +58,8 @@ export async function recordStarted(
         ...(again ? { goes_on_as: flow } : {}),
       },
     },
-    { ...origin, flow: origin.flow ?? flow },
-    { distinct: flow, authenticated: session?.accountId !== undefined },
+    session?.accountId === undefined ? anonymously(within) : byUser(session.accountId, within),
+    { distinct: flow },
   );
 }
 

@@ -17,11 +17,12 @@ import type Router from '@koa/router';
 import type { Context, Middleware } from 'koa';
 import compose from 'koa-compose';
 import mount from 'koa-mount';
-
+import type { KoaContextWithOIDC } from 'oidc-provider';
 import type { AnonymousRecorder, AuditEntry } from '../domain/audit/index.ts';
 import { findClient } from '../domain/clients/index.ts';
 import { listResources } from '../domain/resources/index.ts';
 import type { Session } from '../domain/sessions/index.ts';
+import { anonymously, byClient, byUser, type Cause } from '../kernel/cause.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { Database } from '../platform/database/index.ts';
 import { type Document, type Forms, originOf, type Purpose } from '../platform/http/index.ts';
@@ -199,13 +200,19 @@ function recordRefusals({ database, anonymous }: Pick<OAuthDeps, 'database' | 'a
     thrown ??= failureOf(ctx);
     const refusal = refusalOf(ctx);
     if (refusal) {
-      await anonymous.record(refusal, originOf(ctx), {
-        authenticated: refusal.grant !== undefined || refusal.subject !== undefined,
+      await anonymous.record(refusal, causeOf(ctx, refusal), {
         complete: (entry) => withTenant(database, entry),
       });
     }
     if (thrown) throw thrown;
   };
+}
+
+/** Returns who was refused: a client with a grant that there is, else the person who is signed in, else no known party. */
+function causeOf(ctx: Context, { grant, client, subject }: AuditEntry): Cause {
+  const caller = (ctx as Partial<KoaContextWithOIDC>).oidc?.client?.clientId ?? client;
+  if (grant !== undefined && caller !== undefined) return byClient(caller, originOf(ctx));
+  return subject === undefined ? anonymously(originOf(ctx)) : byUser(subject, originOf(ctx));
 }
 
 /** A refusal belongs to the tenant of the client that it concerns, where there is such a client. */

@@ -6,6 +6,7 @@ import { authorityAt, effectiveAuthority, type TrustLevel } from '../domain/auth
 import { findClient, keepDocument, normalizeRedirectUri } from '../domain/clients/index.ts';
 import { permittedScopes, rememberedScopes } from '../domain/grants/index.ts';
 import type { Resource } from '../domain/resources/index.ts';
+import { byUser } from '../kernel/cause.ts';
 import { newId } from '../kernel/ids.ts';
 import type { Database } from '../platform/database/index.ts';
 import { originOf } from '../platform/http/index.ts';
@@ -117,7 +118,7 @@ export function createLoadGrant({
     const uncovered = dropped.some(({ reason }) => reason === 'not_consented');
     if (scopes.length === 0 || (!decided && uncovered)) return undefined;
     // A grant rests on a snapshot; where no page was answered, nobody has kept one yet.
-    if (document && !decided) await keepDocument(prisma, document, originOf(ctx));
+    if (document && !decided) await keepDocument(prisma, document, byUser(userId, originOf(ctx)));
     return pending(ctx, {
       userId,
       resource,

@@ -1,7 +1,6 @@
 import type Router from '@koa/router';
 import type { Context } from 'koa';
 import type Provider from 'oidc-provider';
-
 import {
   type Client,
   type ClientCredentials,
@@ -11,6 +10,7 @@ import {
   removeClient,
 } from '../domain/clients/index.ts';
 import { revokeGrantsOf } from '../domain/grants/index.ts';
+import { byClient } from '../kernel/cause.ts';
 import { NotFound } from '../kernel/errors.ts';
 import type { Database } from '../platform/database/index.ts';
 import { originOf } from '../platform/http/index.ts';
@@ -58,18 +58,24 @@ export function addManagement(router: Router, { provider, database, issuer, limi
     const { client } = managed;
     const body = await readRegistration(ctx, client.id);
     const metadata = validateRegistration(ctx, provider, asReplacement(ctx, managed, body), client.id);
-    const changed = await changeRegistration(database.prisma, { client, metadata }, originOf(ctx));
+    const changed = await changeRegistration(
+      database.prisma,
+      { client, metadata },
+      byClient(client.id, originOf(ctx)),
+    );
     if (!changed) throw noSuchAccess(ctx);
     answer(ctx, changed, managed);
   });
 
   router.delete('/register/:id', async (ctx) => {
     const { client } = await authorized(ctx);
-    await removeClient({ prisma: database.prisma, revokeGrantsOf }, client.id, originOf(ctx)).catch(
-      (error: unknown) => {
-        throw error instanceof NotFound ? noSuchAccess(ctx) : error;
-      },
-    );
+    await removeClient(
+      { prisma: database.prisma, revokeGrantsOf },
+      client.id,
+      byClient(client.id, originOf(ctx)),
+    ).catch((error: unknown) => {
+      throw error instanceof NotFound ? noSuchAccess(ctx) : error;
+    });
     ctx.status = 204;
   });
 

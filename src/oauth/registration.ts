@@ -1,7 +1,6 @@
 import Router from '@koa/router';
 import type { Context } from 'koa';
 import type Provider from 'oidc-provider';
-
 import type { Config } from '../config/config.ts';
 import {
   checkRegistrationToken,
@@ -10,6 +9,7 @@ import {
   type RegistrationQuota,
   registerDynamicClient,
 } from '../domain/clients/index.ts';
+import { anonymously } from '../kernel/cause.ts';
 import type { Database } from '../platform/database/index.ts';
 import { HttpError, originOf } from '../platform/http/index.ts';
 
@@ -56,7 +56,7 @@ export function registrationRoutes(deps: Deps): Router {
     const metadata = validateRegistration(ctx, provider, await readRegistration(ctx));
     const origin = originOf(ctx);
     const by = registrationToken ? { registrationToken } : { network: origin.network ?? '', quota };
-    const outcome = await registerDynamicClient(database.prisma, { metadata, by }, origin);
+    const outcome = await registerDynamicClient(database.prisma, { metadata, by }, anonymously(origin));
     if (!outcome.ok) throw notKept(limits, ctx, outcome.reason);
     ctx.status = 201;
     ctx.body = clientInformation(outcome.client, outcome, issuer);

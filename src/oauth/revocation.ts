@@ -3,10 +3,10 @@ import type Provider from 'oidc-provider';
 import type { KoaContextWithOIDC } from 'oidc-provider';
 import { errors } from 'oidc-provider';
 import type { Pool } from 'pg';
-
 import type { DocumentMode } from '../domain/admission/index.ts';
 import { loadPresented, revokeGrant } from '../domain/grants/index.ts';
 import { revokeAccessToken } from '../domain/tokens/index.ts';
+import { byClient } from '../kernel/cause.ts';
 import { originOf } from '../platform/http/index.ts';
 
 import { entryFor } from './grants/response.ts';
@@ -67,7 +67,7 @@ export function revocationRoutes({ provider, pool, issuer, documents, verify }: 
         resource: claims.aud,
         detail: { jti: claims.jti },
       },
-      originOf(ctx),
+      byClient(caller, originOf(ctx)),
     );
     return true;
   }
@@ -82,7 +82,7 @@ export function revocationRoutes({ provider, pool, issuer, documents, verify }: 
       grant.id,
       'revoked_by_client',
       entryFor('grant.revoked', grant, {}),
-      originOf(ctx),
+      byClient(caller, originOf(ctx)),
     );
   }
 

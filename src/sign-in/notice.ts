@@ -1,7 +1,7 @@
 import type Router from '@koa/router';
-
 import { describeDevice, type Notice } from '../domain/credentials/index.ts';
 import type { Session } from '../domain/sessions/index.ts';
+import { byUser } from '../kernel/cause.ts';
 import { describeWhen, field, originOf } from '../platform/http/index.ts';
 
 import { safeContinue } from './continue-to.ts';
@@ -51,7 +51,12 @@ export function addNoticePage(router: Router, deps: SignInDeps): void {
   router.post('/sign-in/notice', async (ctx) => {
     const form = await forms.read(ctx);
     const session = await sessionCookie.current(ctx);
-    if (session) await factors.acknowledge(session, field(form, 'ids').split(' '), originOf(ctx));
+    if (session)
+      await factors.acknowledge(
+        session,
+        field(form, 'ids').split(' '),
+        byUser(session.user.id, originOf(ctx)),
+      );
     return seeOther(ctx, wayBack(ctx.query['continue']));
   });
 }

@@ -106,7 +106,7 @@ export function addSetup(router: Router, deps: SignInDeps, limits: SignInLimits)
     const form = await forms.read(ctx);
     const proof = { password: field(form, 'password'), code: field(form, 'code') };
     try {
-      await complete(ctx, await setup.completeWithPassword(tokenOf(ctx), proof, originOf(ctx)));
+      await complete(ctx, await setup.completeWithPassword(tokenOf(ctx), proof, browserOf(ctx)));
     } catch (error) {
       if (error instanceof FieldRefused) return showFactor(ctx, { error: REFUSED[error.field], status: 400 });
       throw error;

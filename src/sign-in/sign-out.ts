@@ -1,5 +1,6 @@
 import type Router from '@koa/router';
 
+import { byUser } from '../kernel/cause.ts';
 import { originOf } from '../platform/http/index.ts';
 
 import type { SignInDeps } from './deps.ts';
@@ -33,7 +34,7 @@ export function addSignOut(router: Router, deps: SignInDeps): void {
     const session = await sessionCookie.current(ctx);
     if (session) {
       const { id, user } = session;
-      await installation.sessions.end({ id, userId: user.id }, 'signed_out', originOf(ctx));
+      await installation.sessions.end({ id, userId: user.id }, 'signed_out', byUser(user.id, originOf(ctx)));
     }
     sessionCookie.clear(ctx);
     return seeOther(ctx, `${basePath}/sign-out`);

@@ -15,9 +15,9 @@ import { availableParallelism, cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-
 import { loadConfig } from '../../src/config/load.ts';
 import { addResource } from '../../src/domain/resources/index.ts';
+import { byHousekeeping } from '../../src/kernel/cause.ts';
 import { startServer } from '../../src/main.ts';
 import { freePort } from '../support/free-port.ts';
 import { startTestWeb, type TestWeb } from '../support/web.ts';
@@ -151,7 +151,7 @@ async function measure(rounds: number, timeout: string): Promise<ReadonlyMap<End
   try {
     const scopes = [{ scope: 'files:read', description: 'Read files', destructive: false }];
     const files = { identifier: RESOURCE, name: 'Files', scopes };
-    await addResource(server.database.prisma, files, { requestId: 'req_oracle' });
+    await addResource(server.database.prisma, files, byHousekeeping('oracle'));
     const answers = new Map(ALL.map((end) => [end, [] as Answer[]]));
     const asked: Promise<void>[] = [];
     for (let round = 0; round <= rounds; round += 1) {

@@ -4,7 +4,7 @@ import type { Pool } from 'pg';
 import { authenticateKey, type DataKeys, openDataKeys, runOn } from '../../src/domain/keys/index.ts';
 import { createMasterSealer, type MasterSealer } from '../../src/platform/crypto/seal.ts';
 
-const cause = { requestId: 'req_test' };
+const cause = { requestId: 'req_test', actor: { type: 'housekeeping', id: 'test' } } as const;
 
 /** Opens the data keys of a store under the master key of a server's environment. */
 export function dataKeysFor(

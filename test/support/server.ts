@@ -24,7 +24,7 @@ export interface TestServer {
   stop(): Promise<void>;
 }
 
-export const cause = { requestId: 'req_test' };
+export const cause = { requestId: 'req_test', actor: { type: 'housekeeping', id: 'test' } } as const;
 
 /** The resource that most tests are about. */
 export const FILES = 'https://files.example/mcp';

@@ -1,6 +1,6 @@
+import type { Cause } from '../../kernel/cause.ts';
 import { NotFound } from '../../kernel/errors.ts';
 import { DEFAULT_TENANT } from '../../kernel/ids.ts';
-import type { Origin } from '../../kernel/origin.ts';
 import type { PrismaClient } from '../../platform/database/generated/client.ts';
 import type { TrustLevel } from '../authority/index.ts';
 import { addClient, changeRedirectUris, type RemoveClientDeps, removeClient } from '../clients/index.ts';
@@ -57,14 +57,14 @@ export async function enableCatalogued(
   prisma: PrismaClient,
   name: string,
   { tenantId = DEFAULT_TENANT, trust = 'known' }: { readonly tenantId?: string; readonly trust?: TrustLevel },
-  origin: Origin,
+  cause: Cause,
 ): Promise<Enabled> {
   const entry = entryOf(name);
   const documents = documentsOf(entry);
   await prisma.$transaction(async (tx) => {
-    await deleteRules(tx, { tenantId, catalogue: name, pattern: { notIn: [...documents] } }, origin);
+    await deleteRules(tx, { tenantId, catalogue: name, pattern: { notIn: [...documents] } }, cause);
     for (const pattern of documents)
-      await writeRule(tx, { tenantId, pattern, trust, catalogue: name }, origin);
+      await writeRule(tx, { tenantId, pattern, trust, catalogue: name }, cause);
   });
   switch (entry.by) {
     case 'document':
@@ -73,13 +73,13 @@ export async function enableCatalogued(
       const there = await prisma.client.findFirst({ where: { tenantId, catalogue: name, removedAt: null } });
       const { title, redirectUris, authMethod } = entry;
       if (there) {
-        await changeRedirectUris(prisma, { clientId: there.id, redirectUris }, origin);
+        await changeRedirectUris(prisma, { clientId: there.id, redirectUris }, cause);
         return { entry, enabled: true, clientId: there.id, clientSecret: undefined };
       }
       const { clientId, clientSecret } = await addClient(
         prisma,
         { tenantId, name: title, redirectUris, authMethod, trust, catalogue: name },
-        origin,
+        cause,
       );
       return { entry, enabled: true, clientId, clientSecret };
     }
@@ -98,15 +98,15 @@ export async function disableCatalogued(
   { prisma, revokeGrantsOf }: RemoveClientDeps,
   name: string,
   { tenantId = DEFAULT_TENANT }: { readonly tenantId?: string },
-  origin: Origin,
+  cause: Cause,
 ): Promise<{ readonly entry: CatalogueEntry; readonly grantsRevoked: number }> {
   const entry = entryOf(name);
-  const { count } = await prisma.$transaction((tx) => deleteRules(tx, { tenantId, catalogue: name }, origin));
+  const { count } = await prisma.$transaction((tx) => deleteRules(tx, { tenantId, catalogue: name }, cause));
   const clients = await prisma.client.findMany({ where: { tenantId, catalogue: name, removedAt: null } });
   if (count + clients.length === 0) throw new NotFound(`${entry.title} is not switched on.`);
   let grantsRevoked = 0;
   for (const { id } of clients)
-    grantsRevoked += (await removeClient({ prisma, revokeGrantsOf }, id, origin)).grantsRevoked;
+    grantsRevoked += (await removeClient({ prisma, revokeGrantsOf }, id, cause)).grantsRevoked;
   return { entry, grantsRevoked };
 }
 

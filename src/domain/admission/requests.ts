@@ -1,6 +1,6 @@
+import type { Cause } from '../../kernel/cause.ts';
 import { InvalidInput, NotFound } from '../../kernel/errors.ts';
 import { DEFAULT_TENANT, newId } from '../../kernel/ids.ts';
-import type { Origin } from '../../kernel/origin.ts';
 import { plainText } from '../../kernel/plain-text.ts';
 import type { Prisma, PrismaClient } from '../../platform/database/generated/client.ts';
 import { ADVISORY_LOCKS } from '../../platform/database/index.ts';
@@ -50,7 +50,7 @@ export async function askForClient(
   prisma: PrismaClient,
   { tenantId, userId, clientId, reason }: ClientAsked,
   bounds: RequestBounds,
-  origin: Origin,
+  cause: Cause,
 ): Promise<AskOutcome> {
   if (nameOfClient(clientId) === undefined) throw new InvalidInput(`${clientId} names no client.`);
   return prisma.$transaction(async (tx) => {
@@ -77,7 +77,7 @@ export async function askForClient(
         subject: userId,
         client: clientId,
       },
-      origin,
+      cause,
     );
     return 'asked';
   });
@@ -147,12 +147,12 @@ export async function approveRequest(
   prisma: PrismaClient,
   name: string,
   { trust }: { readonly trust: TrustLevel },
-  origin: Origin,
+  cause: Cause,
 ): Promise<Decided> {
   return prisma.$transaction(async (tx) => {
     const asked = await waitingFor(tx, name);
-    await writeRule(tx, { tenantId: asked.tenantId, pattern: asked.clientId, trust }, origin);
-    return decide(tx, asked, { decision: 'approved', detail: { trust } }, origin);
+    await writeRule(tx, { tenantId: asked.tenantId, pattern: asked.clientId, trust }, cause);
+    return decide(tx, asked, { decision: 'approved', detail: { trust } }, cause);
   });
 }
 
@@ -163,9 +163,9 @@ export async function approveRequest(
  * @param name the id of a request, or the URL of the client.
  * @throws NotFound when nobody waits for it.
  */
-export async function rejectRequest(prisma: PrismaClient, name: string, origin: Origin): Promise<Decided> {
+export async function rejectRequest(prisma: PrismaClient, name: string, cause: Cause): Promise<Decided> {
   return prisma.$transaction(async (tx) =>
-    decide(tx, await waitingFor(tx, name), { decision: 'rejected', detail: {} }, origin),
+    decide(tx, await waitingFor(tx, name), { decision: 'rejected', detail: {} }, cause),
   );
 }
 
@@ -190,7 +190,7 @@ async function decide(
   tx: Prisma.TransactionClient,
   { tenantId, clientId }: Asked,
   { decision, detail }: { readonly decision: 'approved' | 'rejected'; readonly detail: object },
-  origin: Origin,
+  cause: Cause,
 ): Promise<Decided> {
   const count = await tx.$executeRaw`
     UPDATE client_requests SET decision = ${decision}, decided_at = now()
@@ -206,7 +206,7 @@ async function decide(
       client: clientId,
       detail: { ...detail, requests: count },
     },
-    origin,
+    cause,
   );
   return { clientId, requests: count };
 }

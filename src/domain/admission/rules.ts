@@ -1,6 +1,6 @@
+import type { Cause } from '../../kernel/cause.ts';
 import { InvalidInput, NotFound } from '../../kernel/errors.ts';
 import { DEFAULT_TENANT, newId } from '../../kernel/ids.ts';
-import type { Origin } from '../../kernel/origin.ts';
 import type { Prisma, PrismaClient } from '../../platform/database/generated/client.ts';
 import { recordAudit } from '../audit/index.ts';
 import { TRUST_LEVELS, type TrustLevel } from '../authority/index.ts';
@@ -44,15 +44,15 @@ export interface SetRule {
  *
  * @throws InvalidInput when the pattern cannot be read, or cannot give so much trust.
  */
-export async function setRule(prisma: PrismaClient, rule: NewRule, origin: Origin): Promise<SetRule> {
-  return prisma.$transaction((tx) => writeRule(tx, rule, origin));
+export async function setRule(prisma: PrismaClient, rule: NewRule, cause: Cause): Promise<SetRule> {
+  return prisma.$transaction((tx) => writeRule(tx, rule, cause));
 }
 
 /** `setRule`, in the transaction of the act that it is part of. */
 export async function writeRule(
   tx: Prisma.TransactionClient,
   { tenantId = DEFAULT_TENANT, pattern: written, trust: asked, catalogue }: NewRule,
-  origin: Origin,
+  cause: Cause,
 ): Promise<SetRule> {
   const pattern = parsePattern(written);
   const { text, kind, host, expression, specificity } = pattern;
@@ -89,7 +89,7 @@ export async function writeRule(
       ...(kind === 'url' ? { client: text } : {}),
       detail: { pattern: text, trust, ...(was ? { was } : {}), ...(catalogue ? { catalogue } : {}) },
     },
-    origin,
+    cause,
   );
   return { pattern: text, kind, trust, was };
 }
@@ -106,10 +106,10 @@ export async function removeRule(
     tenantId = DEFAULT_TENANT,
     pattern,
   }: { readonly tenantId?: string | undefined; readonly pattern: string },
-  origin: Origin,
+  cause: Cause,
 ): Promise<void> {
   await prisma.$transaction(async (tx) => {
-    const { count } = await deleteRules(tx, { tenantId, pattern: { in: spellings(pattern) } }, origin);
+    const { count } = await deleteRules(tx, { tenantId, pattern: { in: spellings(pattern) } }, cause);
     if (count === 0) throw new NotFound(`There is no rule for ${pattern}.`);
   });
 }
@@ -118,7 +118,7 @@ export async function removeRule(
 export async function deleteRules(
   tx: Prisma.TransactionClient,
   where: Prisma.ClientRuleWhereInput,
-  origin: Origin,
+  cause: Cause,
 ): Promise<{ readonly count: number }> {
   const rules = await tx.clientRule.findMany({ where });
   for (const { id, tenantId, pattern, trust } of rules) {
@@ -127,7 +127,7 @@ export async function deleteRules(
     await recordAudit(
       tx,
       { event: 'rule.removed', outcome: 'success', tenant: tenantId, detail: { pattern, trust } },
-      origin,
+      cause,
     );
   }
   return { count: rules.length };

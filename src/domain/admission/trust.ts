@@ -1,6 +1,6 @@
+import type { Cause } from '../../kernel/cause.ts';
 import { NotFound } from '../../kernel/errors.ts';
 import { DEFAULT_TENANT } from '../../kernel/ids.ts';
-import type { Origin } from '../../kernel/origin.ts';
 import type { PrismaClient } from '../../platform/database/generated/client.ts';
 import { recordAudit } from '../audit/index.ts';
 import type { TrustLevel } from '../authority/index.ts';
@@ -36,7 +36,7 @@ export async function setTrust(
     trust,
     tenantId = DEFAULT_TENANT,
   }: { readonly clientId: string; readonly trust: TrustLevel; readonly tenantId?: string | undefined },
-  origin: Origin,
+  cause: Cause,
 ): Promise<ChangedTrust> {
   return prisma.$transaction(async (tx) => {
     const [changed] = await tx.$queryRawUnsafe<{ was: TrustLevel; tenant: string }[]>(
@@ -46,7 +46,7 @@ export async function setTrust(
     );
     if (!changed) {
       if (nameOfClient(clientId) === undefined) throw new NotFound(`No client ${clientId} is registered.`);
-      const { was } = await writeRule(tx, { tenantId, pattern: clientId, trust }, origin);
+      const { was } = await writeRule(tx, { tenantId, pattern: clientId, trust }, cause);
       return { clientId, trust, was };
     }
     const { was, tenant } = changed;
@@ -59,7 +59,7 @@ export async function setTrust(
         client: clientId,
         detail: { trust, was },
       },
-      origin,
+      cause,
     );
     return { clientId, trust, was };
   });

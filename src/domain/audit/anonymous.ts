@@ -1,6 +1,6 @@
 import type { Pool } from 'pg';
+import { anonymously, type Cause } from '../../kernel/cause.ts';
 import { networkKey, widestPrefix } from '../../kernel/network.ts';
-import type { Origin } from '../../kernel/origin.ts';
 
 import { tellObserver } from './observe.ts';
 import { type AuditEntry, type AuditRow, toRow } from './record.ts';
@@ -14,17 +14,18 @@ export interface AnonymousRecorder {
    *
    * A kind is event, outcome, reason, client and subject, and `distinct` where it is given. Once a network, its
    * widest prefix or all networks together have had their rows of the minute, further kinds are counted per event.
+   * What a known actor did is always written.
    *
    * @throws as `recordAudit`, for a record that is written at once.
    */
   record(
     entry: AuditEntry,
-    origin: Origin,
+    cause: Cause,
     options?: {
       /** Makes records of one kind distinct, for example by the authorization that they belong to. */
       readonly distinct?: string | undefined;
-      /** The caller is known by a session or a grant: the record is written, whatever came before it. */
-      readonly authenticated?: boolean;
+      /** The record is an alarm: it is written, whatever came before it. */
+      readonly always?: boolean;
       /** Completes an entry that is about to be written. */
       readonly complete?: (entry: AuditEntry) => Promise<AuditEntry>;
     },
@@ -111,25 +112,26 @@ export function createAnonymousRecorder({ pool, enabled, windowMs = WINDOW_MS }:
   }
 
   return {
-    async record(entry, origin, { distinct, authenticated = false, complete = asItIs } = {}) {
-      if (!enabled || authenticated) return recordAuditOn(pool, await complete(entry), origin);
+    async record(entry, cause, { distinct, always = false, complete = asItIs } = {}) {
+      if (!enabled || always || cause.actor.type !== 'anonymous')
+        return recordAuditOn(pool, await complete(entry), cause);
       const current = openWindow();
       const { event, outcome, reason, client, subject } = entry;
-      const network = networkKey(origin.network ?? '');
-      const prefix = widestPrefix(origin.network ?? '');
-      const key = keyOf(network, event, outcome, reason, toRow(entry, origin).client, subject, distinct);
+      const network = networkKey(cause.network ?? '');
+      const prefix = widestPrefix(cause.network ?? '');
+      const key = keyOf(network, event, outcome, reason, toRow(entry, cause).client, subject, distinct);
       const known = current.kinds.get(key);
-      if (known) return count(known, entry, origin);
+      if (known) return count(known, entry, cause);
 
       const budget: Budget = distinct === undefined ? 'kinds' : 'distinct';
       const full = fullOf(current, budget, { network, prefix });
-      if (full) return count(overflowOf(current, full, { entry, origin, prefix }), entry, origin);
+      if (full) return count(overflowOf(current, full, { entry, cause, prefix }), entry, cause);
 
-      const first = { entry: { event, outcome, reason, client, subject }, network: origin.network };
-      current.kinds.set(key, { ...first, requestId: origin.requestId, repeated: 0 });
+      const first = { entry: { event, outcome, reason, client, subject }, network: cause.network };
+      current.kinds.set(key, { ...first, requestId: cause.requestId, repeated: 0 });
       addRows(current, budget, { network, prefix }, 1);
       try {
-        await recordAuditOn(pool, await complete(entry), origin);
+        await recordAuditOn(pool, await complete(entry), cause);
       } catch (error) {
         current.kinds.delete(key);
         addRows(current, budget, { network, prefix }, -1);
@@ -140,10 +142,10 @@ export function createAnonymousRecorder({ pool, enabled, windowMs = WINDOW_MS }:
     close: () => endWindow(),
   };
 
-  function count(kind: Kind, entry: AuditEntry, origin: Origin): void {
+  function count(kind: Kind, entry: AuditEntry, cause: Cause): void {
     kind.repeated += 1;
-    kind.requestId = origin.requestId;
-    tellObserver(pool, toRow(entry, origin));
+    kind.requestId = cause.requestId;
+    tellObserver(pool, toRow(entry, cause));
   }
 }
 
@@ -174,7 +176,7 @@ function fullOf(
 function overflowOf(
   { kinds }: Window,
   full: 'prefix' | 'in_all',
-  { entry, origin, prefix }: { readonly entry: AuditEntry; readonly origin: Origin; readonly prefix: string },
+  { entry, cause, prefix }: { readonly entry: AuditEntry; readonly cause: Cause; readonly prefix: string },
 ): Kind {
   const network = full === 'prefix' ? prefix : undefined;
   const { event, outcome } = entry;
@@ -182,7 +184,7 @@ function overflowOf(
   const kind = kinds.get(key) ?? {
     entry: { event, outcome, reason: 'further_kinds' },
     network,
-    requestId: origin.requestId,
+    requestId: cause.requestId,
     repeated: 0,
   };
   kinds.set(key, kind);
@@ -200,6 +202,9 @@ function countsOf({ kinds, began }: Window): readonly AuditRow[] {
   return [...kinds.values()]
     .filter(({ repeated }) => repeated > 0)
     .map(({ entry, network, requestId, repeated }) =>
-      toRow({ ...entry, detail: { repeated, since: began.toISOString() } }, { requestId, network }),
+      toRow(
+        { ...entry, detail: { repeated, since: began.toISOString() } },
+        anonymously({ requestId, network }),
+      ),
     );
 }

@@ -1,4 +1,4 @@
-import type { Origin } from '../../kernel/origin.ts';
+import type { Cause } from '../../kernel/cause.ts';
 import type { Prisma } from '../../platform/database/generated/client.ts';
 
 import { tellObserver } from './observe.ts';
@@ -23,18 +23,18 @@ export async function recordAuditEach(
   tx: Pick<Prisma.TransactionClient, '$queryRawUnsafe'>,
   { text, values }: ActionOnMany,
   entry: Pick<AuditEntry, 'event' | 'outcome' | 'reason'>,
-  origin: Origin,
+  cause: Cause,
 ): Promise<number> {
-  const row = toRow(entry, origin);
-  const [event, outcome, reason, requestId, network] = [1, 2, 3, 4, 5].map(
+  const row = toRow(entry, cause);
+  const [event, outcome, reason, actorType, actorId, requestId, network] = [1, 2, 3, 4, 5, 6, 7].map(
     (n) => `$${values.length + n}::text`,
   );
   const [counted] = await tx.$queryRawUnsafe<{ count: number }[]>(
     `WITH acted AS (${text}), recorded AS (
-       INSERT INTO audit_records (id, event, outcome, reason, tenant, subject, client, agent_chain, "grant", scopes,
-                                  request_id, network)
-       SELECT ${NEW_ID}, ${event}, ${outcome}, ${reason}, tenant, subject, client, '{}'::text[], "grant", '{}'::text[],
-              ${requestId}, ${network}
+       INSERT INTO audit_records (id, event, outcome, reason, tenant, subject, client, agent_chain, actor_type, actor_id,
+                                  "grant", scopes, request_id, network)
+       SELECT ${NEW_ID}, ${event}, ${outcome}, ${reason}, tenant, subject, client, '{}'::text[], ${actorType},
+              ${actorId}, "grant", '{}'::text[], ${requestId}, ${network}
        FROM acted
      )
      SELECT count(*)::int AS count FROM acted`,
@@ -42,6 +42,8 @@ export async function recordAuditEach(
     row.event,
     row.outcome,
     row.reason,
+    row.actorType,
+    row.actorId,
     row.requestId,
     row.network,
   );

@@ -7,11 +7,15 @@ import type {
 /** A record as the contract tells it. Absent members are left out. */
 export interface AuditRecord {
   readonly id: string;
+  /** Order of the records. */
+  readonly seq: number;
   /** RFC 3339. */
   readonly time: string;
   readonly event: string;
   readonly outcome: string;
   readonly reason?: string;
+  /** Who did it; absent in records from before actors were kept. */
+  readonly actor?: { readonly type: string; readonly id?: string };
   readonly tenant?: string;
   readonly subject?: string;
   readonly client?: string;
@@ -29,6 +33,8 @@ export interface AuditQuery {
   readonly since?: Date | undefined;
   readonly event?: string | undefined;
   readonly subject?: string | undefined;
+  /** Id of the actor, whatever its type. */
+  readonly actor?: string | undefined;
   readonly client?: string | undefined;
   readonly grant?: string | undefined;
   readonly requestId?: string | undefined;
@@ -42,11 +48,12 @@ export async function listAudit(prisma: PrismaClient, query: AuditQuery): Promis
       ...(query.since ? { time: { gte: query.since } } : {}),
       ...(query.event ? { event: query.event } : {}),
       ...(query.subject ? { subject: query.subject } : {}),
+      ...(query.actor ? { actorId: query.actor } : {}),
       ...(query.client ? { client: recordableClientId(query.client) } : {}),
       ...(query.grant ? { grant: query.grant } : {}),
       ...(query.requestId ? { requestId: query.requestId } : {}),
     },
-    orderBy: [{ time: 'desc' }, { id: 'desc' }],
+    orderBy: [{ time: 'desc' }, { seq: 'desc' }],
     take: query.limit ?? 1000,
   });
   return rows.reverse().map(toRecord);
@@ -56,10 +63,12 @@ export async function listAudit(prisma: PrismaClient, query: AuditQuery): Promis
 export function toRecord(row: AuditRecordModel): AuditRecord {
   return {
     id: row.id,
+    seq: Number(row.seq),
     time: row.time.toISOString(),
     event: row.event,
     outcome: row.outcome,
     ...(row.reason === null ? {} : { reason: row.reason }),
+    ...(row.actorType === null ? {} : { actor: actorOf(row.actorType, row.actorId) }),
     ...(row.tenant === null ? {} : { tenant: row.tenant }),
     ...(row.subject === null ? {} : { subject: row.subject }),
     ...(row.client === null ? {} : { client: row.client }),
@@ -72,4 +81,8 @@ export function toRecord(row: AuditRecordModel): AuditRecord {
     ...(row.network === null ? {} : { network: row.network }),
     ...(row.detail === null ? {} : { detail: row.detail }),
   };
+}
+
+function actorOf(type: string, id: string | null) {
+  return id === null ? { type } : { type, id };
 }

@@ -1,12 +1,12 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-
 import { createTestDatabase, type TestDatabase } from '../../../test/support/database.ts';
+import { byHousekeeping } from '../../kernel/cause.ts';
 import type { Database } from '../../platform/database/index.ts';
 
 import { observeAudit } from './observe.ts';
 import { auditedStatement, auditInsert, recordAudit, wasCommitted } from './store.ts';
 
-const ORIGIN = { requestId: 'req_test' };
+const cause = byHousekeeping('test');
 const REFUSED = { event: 'token.rejected', outcome: 'refused', reason: 'unknown_code' } as const;
 const ISSUED = { event: 'token.issued', outcome: 'success' } as const;
 
@@ -20,7 +20,7 @@ const statement = (happens: boolean) =>
       values: [happens],
     },
     REFUSED,
-    ORIGIN,
+    cause,
   );
 
 describe('observeAudit', () => {
@@ -37,14 +37,14 @@ describe('observeAudit', () => {
   });
 
   it('tells of a record that stands alone', async () => {
-    await recordAudit(observed.prisma, REFUSED, ORIGIN);
+    await recordAudit(observed.prisma, REFUSED, cause);
     expect(told).toEqual(['token.rejected unknown_code']);
   });
 
   it('tells of a record within a transaction when that is committed, and not before', async () => {
     const before = await observed.prisma.$transaction(async (tx) => {
-      await recordAudit(tx, REFUSED, ORIGIN);
-      await recordAudit(tx, ISSUED, ORIGIN);
+      await recordAudit(tx, REFUSED, cause);
+      await recordAudit(tx, ISSUED, cause);
       return [...told];
     });
     expect(before).toEqual([]);
@@ -53,7 +53,7 @@ describe('observeAudit', () => {
 
   it('tells nothing of a transaction that was rolled back', async () => {
     const attempt = observed.prisma.$transaction(async (tx) => {
-      await recordAudit(tx, REFUSED, ORIGIN);
+      await recordAudit(tx, REFUSED, cause);
       throw new Error('something else failed');
     });
     await expect(attempt).rejects.toThrow('something else failed');

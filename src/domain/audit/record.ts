@@ -1,6 +1,6 @@
+import type { Actor, Cause } from '../../kernel/cause.ts';
 import { recordableClientId } from '../../kernel/client-id.ts';
 import { newId } from '../../kernel/ids.ts';
-import type { Origin } from '../../kernel/origin.ts';
 
 import type { AuditEvent, AuditOutcome } from './events.ts';
 
@@ -33,6 +33,8 @@ export interface AuditRow {
   readonly client: string | null;
   readonly agentChain: string[];
   readonly service: string | null;
+  readonly actorType: Actor['type'];
+  readonly actorId: string | null;
   readonly grant: string | null;
   readonly resource: string | null;
   readonly scopes: string[];
@@ -45,7 +47,7 @@ export interface AuditRow {
 const MAX_TEXT = 512;
 
 /** The row of an entry, the same for Prisma and for the prepared statements of the token path. */
-export function toRow(entry: AuditEntry, origin: Origin): AuditRow {
+export function toRow(entry: AuditEntry, cause: Cause): AuditRow {
   return {
     id: newId('aud'),
     event: entry.event,
@@ -56,17 +58,24 @@ export function toRow(entry: AuditEntry, origin: Origin): AuditRow {
     client: entry.client === undefined ? null : recordableClientId(entry.client),
     agentChain: [...(entry.agentChain ?? [])],
     service: clean(entry.service),
+    actorType: cause.actor.type,
+    actorId: actorIdOf(cause.actor),
     grant: clean(entry.grant),
     resource: clean(entry.resource),
     scopes: (entry.scopes ?? []).slice(0, 100).map((scope) => clean(scope) ?? ''),
-    requestId: clean(origin.requestId) ?? '',
-    network: clean(origin.network),
-    detail: detailOf(entry, origin),
+    requestId: clean(cause.requestId) ?? '',
+    network: clean(cause.network),
+    detail: detailOf(entry, cause),
   };
 }
 
+/** The id of an actor, that of a client in a form that holds no secret. */
+function actorIdOf({ type, id }: Actor): string | null {
+  return type === 'client' ? recordableClientId(id) : clean(id);
+}
+
 /** What the entry says, and which authorization the request was a part of. */
-function detailOf({ detail }: AuditEntry, { flow }: Origin): Record<string, unknown> | null {
+function detailOf({ detail }: AuditEntry, { flow }: Cause): Record<string, unknown> | null {
   if (!detail && flow === undefined) return null;
   return { ...detail, ...(flow === undefined ? {} : { flow }) };
 }

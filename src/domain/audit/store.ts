@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Pool, PoolClient, QueryConfig } from 'pg';
 
-import type { Origin } from '../../kernel/origin.ts';
+import type { Cause } from '../../kernel/cause.ts';
 import type { Prisma, PrismaClient } from '../../platform/database/generated/client.ts';
 
 import { type AuditEntry, type AuditRow, toRow } from './record.ts';
@@ -14,22 +14,22 @@ export type AuditWriter = Pick<PrismaClient, 'auditRecord'>;
  *
  * @throws whatever the store throws: an action that cannot be recorded does not happen.
  */
-export async function recordAudit(db: AuditWriter, entry: AuditEntry, origin: Origin): Promise<void> {
-  const { detail, ...row } = toRow(entry, origin);
+export async function recordAudit(db: AuditWriter, entry: AuditEntry, cause: Cause): Promise<void> {
+  const { detail, ...row } = toRow(entry, cause);
   await db.auditRecord.create({
     data: { ...row, ...(detail ? { detail: detail as Prisma.InputJsonObject } : {}) },
   });
 }
 
 const COLUMNS =
-  'id, event, outcome, reason, tenant, subject, client, agent_chain, service, "grant", resource, scopes, request_id, network, detail';
+  'id, event, outcome, reason, tenant, subject, client, agent_chain, service, actor_type, actor_id, "grant", resource, scopes, request_id, network, detail';
 
 /**
  * The insert for statements of the token path, which append it as one more CTE.
  * `first` is the number of the first parameter; `from` limits it, for example `FROM consumed`.
  */
 export function auditInsert(first: number, from = ''): string {
-  const types = ['', '', '', '', '', '', '', '::text[]', '', '', '', '::text[]', '', '', '::jsonb'];
+  const types = ['', '', '', '', '', '', '', '::text[]', '', '', '', '', '', '::text[]', '', '', '::jsonb'];
   const values = types.map((type, index) => `$${first + index}${type || '::text'}`).join(', ');
   return `INSERT INTO audit_records (${COLUMNS}) SELECT ${values} ${from}`;
 }
@@ -44,9 +44,9 @@ export interface AuditedStatement extends QueryConfig {
 export function auditedStatement(
   statement: { readonly name: string; readonly text: string; readonly values: readonly unknown[] },
   entry: AuditEntry,
-  origin: Origin,
+  cause: Cause,
 ): AuditedStatement {
-  const record = toRow(entry, origin);
+  const record = toRow(entry, cause);
   return { ...statement, values: [...statement.values, ...valuesOf(record)], record };
 }
 
@@ -61,9 +61,9 @@ const INSERT = auditInsert(1);
 export async function recordAuditOn(
   connection: Pick<Pool | PoolClient, 'query'>,
   entry: AuditEntry,
-  origin: Origin,
+  cause: Cause,
 ): Promise<void> {
-  await connection.query(auditedStatement({ name: 'audit-record', text: INSERT, values: [] }, entry, origin));
+  await connection.query(auditedStatement({ name: 'audit-record', text: INSERT, values: [] }, entry, cause));
 }
 
 /** Writes one row that no observer counts: it repeats what was observed already. */
@@ -126,6 +126,8 @@ function valuesOf(row: AuditRow): readonly unknown[] {
     row.client,
     row.agentChain,
     row.service,
+    row.actorType,
+    row.actorId,
     row.grant,
     row.resource,
     row.scopes,

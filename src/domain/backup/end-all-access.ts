@@ -1,6 +1,6 @@
 import type { Pool, PoolClient } from 'pg';
 
-import type { Origin } from '../../kernel/origin.ts';
+import type { Cause } from '../../kernel/cause.ts';
 import { transaction } from '../../platform/database/index.ts';
 import { recordAuditOn } from '../audit/index.ts';
 import { endEveryRegistrationToken } from '../clients/index.ts';
@@ -34,11 +34,11 @@ export async function endAllAccess(client: PoolClient): Promise<EndedAccess> {
 }
 
 /** `endAllAccess` with its record, for a store that other tools have put back to an earlier state. */
-export function revokeAllGrants(pool: Pool, origin: Origin): Promise<EndedAccess> {
+export function revokeAllGrants(pool: Pool, cause: Cause): Promise<EndedAccess> {
   return transaction(pool, async (client) => {
     const ended = await endAllAccess(client);
     const detail = { grant_epoch: ended.epoch, grants: ended.grants, sessions: ended.sessions };
-    await recordAuditOn(client, { event: 'grant.all_revoked', outcome: 'success', detail }, origin);
+    await recordAuditOn(client, { event: 'grant.all_revoked', outcome: 'success', detail }, cause);
     return ended;
   });
 }

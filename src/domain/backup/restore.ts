@@ -1,7 +1,7 @@
 import type { Readable } from 'node:stream';
 import type { Pool, PoolClient } from 'pg';
 
-import type { Origin } from '../../kernel/origin.ts';
+import type { Cause } from '../../kernel/cause.ts';
 import type { MasterSealer } from '../../platform/crypto/seal.ts';
 import { migrateWithin, PLAIN_TEXT, transactionOnce } from '../../platform/database/index.ts';
 import { recordAuditOn } from '../audit/index.ts';
@@ -47,7 +47,7 @@ export interface RestoreSummary {
 export async function restoreBackup(
   { pool, sealer }: RestoreDeps,
   source: Readable,
-  origin: Origin,
+  cause: Cause,
 ): Promise<RestoreSummary> {
   const lines = readLines(source);
   try {
@@ -64,8 +64,8 @@ export async function restoreBackup(
       const rows = await destination.finish();
       if (expected !== seal.digest('base64url')) throw damaged();
       await migrateWithin(client);
-      await openDataKeysWithin(client, sealer, origin);
-      return settle(client, header, rows, origin);
+      await openDataKeysWithin(client, sealer, cause);
+      return settle(client, header, rows, cause);
     });
   } finally {
     await lines.return(undefined);
@@ -106,14 +106,19 @@ async function fill(
   return said;
 }
 
+/** The records that follow come after those of the backup. */
+const CONTINUE_AUDIT = `
+  SELECT setval(pg_get_serial_sequence('audit_records', 'seq'), max(seq)) FROM audit_records HAVING max(seq) IS NOT NULL`;
+
 async function settle(
   client: PoolClient,
   header: Header,
   rows: number,
-  origin: Origin,
+  cause: Cause,
 ): Promise<RestoreSummary> {
   const ended = await endAllAccess(client);
   await revokeEveryKey(client);
+  await client.query(CONTINUE_AUDIT);
   const { made_at: madeAt, made_by: madeBy, installation } = header;
   const detail = {
     made_at: madeAt,
@@ -124,6 +129,6 @@ async function settle(
     grants: ended.grants,
     sessions: ended.sessions,
   };
-  await recordAuditOn(client, { event: 'restore.completed', outcome: 'success', detail }, origin);
+  await recordAuditOn(client, { event: 'restore.completed', outcome: 'success', detail }, cause);
   return { madeAt: new Date(madeAt), installation: installation ?? undefined, rows, ended };
 }

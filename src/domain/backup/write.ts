@@ -2,9 +2,8 @@ import { Readable, type Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
 import type { Pool, PoolClient } from 'pg';
-
+import type { Cause } from '../../kernel/cause.ts';
 import { InvalidInput } from '../../kernel/errors.ts';
-import type { Origin } from '../../kernel/origin.ts';
 import type { MasterSealer } from '../../platform/crypto/seal.ts';
 import {
   countRows,
@@ -48,7 +47,7 @@ const AHEAD = 2;
 export function writeBackup(
   { pool, sealer, version }: BackupDeps,
   sink: Writable,
-  origin: Origin,
+  cause: Cause,
   { end = true }: { readonly end?: boolean } = {},
 ): Promise<BackupSummary> {
   return readingSnapshot(pool, async (client) => {
@@ -62,7 +61,7 @@ export function writeBackup(
       recordAuditOn(
         pool,
         { event: 'backup.created', outcome: 'success', detail: { made_at: madeAt, rows } },
-        origin,
+        cause,
       );
     const lines = Readable.from(linesOf(client, tables, { header, sealer, finish }), {
       highWaterMark: AHEAD,

@@ -1,6 +1,6 @@
+import type { Cause } from '../../kernel/cause.ts';
 import { InvalidInput } from '../../kernel/errors.ts';
 import { DEFAULT_TENANT, hashSecret, newId, newSecret } from '../../kernel/ids.ts';
-import type { Origin } from '../../kernel/origin.ts';
 import type { PrismaClient } from '../../platform/database/generated/client.ts';
 import { recordAudit } from '../audit/index.ts';
 
@@ -48,11 +48,7 @@ const MAX_NAMESAKES = 10;
  *
  * @throws InvalidInput when a redirect URI, a key or the combination cannot be; the message says how to mend it.
  */
-export async function addClient(
-  prisma: PrismaClient,
-  input: NewClient,
-  origin: Origin,
-): Promise<AddedClient> {
+export async function addClient(prisma: PrismaClient, input: NewClient, cause: Cause): Promise<AddedClient> {
   const record = build(input);
   const secret = record.authMethod.startsWith('client_secret') ? newSecret() : undefined;
 
@@ -73,7 +69,7 @@ export async function addClient(
         client: record.id,
         detail: { name: record.name, auth_method: record.authMethod, trust: record.trust },
       },
-      origin,
+      cause,
     );
     return found.map(({ id }) => id);
   });

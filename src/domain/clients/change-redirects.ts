@@ -1,7 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
-
+import type { Cause } from '../../kernel/cause.ts';
 import { InvalidInput } from '../../kernel/errors.ts';
-import type { Origin } from '../../kernel/origin.ts';
 import type { Prisma, PrismaClient } from '../../platform/database/generated/client.ts';
 import { recordAudit } from '../audit/index.ts';
 
@@ -18,7 +17,7 @@ import { applicationType, checkRedirectUris } from './registered-redirects.ts';
 export async function changeRedirectUris(
   prisma: PrismaClient,
   { clientId, redirectUris }: { readonly clientId: string; readonly redirectUris: readonly string[] },
-  origin: Origin,
+  cause: Cause,
 ): Promise<boolean> {
   const checked = checkRedirectUris(redirectUris);
   if (!checked.ok) throw new InvalidInput(`The client cannot be registered: ${checked.reason}.`);
@@ -41,7 +40,7 @@ export async function changeRedirectUris(
         client: clientId,
         detail: { changed: ['redirect_uris'], redirect_uris: uris.slice(0, 10) },
       },
-      origin,
+      cause,
     );
     return true;
   });

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-
 import { METADATA_DOCUMENTS } from '../../../test/fixtures/clients/index.ts';
 import { createTestDatabase, type TestDatabase } from '../../../test/support/database.ts';
+import { byHousekeeping } from '../../kernel/cause.ts';
 import { InvalidInput, NotFound } from '../../kernel/errors.ts';
 import { listAudit } from '../audit/index.ts';
 import { seedDefaultTenant } from '../tenants/index.ts';
@@ -20,7 +20,7 @@ import {
   removeClient,
 } from './index.ts';
 
-const origin = { requestId: 'req_test' };
+const cause = byHousekeeping('test');
 const inHouse = { name: 'In-house', redirectUris: ['https://client.example/cb'] };
 
 describe('clients', () => {
@@ -33,7 +33,7 @@ describe('clients', () => {
 
   it('a pre-registered client is public and known unless told otherwise', async () => {
     const { prisma, pool } = test.database;
-    const { clientId, clientSecret } = await addClient(prisma, inHouse, origin);
+    const { clientId, clientSecret } = await addClient(prisma, inHouse, cause);
 
     expect(clientSecret).toBeUndefined();
     expect(await findClient(pool, clientId)).toMatchObject({
@@ -48,7 +48,7 @@ describe('clients', () => {
 
   it('MCP 42: ids and secrets are the same raw and form-encoded, and only a hash is kept', async () => {
     const { prisma, pool } = test.database;
-    const added = await addClient(prisma, { ...inHouse, authMethod: 'client_secret_basic' }, origin);
+    const added = await addClient(prisma, { ...inHouse, authMethod: 'client_secret_basic' }, cause);
     const { clientId, clientSecret = '' } = added;
 
     expect(clientId).toMatch(/^cli_[\w-]+$/);
@@ -68,9 +68,9 @@ describe('clients', () => {
     ['https://*.example.com/*'],
   ])('B2: an administrator cannot register %j either', async (uri) => {
     const before = (await listClients(test.database.pool)).length;
-    await expect(
-      addClient(test.database.prisma, { ...inHouse, redirectUris: [uri] }, origin),
-    ).rejects.toThrow(InvalidInput);
+    await expect(addClient(test.database.prisma, { ...inHouse, redirectUris: [uri] }, cause)).rejects.toThrow(
+      InvalidInput,
+    );
     expect(await listClients(test.database.pool)).toHaveLength(before);
   });
 
@@ -81,30 +81,30 @@ describe('clients', () => {
     ['private_key_jwt without keys', { authMethod: 'private_key_jwt' as const }],
     ['a refresh with nothing to begin with', { grantTypes: ['refresh_token' as const] }],
   ])('refuses %s', async (_what, change) => {
-    await expect(addClient(test.database.prisma, { ...inHouse, ...change }, origin)).rejects.toThrow(
+    await expect(addClient(test.database.prisma, { ...inHouse, ...change }, cause)).rejects.toThrow(
       InvalidInput,
     );
   });
 
   it('removal ends the grants and the client, or neither', async () => {
     const { prisma, pool } = test.database;
-    const { clientId } = await addClient(prisma, inHouse, origin);
+    const { clientId } = await addClient(prisma, inHouse, cause);
     const failing = async () => {
       throw new Error('the grants could not be ended');
     };
-    await expect(removeClient({ prisma, revokeGrantsOf: failing }, clientId, origin)).rejects.toThrow(
+    await expect(removeClient({ prisma, revokeGrantsOf: failing }, clientId, cause)).rejects.toThrow(
       'grants',
     );
     expect(await findClient(pool, clientId)).toBeDefined();
 
     const revokeGrantsOf = async () => 3;
-    expect(await removeClient({ prisma, revokeGrantsOf }, clientId, origin)).toEqual({
+    expect(await removeClient({ prisma, revokeGrantsOf }, clientId, cause)).toEqual({
       clientId,
       name: 'In-house',
       grantsRevoked: 3,
     });
     expect(await findClient(pool, clientId)).toBeUndefined();
-    await expect(removeClient({ prisma, revokeGrantsOf }, clientId, origin)).rejects.toThrow(NotFound);
+    await expect(removeClient({ prisma, revokeGrantsOf }, clientId, cause)).rejects.toThrow(NotFound);
     expect(await listAudit(prisma, { client: clientId, event: 'client.removed' })).toHaveLength(1);
   });
 
@@ -122,20 +122,20 @@ describe('clients', () => {
     const id = document.client_id;
     const renamed = documentOf({ ...document, client_name: 'Renamed' });
 
-    expect(await keepDocument(prisma, documentOf(document), origin)).toBe('created');
+    expect(await keepDocument(prisma, documentOf(document), cause)).toBe('created');
     expect(await findClient(pool, id)).toMatchObject({ trust: 'untrusted', name: 'Claude Code' });
 
     await prisma.client.update({ where: { id }, data: { trust: 'trusted' } });
-    expect(await keepDocument(prisma, renamed, origin)).toBe('updated');
-    expect(await keepDocument(prisma, renamed, origin)).toBe('updated');
+    expect(await keepDocument(prisma, renamed, cause)).toBe('updated');
+    expect(await keepDocument(prisma, renamed, cause)).toBe('updated');
     expect(await findClient(pool, id)).toMatchObject({ trust: 'trusted', name: 'Renamed' });
     expect(await listAudit(prisma, { client: id })).toMatchObject([
       { event: 'client.registered' },
       { event: 'client.changed', detail: { name: 'Renamed', changed: ['name'] } },
     ]);
 
-    await removeClient({ prisma, revokeGrantsOf: async () => 0 }, id, origin);
-    expect(await keepDocument(prisma, renamed, origin)).toBe('kept');
+    await removeClient({ prisma, revokeGrantsOf: async () => 0 }, id, cause);
+    expect(await keepDocument(prisma, renamed, cause)).toBe('kept');
     expect(await findClient(pool, id)).toBeUndefined();
   });
 
@@ -144,7 +144,7 @@ describe('clients', () => {
     const document = METADATA_DOCUMENTS.ChatGPT;
     const first = documentOf(document);
     const second = documentOf({ ...document, jwks_uri: 'https://chatgpt.com/other/jwks.json' });
-    for (const version of [first, second, first]) await keepDocument(prisma, version, origin);
+    for (const version of [first, second, first]) await keepDocument(prisma, version, cause);
 
     const kept = await prisma.clientSnapshot.findMany({ where: { clientId: document.client_id } });
     expect(kept.map(({ version }) => Buffer.from(version).toString('base64url')).sort()).toEqual(
@@ -160,12 +160,12 @@ describe('clients', () => {
 
   it('MCP 55: a pre-registered record wins over what a document says', async () => {
     const { prisma, pool } = test.database;
-    const { clientId } = await addClient(prisma, inHouse, origin);
+    const { clientId } = await addClient(prisma, inHouse, cause);
     const { metadata, version } = documentOf(METADATA_DOCUMENTS.Zed);
     const outcome = await keepDocument(
       prisma,
       { metadata: { ...metadata, client_id: clientId }, version },
-      origin,
+      cause,
     );
     expect(outcome).toBe('kept');
     expect(await findClient(pool, clientId)).toMatchObject({

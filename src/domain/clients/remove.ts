@@ -1,5 +1,5 @@
+import type { Cause } from '../../kernel/cause.ts';
 import { NotFound } from '../../kernel/errors.ts';
-import type { Origin } from '../../kernel/origin.ts';
 import type { Prisma, PrismaClient } from '../../platform/database/generated/client.ts';
 import { recordAudit } from '../audit/index.ts';
 
@@ -12,7 +12,7 @@ export interface RemoveClientDeps {
     tx: Prisma.TransactionClient,
     selector: { readonly clientId: string },
     reason: 'client_removed',
-    origin: Origin,
+    cause: Cause,
   ) => Promise<number>;
 }
 
@@ -31,12 +31,12 @@ export interface RemovedClient {
 export async function removeClient(
   { prisma, revokeGrantsOf }: RemoveClientDeps,
   clientId: string,
-  origin: Origin,
+  cause: Cause,
 ): Promise<RemovedClient> {
   return prisma.$transaction(async (tx) => {
     const removed = await markClientRemoved(tx, clientId);
     if (!removed) throw new NotFound(`No client ${clientId} is registered.`);
-    const grantsRevoked = await revokeGrantsOf(tx, { clientId }, 'client_removed', origin);
+    const grantsRevoked = await revokeGrantsOf(tx, { clientId }, 'client_removed', cause);
     await recordAudit(
       tx,
       {
@@ -46,7 +46,7 @@ export async function removeClient(
         client: clientId,
         detail: { name: removed.name, grants_revoked: grantsRevoked },
       },
-      origin,
+      cause,
     );
     return { clientId, name: removed.name, grantsRevoked };
   });

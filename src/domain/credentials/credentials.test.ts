@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-
 import { newDataKeys } from '../../../test/support/data-keys.ts';
 import { createTestDatabase, type TestDatabase } from '../../../test/support/database.ts';
 import { totpCode } from '../../../test/support/totp.ts';
+import { byHousekeeping } from '../../kernel/cause.ts';
 import { hashSecret, newId, newSecret } from '../../kernel/ids.ts';
 import { SealBroken } from '../../platform/crypto/box.ts';
 import type { DataKeys } from '../keys/index.ts';
@@ -12,7 +12,7 @@ import { createAttempts } from './attempts.ts';
 import { createPasswords } from './passwords.ts';
 import { createTotps } from './totp.ts';
 
-const origin = { requestId: 'req_test' };
+const cause = byHousekeeping('test');
 let test: TestDatabase;
 beforeAll(async () => {
   test = await createTestDatabase();
@@ -40,7 +40,7 @@ describe('passwords', () => {
     const passwords = setUp();
     const userId = await person();
     const hash = await passwords.hash('crème brûlée 12');
-    await passwords.store(test.database.prisma, userId, hash, origin);
+    await passwords.store(test.database.prisma, userId, hash, cause);
 
     expect(await passwords.verify(userId, 'crème brûlée 12'.normalize('NFD'))).toBe(true);
     expect(await passwords.verify(userId, 'creme brulee 12')).toBe(false);
@@ -111,7 +111,7 @@ describe('one-time codes', () => {
     const totps = setUp();
     const userId = await person();
     const { secret } = totps.propose('a@b');
-    await totps.enrol(test.database.prisma, { userId, secret }, origin);
+    await totps.enrol(test.database.prisma, { userId, secret }, cause);
     const stepAt = async (seconds: number) =>
       (await totps.check(userId, totpCode(secret, at.getTime() + seconds * 1000))).step;
     const present = Math.floor(at.getTime() / 30_000);
@@ -136,7 +136,7 @@ describe('one-time codes', () => {
     const totps = setUp();
     const [ada, eve] = [await person(), await person()];
     const { secret } = totps.propose('a@b');
-    await totps.enrol(test.database.prisma, { userId: ada, secret }, origin);
+    await totps.enrol(test.database.prisma, { userId: ada, secret }, cause);
     const { seedSealed } = await test.database.prisma.totp.findUniqueOrThrow({ where: { userId: ada } });
     expect(Buffer.from(seedSealed).toString('latin1')).not.toContain(secret);
 

@@ -1,4 +1,4 @@
-import type { Origin } from '../../kernel/origin.ts';
+import type { Cause } from '../../kernel/cause.ts';
 import { recordAudit } from '../audit/index.ts';
 
 import type { Db } from './store.ts';
@@ -40,7 +40,7 @@ export async function factorsOf(db: Db, userId: string): Promise<FactorState> {
  * Removes every factor of a person, in the transaction of the act that does so, with a record for each
  * kind. Returns what there was.
  */
-export async function removeEveryFactor(tx: Db, userId: string, origin: Origin): Promise<FactorState> {
+export async function removeEveryFactor(tx: Db, userId: string, cause: Cause): Promise<FactorState> {
   const passkeys = await tx.passkey.findMany({ where: { userId }, select: { id: true } });
   await tx.passkey.deleteMany({ where: { userId } });
   const { count: passwords } = await tx.password.deleteMany({ where: { userId } });
@@ -49,8 +49,8 @@ export async function removeEveryFactor(tx: Db, userId: string, origin: Origin):
 
   const entry = { outcome: 'success', reason: 'removed', subject: userId } as const;
   for (const { id } of passkeys)
-    await recordAudit(tx, { ...entry, event: 'passkey.removed', detail: { passkey: id } }, origin);
-  if (passwords > 0) await recordAudit(tx, { ...entry, event: 'password.changed' }, origin);
-  if (totps > 0) await recordAudit(tx, { ...entry, event: 'totp.removed' }, origin);
+    await recordAudit(tx, { ...entry, event: 'passkey.removed', detail: { passkey: id } }, cause);
+  if (passwords > 0) await recordAudit(tx, { ...entry, event: 'password.changed' }, cause);
+  if (totps > 0) await recordAudit(tx, { ...entry, event: 'totp.removed' }, cause);
   return { passkeys: passkeys.length, password: passwords > 0, totp: totps > 0 };
 }

@@ -4,10 +4,9 @@ import type {
   PublicKeyCredentialRequestOptionsJSON,
   RegistrationResponseJSON,
 } from '@simplewebauthn/server';
-
+import { byUser, type Cause } from '../../kernel/cause.ts';
 import { type Clock, systemClock } from '../../kernel/clock.ts';
 import { NotFound } from '../../kernel/errors.ts';
-import type { Origin } from '../../kernel/origin.ts';
 import { recordAudit } from '../audit/index.ts';
 
 import type { AttemptPurpose, Attempts } from './attempts.ts';
@@ -81,7 +80,7 @@ export interface Passkeys {
   /** @throws NotFound, also for the passkey of another person; FieldRefused */
   rename(userId: string, passkeyId: string, name: string): Promise<void>;
   /** @throws NotFound, also for the passkey of another person. */
-  remove(tx: Db, userId: string, passkeyId: string, origin: Origin): Promise<void>;
+  remove(tx: Db, userId: string, passkeyId: string, cause: Cause): Promise<void>;
 }
 
 const MAX_NAME_LENGTH = 60;
@@ -129,13 +128,13 @@ export function createPasskeys({
     verifyRegistration: ({ token, purpose }, response) =>
       verifier.registration(token, purpose, response as RegistrationResponseJSON),
 
-    async store(tx, userId, passkey, { origin: from, userAgent }) {
+    async store(tx, userId, passkey, { origin, userAgent }) {
       const id = await storePasskey(tx, userId, passkey, nameFor(userAgent, clock()));
       const detail = { passkey: id, backed_up: passkey.backedUp };
       await recordAudit(
         tx,
         { event: 'passkey.registered', outcome: 'success', subject: userId, detail },
-        from,
+        byUser(userId, origin),
       );
       return id;
     },

@@ -1,6 +1,6 @@
 import { argon2id, type HashOptions, hash, verify } from 'argon2';
+import type { Cause } from '../../kernel/cause.ts';
 import { widestPrefix } from '../../kernel/network.ts';
-import type { Origin } from '../../kernel/origin.ts';
 import { recordAudit } from '../audit/index.ts';
 
 import { forgetCodeGuesses } from './code-guesses.ts';
@@ -24,7 +24,7 @@ export interface Passwords {
    */
   hash(password: string): Promise<string>;
   /** Replaces the person's password by one that `hash` made. */
-  store(tx: Db, userId: string, hash: string, origin: Origin): Promise<void>;
+  store(tx: Db, userId: string, hash: string, cause: Cause): Promise<void>;
   /**
    * Whether this is the password of that person. Takes the same time for a person who does not
    * exist, or has none: then a hash that nothing matches is verified instead. `network` is the address that asks.
@@ -64,12 +64,12 @@ export function createPasswords({
       return gate.run(() => hash(normalize(password), COST));
     },
 
-    async store(tx, userId, passwordHash, origin) {
+    async store(tx, userId, passwordHash, cause) {
       await tx.$executeRaw`
         INSERT INTO passwords (user_id, hash) VALUES (${userId}, ${passwordHash})
         ON CONFLICT (user_id) DO UPDATE SET hash = excluded.hash, changed_at = now()`;
       await forgetCodeGuesses(tx, userId);
-      await recordAudit(tx, { event: 'password.changed', outcome: 'success', subject: userId }, origin);
+      await recordAudit(tx, { event: 'password.changed', outcome: 'success', subject: userId }, cause);
     },
 
     async verify(userId, password, network) {

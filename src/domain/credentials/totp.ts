@@ -1,10 +1,9 @@
 import { createHmac, randomBytes } from 'node:crypto';
 import { Secret, TOTP } from 'otpauth';
-
+import type { Cause } from '../../kernel/cause.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { InvalidInput } from '../../kernel/errors.ts';
 import { hashSecret } from '../../kernel/ids.ts';
-import type { Origin } from '../../kernel/origin.ts';
 import { recordAudit } from '../audit/index.ts';
 
 import { totpPlace } from '../keys/index.ts';
@@ -44,7 +43,7 @@ export interface Totps {
   enrol(
     tx: Db,
     factor: { userId: string; secret: string; step?: number | undefined },
-    origin: Origin,
+    cause: Cause,
   ): Promise<void>;
   /** The step in which the code is right, whether or not it was used. Does the same work for nobody. */
   check(
@@ -53,7 +52,7 @@ export interface Totps {
   ): Promise<{ readonly enrolled: boolean; readonly step: number | undefined }>;
   /** Spends a step: true for exactly one caller, and never again for this step or an earlier one (RFC 6238 §5.2). */
   spend(tx: Db, userId: string, step: number): Promise<boolean>;
-  remove(tx: Db, userId: string, origin: Origin): Promise<void>;
+  remove(tx: Db, userId: string, cause: Cause): Promise<void>;
 }
 
 export function createTotps({
@@ -95,7 +94,7 @@ export function createTotps({
 
     stepOf: (secret, code) => step(Secret.fromBase32(secret), code),
 
-    async enrol(tx, { userId, secret, step: spent = 0 }, origin) {
+    async enrol(tx, { userId, secret, step: spent = 0 }, cause) {
       const bytes = Secret.fromBase32(secret).bytes;
       if (bytes.length < 16) throw new InvalidInput('A seed has at least 128 bits (RFC 4226 §4, R6).');
       const factor = {
@@ -104,7 +103,7 @@ export function createTotps({
         lastStep: BigInt(spent),
       };
       await tx.totp.upsert({ where: { userId }, create: { userId, ...factor }, update: factor });
-      await recordAudit(tx, { event: 'totp.enrolled', outcome: 'success', subject: userId }, origin);
+      await recordAudit(tx, { event: 'totp.enrolled', outcome: 'success', subject: userId }, cause);
     },
 
     async check(userId, code) {
@@ -125,10 +124,10 @@ export function createTotps({
       return count === 1;
     },
 
-    async remove(tx, userId, origin) {
+    async remove(tx, userId, cause) {
       const { count } = await tx.totp.deleteMany({ where: { userId } });
       if (count === 0) return;
-      await recordAudit(tx, { event: 'totp.removed', outcome: 'success', subject: userId }, origin);
+      await recordAudit(tx, { event: 'totp.removed', outcome: 'success', subject: userId }, cause);
     },
   };
 }

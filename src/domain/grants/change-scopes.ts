@@ -1,5 +1,5 @@
+import type { Cause } from '../../kernel/cause.ts';
 import { InvalidInput } from '../../kernel/errors.ts';
-import type { Origin } from '../../kernel/origin.ts';
 import type { PrismaClient } from '../../platform/database/generated/client.ts';
 import { recordAudit } from '../audit/index.ts';
 
@@ -59,7 +59,7 @@ const CHANGE = `
 export async function changeScopes(
   prisma: PrismaClient,
   { userId, grantId, scopes, addable }: ScopeDecision,
-  origin: Origin,
+  cause: Cause,
 ): Promise<ScopeChange | 'ended' | 'not_offered'> {
   if (scopes.length === 0) throw new InvalidInput('a connection has at least one scope');
   return prisma.$transaction(async (tx) => {
@@ -74,7 +74,7 @@ export async function changeScopes(
 
     const next = [...kept, ...added];
     await tx.$executeRawUnsafe(CHANGE, grantId, next, removed);
-    if (removed.length > 0) await narrowConsents(tx, { userId, ...grant }, removed, origin);
+    if (removed.length > 0) await narrowConsents(tx, { userId, ...grant }, removed, cause);
     const { tenantId, clientId, resource } = grant;
     const entry = {
       outcome: 'success',
@@ -86,9 +86,9 @@ export async function changeScopes(
       scopes: next,
     } as const;
     if (removed.length > 0)
-      await recordAudit(tx, { ...entry, event: 'grant.narrowed', detail: { removed } }, origin);
+      await recordAudit(tx, { ...entry, event: 'grant.narrowed', detail: { removed } }, cause);
     if (added.length > 0)
-      await recordAudit(tx, { ...entry, event: 'grant.widened', detail: { added } }, origin);
+      await recordAudit(tx, { ...entry, event: 'grant.widened', detail: { added } }, cause);
     return { removed, added };
   });
 }

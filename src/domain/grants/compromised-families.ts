@@ -1,4 +1,4 @@
-import type { Origin } from '../../kernel/origin.ts';
+import type { Cause } from '../../kernel/cause.ts';
 import type { PrismaClient } from '../../platform/database/generated/client.ts';
 import { recordAuditEach } from '../audit/index.ts';
 
@@ -21,7 +21,7 @@ const END = `
  * record each, batch by batch. Those tokens are dead before: they are refused since the secret was dropped. What is
  * cut off in the middle can be run again. Returns how many grants ended.
  */
-export async function endCompromisedFamilies(prisma: PrismaClient, origin: Origin): Promise<number> {
+export async function endCompromisedFamilies(prisma: PrismaClient, cause: Cause): Promise<number> {
   let ended = 0;
   let last = '';
   for (;;) {
@@ -34,6 +34,6 @@ export async function endCompromisedFamilies(prisma: PrismaClient, origin: Origi
 
   function endBatch(tx: Parameters<typeof recordAuditEach>[0], ids: readonly string[]): Promise<number> {
     const entry = { event: 'grant.revoked', outcome: 'success', reason: 'derivation_compromised' } as const;
-    return recordAuditEach(tx, { text: END, values: [ids] }, entry, origin);
+    return recordAuditEach(tx, { text: END, values: [ids] }, entry, cause);
   }
 }

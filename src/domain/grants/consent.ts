@@ -1,5 +1,5 @@
+import type { Cause } from '../../kernel/cause.ts';
 import { newId } from '../../kernel/ids.ts';
-import type { Origin } from '../../kernel/origin.ts';
 import type { Prisma, PrismaClient } from '../../platform/database/generated/client.ts';
 import { clientIdentity, standingOf } from '../admission/index.ts';
 import { recordAuditEach } from '../audit/index.ts';
@@ -146,11 +146,11 @@ export function forgetConsents(
   tx: Prisma.TransactionClient,
   { userId, clientId, resourceId, consentId }: ConsentSelector,
   reason: RevocationReason,
-  origin: Origin,
+  cause: Cause,
 ): Promise<number> {
   const values = [userId, clientId ?? null, resourceId ?? null, consentId ?? null];
   const entry = { event: 'consent.forgotten', outcome: 'success', reason } as const;
-  return recordAuditEach(tx, { text: FORGET, values }, entry, origin);
+  return recordAuditEach(tx, { text: FORGET, values }, entry, cause);
 }
 
 const FORGET_COVERED = `
@@ -172,11 +172,11 @@ export async function narrowConsents(
   tx: Prisma.TransactionClient,
   { userId, clientId, resourceId }: Pick<ConsentKey, 'userId' | 'clientId' | 'resourceId'>,
   removed: readonly string[],
-  origin: Origin,
+  cause: Cause,
 ): Promise<void> {
   const values = [userId, clientId, resourceId, removed];
   const entry = { event: 'consent.forgotten', outcome: 'success', reason: 'ended_by_user' } as const;
-  await recordAuditEach(tx, { text: FORGET_COVERED, values }, entry, origin);
+  await recordAuditEach(tx, { text: FORGET_COVERED, values }, entry, cause);
   await tx.$executeRawUnsafe(NARROW, ...values);
 }
 

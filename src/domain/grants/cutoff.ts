@@ -1,4 +1,4 @@
-import type { Origin } from '../../kernel/origin.ts';
+import type { Actor, Cause } from '../../kernel/cause.ts';
 import type { Prisma, PrismaClient } from '../../platform/database/generated/client.ts';
 import { recordAuditEach } from '../audit/index.ts';
 
@@ -12,7 +12,7 @@ interface Cutoff {
   /** Of the client after it. */
   readonly epoch: number;
   readonly reason: RevocationReason;
-  readonly origin: Origin;
+  readonly cause: Cause;
 }
 
 /** Grants that are written to in one transaction. */
@@ -26,8 +26,8 @@ const RAISE = `
   WITH raised AS (
     UPDATE clients SET grant_epoch = grant_epoch + 1 WHERE id = $1 RETURNING id, grant_epoch, tenant_id
   )
-  INSERT INTO client_cutoffs (client_id, epoch, tenant_id, reason, request_id, network)
-  SELECT id, grant_epoch, tenant_id, $2, $3, $4 FROM raised
+  INSERT INTO client_cutoffs (client_id, epoch, tenant_id, reason, actor_type, actor_id, request_id, network)
+  SELECT id, grant_epoch, tenant_id, $2, $3, $4, $5, $6 FROM raised
   RETURNING epoch`;
 
 /** The grants that the cutoff of client `$1` to epoch `$2` ended, and that do not say so yet. */
@@ -49,14 +49,15 @@ export async function cutOffClient(
   tx: Tx,
   clientId: string,
   reason: RevocationReason,
-  origin: Origin,
+  cause: Cause,
 ): Promise<number> {
-  const { requestId, network = null } = origin;
-  const raised = await tx.$queryRawUnsafe<{ epoch: number }[]>(RAISE, clientId, reason, requestId, network);
+  const { actor, requestId, network = null } = cause;
+  const values = [clientId, reason, actor.type, actor.id ?? null, requestId, network];
+  const raised = await tx.$queryRawUnsafe<{ epoch: number }[]>(RAISE, ...values);
   const epoch = raised[0]?.epoch;
   if (epoch === undefined) return 0;
   await tx.$executeRawUnsafe(STOP_EARLY);
-  const { settled } = await settleBatch(tx, { clientId, epoch, reason, origin }, OLDEST);
+  const { settled } = await settleBatch(tx, { clientId, epoch, reason, cause }, OLDEST);
   const [rest] = await tx.$queryRawUnsafe<{ count: number }[]>(COUNT, clientId, epoch);
   return Math.min(settled + (rest?.count ?? 0), COUNTED);
 }
@@ -65,13 +66,15 @@ export async function cutOffClient(
 const OLDEST = '-infinity';
 
 const OPEN = `
-  SELECT client_id, epoch, reason, request_id, network FROM client_cutoffs WHERE settled_at IS NULL
+  SELECT client_id, epoch, reason, actor_type, actor_id, request_id, network FROM client_cutoffs WHERE settled_at IS NULL
   ORDER BY made_at, client_id, epoch LIMIT ${MAX_BATCHES}`;
 
 interface CutoffRow {
   readonly client_id: string;
   readonly epoch: number;
   readonly reason: RevocationReason;
+  readonly actor_type: Actor['type'] | null;
+  readonly actor_id: string | null;
   readonly request_id: string;
   readonly network: string | null;
 }
@@ -85,8 +88,7 @@ export async function settleCutoffs(prisma: PrismaClient, signal?: AbortSignal):
   let total = 0;
   let batches = 0;
   for (const row of await prisma.$queryRawUnsafe<CutoffRow[]>(OPEN)) {
-    const origin = { requestId: row.request_id, ...(row.network === null ? {} : { network: row.network }) };
-    const cutoff = { clientId: row.client_id, epoch: row.epoch, reason: row.reason, origin };
+    const cutoff = { clientId: row.client_id, epoch: row.epoch, reason: row.reason, cause: causeOf(row) };
     let next: string | undefined = OLDEST;
     while (next !== undefined) {
       if (batches === MAX_BATCHES || signal?.aborted) return total;
@@ -98,6 +100,13 @@ export async function settleCutoffs(prisma: PrismaClient, signal?: AbortSignal):
     }
   }
   return total;
+}
+
+/** Returns the cause of the act, not of the housekeeping that goes on with it. */
+function causeOf({ actor_type: type, actor_id: id, request_id: requestId, network }: CutoffRow): Cause {
+  const actor =
+    type === null ? { type: 'housekeeping', id: 'cutoffs' } : id === null ? { type } : { type, id };
+  return { actor: actor as Actor, requestId, ...(network === null ? {} : { network }) };
 }
 
 /**
@@ -134,14 +143,14 @@ interface Settled {
 /** Writes into the next grants, in the order of their age, from those on that were made at `from`. Those that are locked are left for later. */
 async function settleBatch(
   tx: Tx,
-  { clientId, epoch, reason, origin }: Cutoff,
+  { clientId, epoch, reason, cause }: Cutoff,
   from: string,
 ): Promise<Settled> {
   const taken = await tx.$queryRawUnsafe<{ id: string; createdAt: string }[]>(TAKE, clientId, epoch, from);
   const ids = taken.map(({ id }) => id);
   if (ids.length > 0) {
     const act = { text: SETTLE, values: [clientId, epoch, ids] };
-    await recordAuditEach(tx, act, { event: 'grant.revoked', outcome: 'success', reason }, origin);
+    await recordAuditEach(tx, act, { event: 'grant.revoked', outcome: 'success', reason }, cause);
   }
   if (ids.length === BATCH) return { settled: ids.length, next: taken.at(-1)?.createdAt };
   await tx.$executeRawUnsafe(COMPLETE, clientId, epoch);

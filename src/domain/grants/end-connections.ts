@@ -1,5 +1,5 @@
+import type { Cause } from '../../kernel/cause.ts';
 import { NotFound } from '../../kernel/errors.ts';
-import type { Origin } from '../../kernel/origin.ts';
 import type { PrismaClient } from '../../platform/database/generated/client.ts';
 import { recordAudit } from '../audit/index.ts';
 
@@ -22,11 +22,11 @@ export async function endConnections(
   prisma: PrismaClient,
   userId: string,
   { grantId, clientId }: ConnectionSelector,
-  origin: Origin,
+  cause: Cause,
 ): Promise<EndedAccess> {
   const selector = grantId === undefined ? { userId, clientId } : { userId, grantId };
   return prisma.$transaction(async (tx) => {
-    const ended = await endAccess(tx, selector, 'ended_by_user', origin);
+    const ended = await endAccess(tx, selector, 'ended_by_user', cause);
     if (ended.grants + ended.consents === 0) throw new NotFound('there is no such connection');
     return ended;
   });
@@ -41,10 +41,10 @@ export async function forgetConsent(
   prisma: PrismaClient,
   userId: string,
   consentId: string,
-  origin: Origin,
+  cause: Cause,
 ): Promise<void> {
   await prisma.$transaction(async (tx) => {
-    const forgotten = await forgetConsents(tx, { userId, consentId }, 'ended_by_user', origin);
+    const forgotten = await forgetConsents(tx, { userId, consentId }, 'ended_by_user', cause);
     if (forgotten === 0) throw new NotFound('there is no such consent');
   });
 }
@@ -56,10 +56,10 @@ export async function forgetConsent(
 export async function endConnectionsOfClient(
   prisma: PrismaClient,
   client: { readonly id: string; readonly tenantId: string },
-  origin: Origin,
+  cause: Cause,
 ): Promise<number> {
   return prisma.$transaction(async (tx) => {
-    const ended = await cutOffClient(tx, client.id, 'ended_by_administrator', origin);
+    const ended = await cutOffClient(tx, client.id, 'ended_by_administrator', cause);
     await recordAudit(
       tx,
       {
@@ -69,7 +69,7 @@ export async function endConnectionsOfClient(
         client: client.id,
         detail: { grants_revoked: ended },
       },
-      origin,
+      cause,
     );
     return ended;
   });

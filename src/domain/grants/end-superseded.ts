@@ -1,4 +1,4 @@
-import { newId } from '../../kernel/ids.ts';
+import { byHousekeeping } from '../../kernel/cause.ts';
 import type { Prisma, PrismaClient } from '../../platform/database/generated/client.ts';
 import { recordAuditEach } from '../audit/index.ts';
 
@@ -104,7 +104,7 @@ async function endBatch(
 function end(tx: Tx, superseded: readonly Superseded[], newer: readonly string[]): Promise<number> {
   const values = [idsOf(superseded), superseded.map(({ lastUsed }) => lastUsed), newer];
   const entry = { event: 'grant.revoked', outcome: 'success', reason: 'superseded' } as const;
-  return recordAuditEach(tx, { text: END, values }, entry, { requestId: newId('req') });
+  return recordAuditEach(tx, { text: END, values }, entry, byHousekeeping('superseded-connections'));
 }
 
 const idsOf = (rows: readonly { readonly id: string }[]) => rows.map(({ id }) => id);

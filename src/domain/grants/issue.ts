@@ -1,7 +1,6 @@
 import type { Pool } from 'pg';
-
+import type { Cause } from '../../kernel/cause.ts';
 import { hashSecret } from '../../kernel/ids.ts';
-import type { Origin } from '../../kernel/origin.ts';
 import { runStatement } from '../../platform/database/index.ts';
 import { notBlocked } from '../admission/index.ts';
 import { type AuditEntry, auditedStatement, auditInsert } from '../audit/index.ts';
@@ -72,7 +71,7 @@ const ISSUE = `
  * meanwhile, so that it is not swept in this very moment.
  * Answers false when the person, the client or the resource ceased to be meanwhile.
  */
-export async function issueGrant(pool: Pool, grant: NewGrant, origin: Origin): Promise<boolean> {
+export async function issueGrant(pool: Pool, grant: NewGrant, cause: Cause): Promise<boolean> {
   const audit: AuditEntry = {
     event: 'grant.issued',
     outcome: 'success',
@@ -95,7 +94,7 @@ export async function issueGrant(pool: Pool, grant: NewGrant, origin: Origin): P
     grant.authTime,
     grant.acr,
     grant.amr,
-    origin.network ?? null,
+    cause.network ?? null,
     grant.lifetime,
     hashSecret(grant.code.value),
     grant.code.codeChallenge,
@@ -104,7 +103,7 @@ export async function issueGrant(pool: Pool, grant: NewGrant, origin: Origin): P
     grant.clientVersion === undefined ? null : Buffer.from(grant.clientVersion, 'base64url'),
     connectionKey({ ...grant, redirectUri: grant.normalizedRedirectUri }),
   ];
-  const statement = auditedStatement({ name: 'issue-grant', text: ISSUE, values }, audit, origin);
+  const statement = auditedStatement({ name: 'issue-grant', text: ISSUE, values }, audit, cause);
   const { rowCount } = await runStatement(pool, statement);
   return rowCount === 1;
 }

@@ -1,7 +1,6 @@
 import type { Pool } from 'pg';
-
+import type { Cause } from '../../kernel/cause.ts';
 import { hashSecret } from '../../kernel/ids.ts';
-import type { Origin } from '../../kernel/origin.ts';
 import { isStoreUnavailable, runStatement } from '../../platform/database/index.ts';
 import { type AuditEntry, auditedStatement, auditInsert, wasCommitted } from '../audit/index.ts';
 
@@ -60,7 +59,7 @@ export async function redeemCode(
   code: PresentedCode,
   refresh: FirstRefreshToken | undefined,
   audit: AuditEntry,
-  origin: Origin,
+  cause: Cause,
 ): Promise<boolean> {
   const values = [
     code.hash,
@@ -69,7 +68,7 @@ export async function redeemCode(
     refresh?.idleLifetime ?? 0,
     new Date(code.grant.asOf.getTime() + TIMELY),
   ];
-  const statement = auditedStatement({ name: 'redeem-code', text: REDEEM, values }, audit, origin);
+  const statement = auditedStatement({ name: 'redeem-code', text: REDEEM, values }, audit, cause);
   let redeemed: { readonly widens: string | null } | undefined;
   try {
     [redeemed] = (await runStatement<{ widens: string | null }>(pool, statement)).rows;
@@ -78,7 +77,7 @@ export async function redeemCode(
     throw error;
   }
   if (!redeemed) return false;
-  if (redeemed.widens !== null) await endWidened(pool, code.grant, redeemed.widens, origin);
+  if (redeemed.widens !== null) await endWidened(pool, code.grant, redeemed.widens, cause);
   return true;
 }
 
@@ -106,13 +105,8 @@ const SPEND = `
  * stolen code has one try (RFC 6749 §10.5, stricter). Answers false when another redemption was
  * faster; then nothing happened, and this one is a reuse.
  */
-export async function spendCode(
-  pool: Pool,
-  hash: Buffer,
-  audit: AuditEntry,
-  origin: Origin,
-): Promise<boolean> {
-  const statement = auditedStatement({ name: 'spend-code', text: SPEND, values: [hash] }, audit, origin);
+export async function spendCode(pool: Pool, hash: Buffer, audit: AuditEntry, cause: Cause): Promise<boolean> {
+  const statement = auditedStatement({ name: 'spend-code', text: SPEND, values: [hash] }, audit, cause);
   const { rowCount } = await runStatement(pool, statement);
   return rowCount === 1;
 }

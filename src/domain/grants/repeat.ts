@@ -1,7 +1,6 @@
 import type { Pool } from 'pg';
-
+import type { Cause } from '../../kernel/cause.ts';
 import { hashSecret } from '../../kernel/ids.ts';
-import type { Origin } from '../../kernel/origin.ts';
 import { runStatement } from '../../platform/database/index.ts';
 import { type AuditEntry, auditedStatement, auditInsert } from '../audit/index.ts';
 
@@ -64,10 +63,10 @@ export async function repeatRefreshToken(
     scopes,
   }: { readonly grace: number; readonly elsewhere: boolean; readonly scopes: readonly string[] },
   audit: AuditEntry,
-  origin: Origin,
+  cause: Cause,
 ): Promise<PathToLeaf | undefined> {
   const values = [token.hash, token.grant.id, grace, elsewhere, scopes];
-  const statement = auditedStatement({ name: 'repeat-refresh-token', text: REPEAT, values }, audit, origin);
+  const statement = auditedStatement({ name: 'repeat-refresh-token', text: REPEAT, values }, audit, cause);
   const { rows } = await runStatement<{ leaf_hash: Buffer; versions: number[] }>(pool, statement);
   const [path] = rows;
   return path && { versions: path.versions, leafHash: path.leaf_hash };

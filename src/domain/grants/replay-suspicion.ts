@@ -1,6 +1,6 @@
 import type { Pool } from 'pg';
 
-import type { Origin } from '../../kernel/origin.ts';
+import type { Cause } from '../../kernel/cause.ts';
 import { runStatement } from '../../platform/database/index.ts';
 import { type AuditEntry, auditedStatement, auditInsert } from '../audit/index.ts';
 
@@ -28,10 +28,10 @@ export async function suspectReplay(
   pool: Pool,
   { grantId, generation }: { readonly grantId: string; readonly generation: number },
   audit: Omit<AuditEntry, 'event' | 'outcome'>,
-  origin: Origin,
+  cause: Cause,
 ): Promise<boolean> {
   const entry: AuditEntry = { ...audit, event: 'refresh.replay_suspected', outcome: 'success' };
   const values = [grantId, generation];
-  const statement = auditedStatement({ name: 'suspect-replay', text: SUSPECT, values }, entry, origin);
+  const statement = auditedStatement({ name: 'suspect-replay', text: SUSPECT, values }, entry, cause);
   return (await runStatement(pool, statement)).rowCount === 1;
 }

@@ -1,5 +1,5 @@
 import type { Pool } from 'pg';
-import type { Origin } from '../../kernel/origin.ts';
+import type { Cause } from '../../kernel/cause.ts';
 import type { Prisma } from '../../platform/database/generated/client.ts';
 import { runStatement } from '../../platform/database/index.ts';
 import { type AuditEntry, auditedStatement, auditInsert, recordAuditEach } from '../audit/index.ts';
@@ -26,11 +26,11 @@ export async function revokeGrant(
   reason: RevocationReason,
   entry: Omit<AuditEntry, 'event' | 'outcome' | 'reason' | 'grant'> &
     Partial<Pick<AuditEntry, 'event' | 'outcome'>>,
-  origin: Origin,
+  cause: Cause,
 ): Promise<boolean> {
   const audit: AuditEntry = { event: 'grant.revoked', outcome: 'success', ...entry, reason, grant: grantId };
   const values = [grantId, reason];
-  const statement = auditedStatement({ name: 'revoke-grant', text: REVOKE, values }, audit, origin);
+  const statement = auditedStatement({ name: 'revoke-grant', text: REVOKE, values }, audit, cause);
   const { rowCount } = await runStatement(pool, statement);
   return rowCount === 1;
 }
@@ -71,14 +71,14 @@ export async function endAccess(
   tx: Prisma.TransactionClient,
   selector: AccessSelector,
   reason: RevocationReason,
-  origin: Origin,
+  cause: Cause,
 ): Promise<EndedAccess> {
   const entry = { event: 'grant.revoked', outcome: 'success', reason } as const;
   if (!('grantId' in selector)) {
     const { userId, clientId } = selector;
     const values = [reason, userId, clientId ?? null, null];
-    const grants = await recordAuditEach(tx, { text: REVOKE_MANY, values }, entry, origin);
-    return { grants, consents: await forgetConsents(tx, { userId, clientId }, reason, origin) };
+    const grants = await recordAuditEach(tx, { text: REVOKE_MANY, values }, entry, cause);
+    return { grants, consents: await forgetConsents(tx, { userId, clientId }, reason, cause) };
   }
   const { grantId, userId } = selector;
   const found = await tx.$queryRawUnsafe<{ userId: string; clientId: string; resourceId: string }[]>(
@@ -89,8 +89,8 @@ export async function endAccess(
   const [grant] = found;
   if (!grant) return { grants: 0, consents: 0 };
   const values = [reason, grant.userId, null, grantId];
-  const grants = await recordAuditEach(tx, { text: REVOKE_MANY, values }, entry, origin);
-  return { grants, consents: await forgetConsents(tx, grant, reason, origin) };
+  const grants = await recordAuditEach(tx, { text: REVOKE_MANY, values }, entry, cause);
+  return { grants, consents: await forgetConsents(tx, grant, reason, cause) };
 }
 
 /**
@@ -103,7 +103,7 @@ export function revokeGrantsOf(
   tx: Prisma.TransactionClient,
   { clientId }: { readonly clientId: string },
   reason: RevocationReason,
-  origin: Origin,
+  cause: Cause,
 ): Promise<number> {
-  return cutOffClient(tx, clientId, reason, origin);
+  return cutOffClient(tx, clientId, reason, cause);
 }

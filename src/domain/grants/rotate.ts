@@ -1,7 +1,6 @@
 import type { Pool } from 'pg';
-
+import type { Cause } from '../../kernel/cause.ts';
 import { hashSecret } from '../../kernel/ids.ts';
-import type { Origin } from '../../kernel/origin.ts';
 import { runStatement } from '../../platform/database/index.ts';
 import { type AuditEntry, auditedStatement, auditInsert } from '../audit/index.ts';
 
@@ -41,13 +40,13 @@ export async function rotateRefreshToken(
   successor: { readonly value: string; readonly secretVersion: number; readonly idleLifetime: number },
   scopes: readonly string[],
   audit: AuditEntry,
-  origin: Origin,
+  cause: Cause,
 ): Promise<boolean> {
   const { id: grantId } = token.grant;
   const { value, idleLifetime, secretVersion } = successor;
-  const usedFrom = origin.network ?? null;
+  const usedFrom = cause.network ?? null;
   const values = [token.hash, grantId, hashSecret(value), idleLifetime, secretVersion, usedFrom, scopes];
-  const statement = auditedStatement({ name: 'rotate-refresh-token', text: ROTATE, values }, audit, origin);
+  const statement = auditedStatement({ name: 'rotate-refresh-token', text: ROTATE, values }, audit, cause);
   const { rowCount } = await runStatement(pool, statement);
   return rowCount === 1;
 }

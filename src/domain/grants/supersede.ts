@@ -1,6 +1,6 @@
 import type { Pool } from 'pg';
 
-import type { Origin } from '../../kernel/origin.ts';
+import type { Cause } from '../../kernel/cause.ts';
 import { isStoreUnavailable, runStatement } from '../../platform/database/index.ts';
 import { type AuditEntry, auditedStatement, auditInsert } from '../audit/index.ts';
 
@@ -83,7 +83,7 @@ export async function endWidened(
   { id, tenantId, userId, clientId, resource, scopes }: GrantFacts,
   widened: string,
   /** Of the redemption. */
-  { requestId, network }: Origin,
+  { actor, requestId, network }: Cause,
 ): Promise<void> {
   const audit: AuditEntry = {
     event: 'grant.revoked',
@@ -98,7 +98,7 @@ export async function endWidened(
   };
   const statement = { name: 'end-widened', text: END_WIDENED, values: [widened, scopes] };
   try {
-    await runStatement(pool, auditedStatement(statement, audit, { requestId, network }));
+    await runStatement(pool, auditedStatement(statement, audit, { actor, requestId, network }));
   } catch (error) {
     // The client must have the tokens that it was given: housekeeping does this then.
     if (!isStoreUnavailable(error)) throw error;

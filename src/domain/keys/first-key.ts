@@ -1,6 +1,6 @@
 import type { Pool } from 'pg';
 
-import type { Origin } from '../../kernel/origin.ts';
+import type { Cause } from '../../kernel/cause.ts';
 import { ADVISORY_LOCKS, transaction } from '../../platform/database/index.ts';
 import { recordAuditOn } from '../audit/index.ts';
 
@@ -29,7 +29,7 @@ export async function keepFirstKey(
   pool: Pool,
   dataKeys: DataKeys,
   key: { readonly publicJwk: PublicJwk; readonly pkcs8: Buffer; readonly tokenLifetime: number },
-  origin: Origin,
+  cause: Cause,
 ): Promise<void> {
   const { publicJwk, pkcs8, tokenLifetime } = key;
   const { kid, alg: algorithm } = publicJwk;
@@ -42,7 +42,7 @@ export async function keepFirstKey(
       await recordAuditOn(
         client,
         { event: 'key.revoked', outcome: 'success', reason: 'not_authentic', detail },
-        origin,
+        cause,
       );
     }
     const sealed = sealer.seal(signingKeyPlace(kid), pkcs8);
@@ -53,7 +53,7 @@ export async function keepFirstKey(
     await recordAuditOn(
       client,
       { event: 'key.created', outcome: 'success', detail: { kid, algorithm } },
-      origin,
+      cause,
     );
   });
 }

@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { calculateJwkThumbprint, createLocalJWKSet, type JWK, jwtVerify, SignJWT } from 'jose';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-
 import { changeSigningKeys, newDataKeys } from '../../../test/support/data-keys.ts';
 import { createTestDatabase, type TestDatabase } from '../../../test/support/database.ts';
+import { byHousekeeping } from '../../kernel/cause.ts';
 import { createMasterSealer } from '../../platform/crypto/seal.ts';
 import { listAudit } from '../audit/index.ts';
 
@@ -16,7 +16,7 @@ import {
   type SigningAlgorithm,
 } from './index.ts';
 
-const origin = { requestId: 'req_test' };
+const cause = byHousekeeping('test');
 const issuer = 'https://issuer.example';
 
 describe('keys', () => {
@@ -49,7 +49,7 @@ describe('keys', () => {
 
   it('makes one first key when many processes start together', async () => {
     const processes = Array.from({ length: 8 }, () => process());
-    await Promise.all(processes.map((keys) => keys.ensure(origin)));
+    await Promise.all(processes.map((keys) => keys.ensure(cause)));
 
     const kids = await Promise.all(processes.map(async (keys) => (await keys.current()).kid));
     expect(new Set(kids).size).toBe(1);
@@ -60,8 +60,8 @@ describe('keys', () => {
     'G5: with %s the JWK Set shows public members for signatures only, under their thumbprint',
     async (algorithm) => {
       const keys = process(algorithm);
-      await keys.ensure(origin);
-      await keys.rotate(origin);
+      await keys.ensure(cause);
+      await keys.rotate(cause);
 
       const published = await keys.jwks();
       expect(published.keys).toHaveLength(2);
@@ -86,7 +86,7 @@ describe('keys', () => {
 
   it('G5: a private member that slipped into the table does not leave it', async () => {
     const keys = process();
-    await keys.ensure(origin);
+    await keys.ensure(cause);
     await changeSigningKeys(
       test.database.pool,
       dataKeys,
@@ -97,14 +97,14 @@ describe('keys', () => {
   });
 
   it('SEC-M1: refuses another master key before anything is sealed under it', async () => {
-    await process().ensure(origin);
+    await process().ensure(cause);
     const other = createMasterSealer(randomBytes(32));
-    await expect(openDataKeys(test.database.pool, other, origin)).rejects.toThrow(MasterKeyRefused);
+    await expect(openDataKeys(test.database.pool, other, cause)).rejects.toThrow(MasterKeyRefused);
   });
 
   it('verifies its own tokens and no other', async () => {
     const keys = process();
-    await keys.ensure(origin);
+    await keys.ensure(cause);
     const token = await keys.sign(claims(), { typ: 'at+jwt' });
     const { kid, privateKey } = await keys.current();
 
@@ -134,7 +134,7 @@ describe('keys', () => {
 
   it('G9: a flood of unknown key ids costs a query each quarter of a second at the most', async () => {
     const keys = process();
-    await keys.ensure(origin);
+    await keys.ensure(cause);
     await keys.jwks();
     const { privateKey } = await keys.current();
     const forged = await new SignJWT(claims())

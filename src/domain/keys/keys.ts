@@ -1,7 +1,7 @@
 import type { KeyObject } from 'node:crypto';
 import { errors, type JWTPayload, jwtVerify } from 'jose';
+import type { Cause } from '../../kernel/cause.ts';
 import type { Clock } from '../../kernel/clock.ts';
-import type { Origin } from '../../kernel/origin.ts';
 
 import { createFresh } from './fresh.ts';
 import { type KeyInfo, type PublicJwk, readPrivateKey, type SigningAlgorithm } from './key.ts';
@@ -25,7 +25,7 @@ export interface CurrentKey {
 
 export interface Keys {
   /** Makes the first key; of processes that start together one does. Call it once, before anything signs. */
-  ensure(origin: Origin): Promise<void>;
+  ensure(cause: Cause): Promise<void>;
   /** Whether there is an authentic key that signs now. Issues one query at most. */
   canSign(): Promise<boolean>;
   /** The key that signs now. */
@@ -51,13 +51,13 @@ export interface Keys {
    * Publishes a new key, which signs once every verifier can have seen it; the old one is then retired and
    * stays published while its tokens may live. While a new key waits already, answers that one.
    */
-  rotate(origin: Origin): Promise<KeyInTurn>;
+  rotate(cause: Cause): Promise<KeyInTurn>;
   /**
    * Makes a new key that signs now, and drops all others: whoever could read one could read those that lay
    * beside it. Their tokens verify no more, here at once and in other processes within a second. The secret that
    * refresh tokens are derived with is dropped too.
    */
-  replaceCompromised(origin: Origin): Promise<EmergencyRotation>;
+  replaceCompromised(cause: Cause): Promise<EmergencyRotation>;
   /** Does what is due by time: lets the next key sign, begins the rotation that is scheduled. For one process at a time. */
   maintain(): Promise<void>;
 }
@@ -145,9 +145,9 @@ export function createKeys(deps: KeysDeps): Keys {
   }
 
   return {
-    ensure: (origin) => changing(rotation.ensure(origin)),
-    rotate: (origin) => changing(rotation.begin(origin)),
-    replaceCompromised: (origin) => changing(rotation.replaceCompromised(origin)),
+    ensure: (cause) => changing(rotation.ensure(cause)),
+    rotate: (cause) => changing(rotation.begin(cause)),
+    replaceCompromised: (cause) => changing(rotation.replaceCompromised(cause)),
     maintain: () => changing(rotation.maintain()),
     current,
     canSign: async () => (await published.get()).some(({ state }) => state === 'current'),

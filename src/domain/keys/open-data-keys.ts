@@ -1,7 +1,7 @@
 import { createPublicKey } from 'node:crypto';
 import type { Pool, PoolClient } from 'pg';
 
-import type { Origin } from '../../kernel/origin.ts';
+import type { Cause } from '../../kernel/cause.ts';
 import { keyIdOf, SealBroken } from '../../platform/crypto/box.ts';
 import type { MasterSealer } from '../../platform/crypto/seal.ts';
 import { ADVISORY_LOCKS, transaction } from '../../platform/database/index.ts';
@@ -47,10 +47,10 @@ export async function proveMasterKey(client: Client, master: MasterSealer): Prom
  *
  * @throws MasterKeyRefused
  */
-export async function openDataKeys(pool: Pool, master: MasterSealer, origin: Origin): Promise<DataKeys> {
+export async function openDataKeys(pool: Pool, master: MasterSealer, cause: Cause): Promise<DataKeys> {
   const found = await loadDataKeys(runOn(pool), master);
   if (found && missingIn(found).length === 0) return dataKeysOf(pool, master, found);
-  const set = await transaction(pool, (client) => openDataKeysWithin(client, master, origin));
+  const set = await transaction(pool, (client) => openDataKeysWithin(client, master, cause));
   return dataKeysOf(pool, master, set);
 }
 
@@ -64,7 +64,7 @@ export async function findDataKeys(pool: Pool, master: MasterSealer): Promise<Da
 export async function openDataKeysWithin(
   client: PoolClient,
   master: MasterSealer,
-  origin: Origin,
+  cause: Cause,
 ): Promise<DataKeySet> {
   const run = runOn(client);
   await client.query('SELECT pg_advisory_xact_lock($1)', [ADVISORY_LOCKS.dataKeys]);
@@ -80,7 +80,7 @@ export async function openDataKeysWithin(
   const { rows } = await client.query<{ id: string }>('SELECT id FROM installation');
   const set = withNewKeys({ installation: rows[0]?.id ?? '', keys: [] }, DATA_KEY_PURPOSES);
   await writeDataKeys(run, master, set);
-  await adopt(client, createDataKeys(set, { master, load: async () => set }), values, origin);
+  await adopt(client, createDataKeys(set, { master, load: async () => set }), values, cause);
   return set;
 }
 
@@ -144,7 +144,7 @@ async function adopt(
   client: PoolClient,
   dataKeys: DataKeys,
   values: readonly OpenedValue[],
-  origin: Origin,
+  cause: Cause,
 ): Promise<void> {
   // Authorization requests under way live an hour at the most; they begin again.
   await client.query('DELETE FROM interactions');
@@ -172,7 +172,7 @@ async function adopt(
   );
   if (values.length === 0 && rows.length === 0) return;
   const detail = { signing_keys: adopted, left_out: rows.map(({ kid }) => kid) };
-  await recordAuditOn(client, { event: 'data_keys.created', outcome: 'success', detail }, origin);
+  await recordAuditOn(client, { event: 'data_keys.created', outcome: 'success', detail }, cause);
 }
 
 /** Gives the row its MAC when the sealed private key belongs to the public one that it names. */

@@ -1,7 +1,6 @@
 import type { Pool } from 'pg';
-
+import type { Cause } from '../../kernel/cause.ts';
 import { AlreadyExists } from '../../kernel/errors.ts';
-import type { Origin } from '../../kernel/origin.ts';
 import type { MasterSealer } from '../../platform/crypto/seal.ts';
 import { ADVISORY_LOCKS, transaction } from '../../platform/database/index.ts';
 import { recordAuditOn } from '../audit/index.ts';
@@ -21,7 +20,7 @@ import { runOn } from './run.ts';
 export function rotateMasterKey(
   pool: Pool,
   { from, to }: { readonly from: MasterSealer; readonly to: MasterSealer },
-  origin: Origin,
+  cause: Cause,
 ): Promise<{ readonly dataKeys: number }> {
   return transaction(pool, async (client) => {
     const run = runOn(client);
@@ -33,7 +32,7 @@ export function rotateMasterKey(
     if (!set) throw new MasterKeyRefused('damaged');
     await writeDataKeys(run, to, set);
     const detail = { data_keys: set.keys.length };
-    await recordAuditOn(client, { event: 'master_key.replaced', outcome: 'success', detail }, origin);
+    await recordAuditOn(client, { event: 'master_key.replaced', outcome: 'success', detail }, cause);
     return { dataKeys: set.keys.length };
 
     async function opens(master: MasterSealer): Promise<boolean> {

@@ -1,14 +1,14 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { decodeProtectedHeader } from 'jose';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-
 import { changeSigningKeys, newDataKeys } from '../../../test/support/data-keys.ts';
 import { createTestDatabase, type TestDatabase } from '../../../test/support/database.ts';
+import { byHousekeeping } from '../../kernel/cause.ts';
 import { listAudit } from '../audit/index.ts';
 
 import { createKeys, type DataKeys, type Keys, type KeysDeps } from './index.ts';
 
-const origin = { requestId: 'req_test' };
+const cause = byHousekeeping('test');
 const issuer = 'https://issuer.example';
 
 describe('rotation', () => {
@@ -67,10 +67,10 @@ describe('rotation', () => {
 
   it('G7: a new key is published for the JWKS lifetime and the skew before it signs', async () => {
     const [here, there] = [process(), process()];
-    await here.ensure(origin);
+    await here.ensure(cause);
     const old = kidOf(await token(there));
 
-    const next = await here.rotate(origin);
+    const next = await here.rotate(cause);
     expect(next).toMatchObject({ state: 'next', algorithm: 'ES256' });
     expect(Math.abs(secondsUntil(next.effectiveAt) - 420)).toBeLessThan(10);
     later(1_000);
@@ -88,9 +88,9 @@ describe('rotation', () => {
   it('G7: when it is time one process lets it sign, every other follows in a second, and no token is refused', async () => {
     const processes = Array.from({ length: 6 }, () => process());
     const [first = process()] = processes;
-    await first.ensure(origin);
+    await first.ensure(cause);
     const old = await Promise.all(processes.map(token));
-    const next = await first.rotate(origin);
+    const next = await first.rotate(cause);
     await pass('420 seconds');
     later(1_000);
 
@@ -113,9 +113,9 @@ describe('rotation', () => {
 
   it('G7: a retired key is published while its tokens live, and its private part is destroyed at once', async () => {
     const keys = process();
-    await keys.ensure(origin);
+    await keys.ensure(cause);
     const old = await token(keys);
-    await keys.rotate(origin);
+    await keys.rotate(cause);
     await pass('420 seconds');
     await keys.maintain();
 
@@ -141,8 +141,8 @@ describe('rotation', () => {
 
   it('G7: the longest life counts that any process has given to tokens of the key', async () => {
     const [short, long] = [process({ tokenLifetime: 300 }), process({ tokenLifetime: 3_000 })];
-    await short.ensure(origin);
-    await short.rotate(origin);
+    await short.ensure(cause);
+    await short.rotate(cause);
     await token(long);
     await pass('420 seconds');
     await short.maintain();
@@ -152,9 +152,9 @@ describe('rotation', () => {
 
   it('G7: a process that signs for a last second with a retired key has it published for as long as its own tokens live', async () => {
     const [here, late] = [process(), process({ tokenLifetime: 3_000 })];
-    await here.ensure(origin);
+    await here.ensure(cause);
     await late.jwks();
-    await here.rotate(origin);
+    await here.rotate(cause);
     await pass('420 seconds');
     await here.maintain();
     const jwt = await token(late);
@@ -166,11 +166,11 @@ describe('rotation', () => {
   it('G7: rotations at the same time, and one while a key waits, are one', async () => {
     const processes = Array.from({ length: 6 }, () => process());
     const [first = process()] = processes;
-    await first.ensure(origin);
-    const begun = await Promise.all(processes.map((keys) => keys.rotate(origin)));
+    await first.ensure(cause);
+    const begun = await Promise.all(processes.map((keys) => keys.rotate(cause)));
     expect(new Set(begun.map(({ kid }) => kid)).size).toBe(1);
     expect(new Set(begun.map(({ effectiveAt }) => effectiveAt.getTime())).size).toBe(1);
-    expect(await first.rotate(origin)).toEqual(begun[0]);
+    expect(await first.rotate(cause)).toEqual(begun[0]);
     expect(await states(first)).toEqual(['next', 'current']);
     expect(await events('key.created')).toHaveLength(2);
   });
@@ -178,8 +178,8 @@ describe('rotation', () => {
   it('G7: promotions at the same time are one', async () => {
     const processes = Array.from({ length: 6 }, () => process());
     const [first = process()] = processes;
-    await first.ensure(origin);
-    await first.rotate(origin);
+    await first.ensure(cause);
+    await first.rotate(cause);
     await pass('420 seconds');
     await Promise.all(processes.map((keys) => keys.maintain()));
     expect(await states(first)).toEqual(['current', 'retired']);
@@ -188,8 +188,8 @@ describe('rotation', () => {
 
   it('the list lets a key sign whose time has come, and says since when and until when', async () => {
     const keys = process();
-    await keys.ensure(origin);
-    const next = await keys.rotate(origin);
+    await keys.ensure(cause);
+    const next = await keys.rotate(cause);
     expect(await keys.list()).toMatchObject([
       { kid: next.kid, state: 'next', until: next.effectiveAt, published: true },
       { state: 'current', until: undefined, published: true },
@@ -203,10 +203,10 @@ describe('rotation', () => {
 
   it('a rotation after the time of the key that waits begins the one after it', async () => {
     const keys = process();
-    await keys.ensure(origin);
-    const second = await keys.rotate(origin);
+    await keys.ensure(cause);
+    const second = await keys.rotate(cause);
     await pass('420 seconds');
-    const third = await keys.rotate(origin);
+    const third = await keys.rotate(cause);
     expect(third.kid).not.toBe(second.kid);
     expect((await keys.list()).map(({ kid, state }) => [kid, state])).toMatchObject([
       [third.kid, 'next'],
@@ -216,12 +216,12 @@ describe('rotation', () => {
   });
 
   it('another algorithm takes effect at the next rotation, and both are published meanwhile', async () => {
-    await process().ensure(origin);
+    await process().ensure(cause);
     const changed = process({ algorithm: 'EdDSA' });
-    await changed.ensure(origin);
+    await changed.ensure(cause);
     expect(decodeProtectedHeader(await token(changed)).alg).toBe('ES256');
 
-    expect(await changed.rotate(origin)).toMatchObject({ algorithm: 'EdDSA' });
+    expect(await changed.rotate(cause)).toMatchObject({ algorithm: 'EdDSA' });
     expect((await changed.jwks()).keys.map(({ alg }) => alg)).toEqual(['EdDSA', 'ES256']);
     await pass('420 seconds');
     await changed.maintain();
@@ -232,7 +232,7 @@ describe('rotation', () => {
 
   it('a key is replaced at its age, once, and never where that is switched off', async () => {
     const [manual, scheduled] = [process(), process({ rotateAfter: 86_400 })];
-    await manual.ensure(origin);
+    await manual.ensure(cause);
     await scheduled.maintain();
     await pass('86390 seconds');
     await scheduled.maintain();
@@ -256,17 +256,17 @@ describe('rotation', () => {
 
   it('G8: a compromised key is dropped with all that lay beside it, and a new one signs at once', async () => {
     const [here, there] = [process(), process()];
-    await here.ensure(origin);
+    await here.ensure(cause);
     const first = await token(here);
-    await here.rotate(origin);
+    await here.rotate(cause);
     await pass('420 seconds');
     await here.maintain();
     const second = await token(here);
-    const { kid: third } = await here.rotate(origin);
+    const { kid: third } = await here.rotate(cause);
     expect(await verify(there, first)).toBeDefined();
     expect(await verify(there, second)).toBeDefined();
 
-    const replaced = await here.replaceCompromised(origin);
+    const replaced = await here.replaceCompromised(cause);
     expect(replaced).toMatchObject({ state: 'current', algorithm: 'ES256' });
     expect([...replaced.revoked].sort()).toEqual([kidOf(first), kidOf(second), third].sort());
     expect(await published(here)).toEqual([replaced.kid]);
@@ -293,22 +293,22 @@ describe('rotation', () => {
   it('G8: two who hear the same alarm make one new key; a later alarm is another', async () => {
     const processes = Array.from({ length: 4 }, () => process());
     const [first = process()] = processes;
-    await first.ensure(origin);
+    await first.ensure(cause);
     const { kid: old } = await first.current();
-    const replaced = await Promise.all(processes.map((keys) => keys.replaceCompromised(origin)));
+    const replaced = await Promise.all(processes.map((keys) => keys.replaceCompromised(cause)));
     expect(new Set(replaced.map(({ kid }) => kid)).size).toBe(1);
     for (const { revoked } of replaced) expect(revoked).toEqual([old]);
     expect(await states(first)).toEqual(['current', 'revoked']);
 
     await test.database.pool.query(`UPDATE signing_keys SET revoked_at = revoked_at - interval '11 seconds'`);
-    expect((await first.replaceCompromised(origin)).revoked).toEqual([replaced[0]?.kid]);
+    expect((await first.replaceCompromised(cause)).revoked).toEqual([replaced[0]?.kid]);
   });
 
   it('G7: a promotion that cannot happen stops nobody from signing', async () => {
     const keys = process();
-    await keys.ensure(origin);
+    await keys.ensure(cause);
     const { kid: old } = await keys.current();
-    const { kid } = await keys.rotate(origin);
+    const { kid } = await keys.rotate(cause);
     await pass('420 seconds');
 
     const holder = await test.database.pool.connect();

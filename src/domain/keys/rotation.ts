@@ -1,7 +1,6 @@
 import type { Pool } from 'pg';
 
-import { newId } from '../../kernel/ids.ts';
-import type { Origin } from '../../kernel/origin.ts';
+import { byHousekeeping, type Cause } from '../../kernel/cause.ts';
 import type { Prisma, PrismaClient } from '../../platform/database/generated/client.ts';
 import { recordAudit } from '../audit/index.ts';
 
@@ -50,14 +49,14 @@ export interface EmergencyRotation extends KeyInTurn {
 
 export interface RotationSteps {
   /** Makes the first key; of processes that start together one does. */
-  ensure(origin: Origin): Promise<void>;
+  ensure(cause: Cause): Promise<void>;
   /** Publishes a key that signs later. While there is one already, answers that one. */
-  begin(origin: Origin): Promise<KeyInTurn>;
+  begin(cause: Cause): Promise<KeyInTurn>;
   /**
    * Makes a key that signs now, and drops every other, whose tokens are worth nothing from then on. Replaces the
    * secret that refresh tokens are derived with: every family whose newest token it made is dead.
    */
-  replaceCompromised(origin: Origin): Promise<EmergencyRotation>;
+  replaceCompromised(cause: Cause): Promise<EmergencyRotation>;
   /**
    * Lets the next key sign if it is time. Of many who try at once one does it, and the others do not
    * wait for it. Answers whether it was this one.
@@ -86,13 +85,13 @@ const SAME_ALARM = 10;
 export function createRotation(deps: RotationDeps): RotationSteps {
   const { prisma, pool, dataKeys, algorithm, tokenLifetime, jwksLifetime, skew, rotateAfter } = deps;
 
-  async function makeNext({ tx, sealer }: Step, publication: number, origin: Origin) {
+  async function makeNext({ tx, sealer }: Step, publication: number, cause: Cause) {
     const { publicJwk, pkcs8 } = await generateKey(algorithm);
     const { kid } = publicJwk;
     const sealed = sealer.seal(signingKeyPlace(kid), pkcs8);
     const effectiveAt = await insertNextKey(tx, sealer, publicJwk, sealed, { publication, tokenLifetime });
     const detail = { kid, algorithm, effective_at: effectiveAt.toISOString() };
-    await recordAudit(tx, { event: 'key.created', outcome: 'success', detail }, origin);
+    await recordAudit(tx, { event: 'key.created', outcome: 'success', detail }, cause);
     return { kid, effectiveAt };
   }
 
@@ -101,24 +100,24 @@ export function createRotation(deps: RotationDeps): RotationSteps {
     if (!due) return false;
     const retired = await retireCurrentKey(tx, sealer, { tokenLifetime, skew });
     await promoteKey(tx, sealer, due.kid);
-    // Time did it, so the record names a request of its own.
-    const origin = { requestId: newId('req') };
+    // Time did it, so the record names an actor and a request of its own.
+    const cause = byHousekeeping('key-rotation');
     const detail = { kid: due.kid, retired: retired ?? null };
-    await recordAudit(tx, { event: 'key.rotated', outcome: 'success', detail }, origin);
+    await recordAudit(tx, { event: 'key.rotated', outcome: 'success', detail }, cause);
     return true;
   }
 
-  async function beginUnlessBegun(step: Step, origin: Origin): Promise<KeyInTurn> {
+  async function beginUnlessBegun(step: Step, cause: Cause): Promise<KeyInTurn> {
     const begun = await findKey(step.tx, 'next');
     if (begun) return begun;
-    const made = await makeNext(step, jwksLifetime + skew, origin);
+    const made = await makeNext(step, jwksLifetime + skew, cause);
     return { ...made, algorithm, state: 'next' };
   }
 
   /** Makes a key that signs at once, where a forged or altered row left the store without one. */
-  async function ensureCurrent(step: Step, origin: Origin): Promise<void> {
+  async function ensureCurrent(step: Step, cause: Cause): Promise<void> {
     if (await findKey(step.tx, 'current')) return;
-    const { kid } = await makeNext(step, 0, origin);
+    const { kid } = await makeNext(step, 0, cause);
     await promoteKey(step.tx, step.sealer, kid);
   }
 
@@ -132,7 +131,7 @@ export function createRotation(deps: RotationDeps): RotationSteps {
         reason: 'not_authentic',
         detail: { kid },
       } as const;
-      await recordAudit(tx, entry, { requestId: newId('req') });
+      await recordAudit(tx, entry, byHousekeeping('key-authentication'));
     }
     return { tx, sealer };
   }
@@ -144,19 +143,19 @@ export function createRotation(deps: RotationDeps): RotationSteps {
     });
 
   return {
-    async ensure(origin) {
+    async ensure(cause) {
       const made = await generateKey(algorithm);
-      await keepFirstKey(pool, dataKeys, { ...made, tokenLifetime }, origin);
+      await keepFirstKey(pool, dataKeys, { ...made, tokenLifetime }, cause);
     },
 
-    begin: (origin) =>
+    begin: (cause) =>
       locked(async (step) => {
         await promoteDue(step);
-        await ensureCurrent(step, origin);
-        return beginUnlessBegun(step, origin);
+        await ensureCurrent(step, cause);
+        return beginUnlessBegun(step, cause);
       }),
 
-    async replaceCompromised(origin) {
+    async replaceCompromised(cause) {
       const replaced = await locked(async ({ tx, sealer: before }) => {
         const current = await findKey(tx, 'current');
         const alreadyRevoked = await findRevokedWithin(tx, before, SAME_ALARM);
@@ -169,7 +168,7 @@ export function createRotation(deps: RotationDeps): RotationSteps {
           dropped: ['signing-key', 'signing-key-mac'],
         });
         for (const purpose of REPLACED_SECRETS) await replaceSecret(tx, sealer, purpose);
-        const { kid, effectiveAt } = await makeNext({ tx, sealer }, 0, origin);
+        const { kid, effectiveAt } = await makeNext({ tx, sealer }, 0, cause);
         await promoteKey(tx, sealer, kid);
         for (const dropped of revoked) {
           await authenticateKey(runIn(tx), sealer, dropped);
@@ -177,7 +176,7 @@ export function createRotation(deps: RotationDeps): RotationSteps {
           await recordAudit(
             tx,
             { event: 'key.revoked', outcome: 'success', reason: 'compromised', detail },
-            origin,
+            cause,
           );
         }
         return { kid, algorithm, state: 'current' as const, effectiveAt, revoked };
@@ -190,12 +189,12 @@ export function createRotation(deps: RotationDeps): RotationSteps {
 
     maintain: () =>
       locked(async (step) => {
-        const origin = { requestId: newId('req') };
+        const cause = byHousekeeping('key-rotation');
         await promoteDue(step);
-        await ensureCurrent(step, origin);
+        await ensureCurrent(step, cause);
         const current = rotateAfter > 0 ? await findKey(step.tx, 'current') : undefined;
         if (current && (await hasSignedFor(step.tx, current.kid, rotateAfter))) {
-          await beginUnlessBegun(step, origin);
+          await beginUnlessBegun(step, cause);
         }
       }),
   };

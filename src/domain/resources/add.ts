@@ -1,6 +1,6 @@
+import type { Cause } from '../../kernel/cause.ts';
 import { AlreadyExists, InvalidInput } from '../../kernel/errors.ts';
 import { DEFAULT_TENANT, hashSecret, newId, newSecret } from '../../kernel/ids.ts';
-import type { Origin } from '../../kernel/origin.ts';
 import type { PrismaClient } from '../../platform/database/generated/client.ts';
 import { recordAudit } from '../audit/index.ts';
 
@@ -41,7 +41,7 @@ export interface AddedResource {
 export async function addResource(
   prisma: PrismaClient,
   input: NewResource,
-  origin: Origin,
+  cause: Cause,
 ): Promise<AddedResource> {
   const secret = input.withSecret ? newSecret() : undefined;
   const toInsert = build(input, secret === undefined ? undefined : hashSecret(secret));
@@ -66,7 +66,7 @@ export async function addResource(
           admits_strangers: inserted.admitsStrangers,
         },
       },
-      origin,
+      cause,
     );
     return inserted;
   });

@@ -1,5 +1,5 @@
+import type { Cause } from '../../kernel/cause.ts';
 import { NotFound } from '../../kernel/errors.ts';
-import type { Origin } from '../../kernel/origin.ts';
 import type { PrismaClient } from '../../platform/database/generated/client.ts';
 import { recordAudit } from '../audit/index.ts';
 
@@ -15,7 +15,7 @@ export async function admitStrangers(
   prisma: PrismaClient,
   name: string,
   admitted: boolean,
-  origin: Origin,
+  cause: Cause,
 ): Promise<{ readonly id: string; readonly identifier: string }> {
   return prisma.$transaction(async (tx) => {
     const [changed] = await tx.resource.updateManyAndReturn({
@@ -34,7 +34,7 @@ export async function admitStrangers(
         resource: identifier,
         detail: { id, admits_strangers: admitted },
       },
-      origin,
+      cause,
     );
     return { id, identifier };
   });

@@ -1,13 +1,13 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-
 import { createTestDatabase, type TestDatabase } from '../../../test/support/database.ts';
+import { byHousekeeping } from '../../kernel/cause.ts';
 import { InvalidInput, NotFound } from '../../kernel/errors.ts';
 import { listAudit } from '../audit/index.ts';
 import { seedDefaultTenant } from '../tenants/index.ts';
 
 import { addResource, changeResource, findResource, type Resource, type ResourceChange } from './index.ts';
 
-const origin = { requestId: 'req_test' };
+const cause = byHousekeeping('test');
 let test: TestDatabase;
 let resource: Resource;
 let count = 0;
@@ -33,12 +33,12 @@ beforeEach(async () => {
         { name: 'write', title: 'Write', scopes: ['files:write'], effect: 'write' },
       ],
     },
-    origin,
+    cause,
   ));
 });
 
 const change = (what: ResourceChange, name = resource.id) =>
-  changeResource(test.database.prisma, name, what, origin);
+  changeResource(test.database.prisma, name, what, cause);
 const records = () => listAudit(test.database.prisma, { event: 'resource.changed' });
 
 describe('changeResource', () => {

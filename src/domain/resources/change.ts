@@ -1,5 +1,5 @@
+import type { Cause } from '../../kernel/cause.ts';
 import { InvalidInput, NotFound } from '../../kernel/errors.ts';
-import type { Origin } from '../../kernel/origin.ts';
 import type { Prisma, PrismaClient } from '../../platform/database/generated/client.ts';
 
 import { recordAudit } from '../audit/index.ts';
@@ -57,7 +57,7 @@ export async function changeResource(
   prisma: PrismaClient,
   name: string,
   change: ResourceChange,
-  origin: Origin,
+  cause: Cause,
 ): Promise<ChangedResource> {
   return prisma.$transaction(async (tx) => {
     const id = await lockResource(tx, name);
@@ -79,7 +79,7 @@ export async function changeResource(
           scopes: after.scopes.map(({ scope }) => scope),
           detail: { id: after.id, ...changes },
         },
-        origin,
+        cause,
       );
     }
     return { before, after, changes };

@@ -1,5 +1,5 @@
+import type { Cause } from '../../kernel/cause.ts';
 import { NotFound } from '../../kernel/errors.ts';
-import type { Origin } from '../../kernel/origin.ts';
 import type { PrismaClient } from '../../platform/database/generated/client.ts';
 import { recordAudit } from '../audit/index.ts';
 
@@ -17,7 +17,7 @@ import { markResourceRemoved } from './store.ts';
 export async function removeResource(
   prisma: PrismaClient,
   name: string,
-  origin: Origin,
+  cause: Cause,
 ): Promise<{ readonly id: string; readonly identifier: string }> {
   return prisma.$transaction(async (tx) => {
     const removed = await markResourceRemoved(tx, name);
@@ -31,7 +31,7 @@ export async function removeResource(
         resource: removed.identifier,
         detail: { id: removed.id },
       },
-      origin,
+      cause,
     );
     return { id: removed.id, identifier: removed.identifier };
   });

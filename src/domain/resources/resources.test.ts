@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-
 import { createTestDatabase, type TestDatabase } from '../../../test/support/database.ts';
+import { byHousekeeping } from '../../kernel/cause.ts';
 import { AlreadyExists, InvalidInput, NotFound } from '../../kernel/errors.ts';
 import { listAudit } from '../audit/index.ts';
 import { seedDefaultTenant } from '../tenants/index.ts';
@@ -15,7 +15,7 @@ import {
   removeResource,
 } from './index.ts';
 
-const origin = { requestId: 'req_test' };
+const cause = byHousekeeping('test');
 const files = {
   identifier: 'https://files.example/mcp',
   name: 'Files',
@@ -36,7 +36,7 @@ describe('resources', () => {
   it('finds a resource by every spelling of its identifier', async () => {
     const { prisma, pool } = test.database;
     const tools = [{ name: 'read', title: 'Read', scopes: ['files:read'], effect: 'read' as const }];
-    const { resource, secret } = await addResource(prisma, { ...files, tools }, origin);
+    const { resource, secret } = await addResource(prisma, { ...files, tools }, cause);
 
     expect(secret).toBeUndefined();
     expect(await findResource(pool, 'HTTPS://Files.Example:443/mcp/')).toEqual(resource);
@@ -54,7 +54,7 @@ describe('resources', () => {
   it.each(['https://spelt.example/mcp/', 'https://SPELT.example/mcp', 'https://spelt.example:443/mcp'])(
     'REP-F5: addResource refuses %s and names the spelling of tokens and metadata',
     async (identifier) => {
-      await expect(addResource(test.database.prisma, { ...files, identifier }, origin)).rejects.toThrow(
+      await expect(addResource(test.database.prisma, { ...files, identifier }, cause)).rejects.toThrow(
         'Register the identifier as https://spelt.example/mcp:',
       );
       expect(await findResource(test.database.pool, identifier)).toBeUndefined();
@@ -64,7 +64,7 @@ describe('resources', () => {
   it('refuses an identifier that is taken, and records nothing for it', async () => {
     const { prisma } = test.database;
     const before = (await listAudit(prisma, { event: 'resource.added' })).length;
-    await expect(addResource(prisma, files, origin)).rejects.toThrow(AlreadyExists);
+    await expect(addResource(prisma, files, cause)).rejects.toThrow(AlreadyExists);
     expect(await listAudit(prisma, { event: 'resource.added' })).toHaveLength(before);
   });
 
@@ -88,7 +88,7 @@ describe('resources', () => {
     ],
   ])('refuses %s', async (_what, change) => {
     const input = { ...files, identifier: 'https://refused.example/mcp', ...change };
-    await expect(addResource(test.database.prisma, input, origin)).rejects.toThrow(InvalidInput);
+    await expect(addResource(test.database.prisma, input, cause)).rejects.toThrow(InvalidInput);
     expect(await findResource(test.database.pool, 'https://refused.example/mcp')).toBeUndefined();
   });
 
@@ -112,7 +112,7 @@ describe('resources', () => {
 
     it('SEC-H2, NEW-1: is destructive without a flag, and is no default scope', async () => {
       const { prisma, pool } = test.database;
-      const { resource } = await addResource(prisma, unflagged, origin);
+      const { resource } = await addResource(prisma, unflagged, cause);
       expect(destructiveOf(resource)).toEqual(['files:delete', 'files:admin']);
       expect(resource.defaultScopes).toEqual(['files:read', 'files:write']);
       expect(await findResource(pool, unflagged.identifier)).toEqual(resource);
@@ -125,7 +125,7 @@ describe('resources', () => {
       const { prisma, pool } = test.database;
       const identifier = 'https://unsound.example/mcp';
       const input = { ...unflagged, identifier, defaultScopes: ['files:read', scope] };
-      await expect(addResource(prisma, input, origin)).rejects.toThrow(
+      await expect(addResource(prisma, input, cause)).rejects.toThrow(
         `The scope ${scope} is destructive (${why}) and cannot be a default scope`,
       );
       expect(await findResource(pool, identifier)).toBeUndefined();
@@ -134,7 +134,7 @@ describe('resources', () => {
     it('SEC-H2, NEW-1: becomes destructive when a tool of an existing resource does', async () => {
       const { prisma, pool } = test.database;
       const identifier = 'https://upgraded.example/mcp';
-      const { resource } = await addResource(prisma, { ...unflagged, identifier }, origin);
+      const { resource } = await addResource(prisma, { ...unflagged, identifier }, cause);
       await pool.query(
         `UPDATE resource_tools SET effect = 'destructive' WHERE resource_id = $1 AND name = 'write'`,
         [resource.id],
@@ -153,7 +153,7 @@ describe('resources', () => {
     const { resource, secret = '' } = await addResource(
       prisma,
       { ...files, identifier, withSecret: true },
-      origin,
+      cause,
     );
 
     expect(secret).toMatch(/^[\w-]{43}$/);
@@ -168,17 +168,17 @@ describe('resources', () => {
   it('never finds a removed resource again, and one added later under its name is another', async () => {
     const { prisma, pool } = test.database;
     const identifier = 'https://gone.example/mcp';
-    const first = await addResource(prisma, { ...files, identifier, withSecret: true }, origin);
+    const first = await addResource(prisma, { ...files, identifier, withSecret: true }, cause);
 
-    expect(await removeResource(prisma, 'https://GONE.example/mcp/', origin)).toEqual({
+    expect(await removeResource(prisma, 'https://GONE.example/mcp/', cause)).toEqual({
       id: first.resource.id,
       identifier,
     });
     expect(await findResource(pool, identifier)).toBeUndefined();
     expect(await authenticateResource(pool, first.resource.id, first.secret ?? '')).toBeUndefined();
-    await expect(removeResource(prisma, identifier, origin)).rejects.toThrow(NotFound);
+    await expect(removeResource(prisma, identifier, cause)).rejects.toThrow(NotFound);
 
-    const second = await addResource(prisma, { ...files, identifier }, origin);
+    const second = await addResource(prisma, { ...files, identifier }, cause);
     expect((await findResource(pool, identifier))?.id).toBe(second.resource.id);
     expect(second.resource.id).not.toBe(first.resource.id);
     expect((await listResources(pool)).filter((resource) => resource.name === 'Files')).not.toHaveLength(0);

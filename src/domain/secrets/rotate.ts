@@ -1,6 +1,6 @@
+import type { Cause } from '../../kernel/cause.ts';
 import { InvalidInput } from '../../kernel/errors.ts';
 import { hashSecret, newSecret } from '../../kernel/ids.ts';
-import type { Origin } from '../../kernel/origin.ts';
 import type { Prisma, PrismaClient } from '../../platform/database/generated/client.ts';
 import { type AuditEntry, recordAudit } from '../audit/index.ts';
 
@@ -39,7 +39,7 @@ export async function rotateSecret(
   prisma: PrismaClient,
   holder: SecretHolder,
   { overlap = 0 }: { readonly overlap?: number | undefined },
-  origin: Origin,
+  cause: Cause,
 ): Promise<RotatedSecret> {
   if (!Number.isInteger(overlap) || overlap < 0 || overlap > MAX_OVERLAP) {
     throw new InvalidInput(`An overlap is between 0 seconds and ${MAX_OVERLAP / 86_400} days.`);
@@ -62,7 +62,7 @@ export async function rotateSecret(
     );
     const previousExpiresAt = rotated?.expires_at ?? undefined;
     const detail = previousExpiresAt ? { previous_expires_at: previousExpiresAt.toISOString() } : {};
-    await recordAudit(tx, entryOf('secret.rotated', holder, found, detail), origin);
+    await recordAudit(tx, entryOf('secret.rotated', holder, found, detail), cause);
     return { secret, previousExpiresAt };
   });
 }
@@ -76,7 +76,7 @@ export async function rotateSecret(
 export async function revokePreviousSecret(
   prisma: PrismaClient,
   holder: SecretHolder,
-  origin: Origin,
+  cause: Cause,
 ): Promise<void> {
   await prisma.$transaction(async (tx) => {
     const found = await lockHolder(tx, holder);
@@ -90,7 +90,7 @@ export async function revokePreviousSecret(
          previous_secret_expires_at = NULL WHERE id = $1`,
       holder.id,
     );
-    await recordAudit(tx, entryOf('secret.revoked', holder, found, {}), origin);
+    await recordAudit(tx, entryOf('secret.revoked', holder, found, {}), cause);
   });
 }
 

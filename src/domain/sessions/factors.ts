@@ -1,5 +1,5 @@
+import { byUser, type Cause } from '../../kernel/cause.ts';
 import { DomainError, InvalidInput, NotFound } from '../../kernel/errors.ts';
-import type { Origin } from '../../kernel/origin.ts';
 import { recordAudit } from '../audit/index.ts';
 import {
   type Attempts,
@@ -53,7 +53,7 @@ export interface Factors {
   /** The added factors that this session's person has not confirmed and that it may confirm. */
   notices(session: Session): Promise<readonly Notice[]>;
   /** Confirms notices of these ids, as far as this session may. */
-  acknowledge(session: Session, ids: readonly string[], origin: Origin): Promise<void>;
+  acknowledge(session: Session, ids: readonly string[], cause: Cause): Promise<void>;
   /** Goes on with this person's enrolment of that token, or begins one; answers its token. @throws FreshSignInNeeded */
   enrol(current: Session, token: string | undefined): Promise<string>;
   /** The seed of an enrolment: the same as often as asked. */
@@ -76,7 +76,7 @@ export interface Factors {
    *
    * @throws FreshSignInNeeded, NotFound, InvalidInput for the last way in
    */
-  removePasskey(current: Session, passkeyId: string, origin: Origin): Promise<boolean>;
+  removePasskey(current: Session, passkeyId: string, cause: Cause): Promise<boolean>;
   /**
    * Sets password and code together. All sessions end, and a new one is made for this browser.
    *
@@ -93,7 +93,7 @@ export interface Factors {
    *
    * @throws FreshSignInNeeded, NotFound, InvalidInput for the last way in
    */
-  removePassword(current: Session, origin: Origin): Promise<boolean>;
+  removePassword(current: Session, cause: Cause): Promise<boolean>;
 }
 
 interface Deps {
@@ -149,13 +149,13 @@ export function createFactors({ prisma, attempts, passwords, totps, passkeys, se
 
     notices: (session) => pendingNotices(prisma, session),
 
-    async acknowledge(session, ids, origin) {
+    async acknowledge(session, ids, cause) {
       await prisma.$transaction(async (tx) => {
         const confirmed = await acknowledgeNotices(tx, session, ids);
         if (confirmed === 0) return;
         const { id } = session.user;
         const entry = { event: 'notice.acknowledged', outcome: 'success', subject: id } as const;
-        await recordAudit(tx, { ...entry, detail: { session: session.id, confirmed } }, origin);
+        await recordAudit(tx, { ...entry, detail: { session: session.id, confirmed } }, cause);
       });
     },
 
@@ -199,14 +199,14 @@ export function createFactors({ prisma, attempts, passwords, totps, passkeys, se
       });
     },
 
-    async removePasskey(current, passkeyId, origin) {
+    async removePasskey(current, passkeyId, cause) {
       requireFresh(current);
       const userId = current.user.id;
       return prisma.$transaction(async (tx) => {
         await beginChange(tx, current);
         await requireAnother(tx, userId);
-        await passkeys.remove(tx, userId, passkeyId, origin);
-        return sessions.endForFactorChange(tx, current, { passkeyId }, origin);
+        await passkeys.remove(tx, userId, passkeyId, cause);
+        return sessions.endForFactorChange(tx, current, { passkeyId }, cause);
       });
     },
 
@@ -218,12 +218,13 @@ export function createFactors({ prisma, attempts, passwords, totps, passkeys, se
       const step = totps.stepOf(secret, code);
       if (step === undefined) throw new FieldRefused('code', 'the code is not right');
 
+      const cause = byUser(userId, browser.origin);
       return prisma.$transaction(async (tx) => {
         await beginChange(tx, current);
         if (!(await attempts.finish(tx, token))) throw gone();
-        await passwords.store(tx, userId, hash, browser.origin);
-        await totps.enrol(tx, { userId, secret, step }, browser.origin);
-        await sessions.endAllOf(tx, userId, 'credentials_changed', browser.origin);
+        await passwords.store(tx, userId, hash, cause);
+        await totps.enrol(tx, { userId, secret, step }, cause);
+        await sessions.endAllOf(tx, userId, 'credentials_changed', cause);
         const opened = await sessions.create(tx, byPasswordAndCode(userId), browser);
         const notice = { userId, kind: 'password_set', sessionId: opened.session.id } as const;
         await addNotice(tx, notice, browser);
@@ -231,7 +232,7 @@ export function createFactors({ prisma, attempts, passwords, totps, passkeys, se
       });
     },
 
-    async removePassword(current, origin) {
+    async removePassword(current, cause) {
       requireFresh(current);
       const userId = current.user.id;
       return prisma.$transaction(async (tx) => {
@@ -242,10 +243,10 @@ export function createFactors({ prisma, attempts, passwords, totps, passkeys, se
         await recordAudit(
           tx,
           { event: 'password.changed', outcome: 'success', reason: 'removed', subject: userId },
-          origin,
+          cause,
         );
-        await totps.remove(tx, userId, origin);
-        return sessions.endForFactorChange(tx, current, 'password', origin);
+        await totps.remove(tx, userId, cause);
+        return sessions.endForFactorChange(tx, current, 'password', cause);
       });
     },
   };

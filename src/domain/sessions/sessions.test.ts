@@ -1,11 +1,12 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-
 import { createTestDatabase, type TestDatabase } from '../../../test/support/database.ts';
+import { byHousekeeping } from '../../kernel/cause.ts';
 import { newId } from '../../kernel/ids.ts';
 import { byPasskey, byPasswordAndCode } from '../credentials/index.ts';
 
 import { createSessions, type OpenedSession, type Sessions } from './sessions.ts';
 
+const cause = byHousekeeping('test');
 const browser = { origin: { requestId: 'req_test', network: '192.0.2.1' }, userAgent: 'Browser/1.0' };
 let test: TestDatabase;
 let sessions: Sessions;
@@ -101,7 +102,7 @@ describe('sessions', () => {
   it('M4: do not come back to life by being proven again', async () => {
     const { prisma } = test.database;
     const { session } = await open(await person());
-    await sessions.end({ id: session.id, userId: session.user.id }, 'ended_by_user', browser.origin);
+    await sessions.end({ id: session.id, userId: session.user.id }, 'ended_by_user', cause);
 
     const proof = byPasswordAndCode(session.user.id);
     const { session: next } = await prisma.$transaction((tx) => sessions.renew(tx, session, proof, browser));
@@ -113,12 +114,10 @@ describe('sessions', () => {
     const [one, two, three] = [await open(userId), await open(userId), await open(userId)];
     const stranger = await person();
 
-    expect(
-      await sessions.end({ id: one.session.id, userId: stranger }, 'ended_by_user', browser.origin),
-    ).toBe(false);
-    expect(await sessions.end({ id: one.session.id, userId }, 'ended_by_user', browser.origin)).toBe(true);
-    expect(await sessions.end({ id: one.session.id, userId }, 'ended_by_user', browser.origin)).toBe(false);
-    expect(await sessions.endOthers(two.session, browser.origin)).toBe(1);
+    expect(await sessions.end({ id: one.session.id, userId: stranger }, 'ended_by_user', cause)).toBe(false);
+    expect(await sessions.end({ id: one.session.id, userId }, 'ended_by_user', cause)).toBe(true);
+    expect(await sessions.end({ id: one.session.id, userId }, 'ended_by_user', cause)).toBe(false);
+    expect(await sessions.endOthers(two.session, cause)).toBe(1);
     expect(await sessions.find(three.token)).toBeUndefined();
     expect((await sessions.list(userId)).map(({ id }) => id)).toEqual([two.session.id]);
 

@@ -1,6 +1,6 @@
+import { byUser, type Cause } from '../../kernel/cause.ts';
 import { NotFound } from '../../kernel/errors.ts';
 import { hashSecret, newId, newSecret } from '../../kernel/ids.ts';
-import type { Origin } from '../../kernel/origin.ts';
 import { recordAudit } from '../audit/index.ts';
 import type { Authentication, Browser } from '../credentials/index.ts';
 
@@ -57,19 +57,19 @@ export interface Sessions {
   end(
     session: { readonly id: string; readonly userId: string },
     reason: EndReason,
-    origin: Origin,
+    cause: Cause,
   ): Promise<boolean>;
   /** Ends all sessions of the person but this one; answers how many. */
-  endOthers(current: Session, origin: Origin): Promise<number>;
+  endOthers(current: Session, cause: Cause): Promise<number>;
   /** Ends all sessions of a person, in the transaction of the act that ends them. */
-  endAllOf(tx: Db, userId: string, reason: EndReason, origin: Origin): Promise<number>;
+  endAllOf(tx: Db, userId: string, reason: EndReason, cause: Cause): Promise<number>;
   /**
    * Ends the sessions of a person whose factor is removed or replaced, in the transaction of that act. The
    * session that did it stays, unless it was signed in with that factor. Returns whether it stays.
    *
    * Every path that removes or replaces a factor calls this.
    */
-  endForFactorChange(tx: Db, current: Session, factor: SessionFactor, origin: Origin): Promise<boolean>;
+  endForFactorChange(tx: Db, current: Session, factor: SessionFactor, cause: Cause): Promise<boolean>;
   /** Whether the person signed in from this network before, so that strangers' guesses need not shut them out there. */
   knowsNetwork(userId: string, network: string): Promise<boolean>;
   /** Deletes what ended long ago; answers how many. */
@@ -123,7 +123,7 @@ export function createSessions({
         return session ? { session, token } : create(tx, authentication, browser);
       }
       const old = { userId: current.user.id, id: current.id };
-      await endRecorded(tx, old, 'another_person_signed_in', browser.origin);
+      await endRecorded(tx, old, 'another_person_signed_in', byUser(authentication.userId, browser.origin));
       return create(tx, authentication, browser);
     },
 
@@ -134,19 +134,19 @@ export function createSessions({
 
     list: (userId) => listSessions(prisma, userId, lifetimes.sessionIdle),
 
-    async end({ id, userId }, reason, origin) {
-      return (await prisma.$transaction((tx) => endRecorded(tx, { userId, id }, reason, origin))) === 1;
+    async end({ id, userId }, reason, cause) {
+      return (await prisma.$transaction((tx) => endRecorded(tx, { userId, id }, reason, cause))) === 1;
     },
 
-    endOthers: ({ id, user }, origin) =>
-      prisma.$transaction((tx) => endRecorded(tx, { userId: user.id, except: id }, 'ended_by_user', origin)),
+    endOthers: ({ id, user }, cause) =>
+      prisma.$transaction((tx) => endRecorded(tx, { userId: user.id, except: id }, 'ended_by_user', cause)),
 
-    endAllOf: (tx, userId, reason, origin) => endRecorded(tx, { userId }, reason, origin),
+    endAllOf: (tx, userId, reason, cause) => endRecorded(tx, { userId }, reason, cause),
 
-    async endForFactorChange(tx, current, factor, origin) {
+    async endForFactorChange(tx, current, factor, cause) {
       const stays = !rests(current, factor);
       const except = stays ? { except: current.id } : {};
-      await endRecorded(tx, { userId: current.user.id, ...except }, 'credentials_changed', origin);
+      await endRecorded(tx, { userId: current.user.id, ...except }, 'credentials_changed', cause);
       return stays;
     },
 
@@ -161,13 +161,13 @@ async function endRecorded(
   tx: Db,
   where: Parameters<typeof endSessions>[1],
   reason: EndReason,
-  origin: Origin,
+  cause: Cause,
 ): Promise<number> {
   const ended = await endSessions(tx, where);
   const event = reason === 'signed_out' ? 'signout.succeeded' : 'session.ended';
   for (const session of ended) {
     const entry = { event, outcome: 'success', reason, subject: where.userId, detail: { session } } as const;
-    await recordAudit(tx, entry, origin);
+    await recordAudit(tx, entry, cause);
   }
   return ended.length;
 }

@@ -1,3 +1,4 @@
+import { anonymously, byUser } from '../../kernel/cause.ts';
 import { NotFound } from '../../kernel/errors.ts';
 import type { Origin } from '../../kernel/origin.ts';
 import { type AnonymousRecorder, type AuditEvent, recordAudit } from '../audit/index.ts';
@@ -131,11 +132,10 @@ export function createSignIn({
   ) => {
     const { event, reason, subject, method, passkey } = entry;
     const detail = method && { method, ...(passkey === undefined ? {} : { passkey }) };
-    // A passkey that answered with its key is known, and each such record is an alarm.
-    const authenticated = event === 'passkey.clone_suspected' || event === 'totp.guessing_suspected';
-    return anonymous.record({ event, outcome: 'refused', reason, subject, detail }, origin, {
-      authenticated,
-    });
+    // Each of these is an alarm.
+    const always = event === 'passkey.clone_suspected' || event === 'totp.guessing_suspected';
+    const refused = { event, outcome: 'refused', reason, subject, detail } as const;
+    return anonymous.record(refused, anonymously(origin), { always });
   };
 
   /** The session and its record. */
@@ -145,7 +145,8 @@ export function createSignIn({
       : await sessions.create(tx, authentication, browser);
     const { userId: subject, acr, amr } = authentication;
     const detail = { session: opened.session.id, method: methodOf(authentication), acr, amr };
-    await recordAudit(tx, { event: 'signin.succeeded', outcome: 'success', subject, detail }, browser.origin);
+    const entry = { event: 'signin.succeeded', outcome: 'success', subject, detail } as const;
+    await recordAudit(tx, entry, byUser(subject, browser.origin));
     return opened;
   };
 

@@ -1,6 +1,6 @@
 import type { Pool } from 'pg';
 
-import type { Origin } from '../../kernel/origin.ts';
+import type { Cause } from '../../kernel/cause.ts';
 import { runStatement } from '../../platform/database/index.ts';
 import { type DocumentMode, standingOf, trustOf } from '../admission/index.ts';
 import { type AuditEntry, auditedStatement, auditInsert } from '../audit/index.ts';
@@ -60,11 +60,11 @@ export async function revokeAccessToken(
   pool: Pool,
   token: { readonly jti: string; readonly exp: number },
   audit: AuditEntry,
-  origin: Origin,
+  cause: Cause,
 ): Promise<void> {
   const values = [token.jti, token.exp];
   await runStatement(
     pool,
-    auditedStatement({ name: 'revoke-access-token', text: REVOKE_ACCESS_TOKEN, values }, audit, origin),
+    auditedStatement({ name: 'revoke-access-token', text: REVOKE_ACCESS_TOKEN, values }, audit, cause),
   );
 }

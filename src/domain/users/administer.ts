@@ -1,6 +1,6 @@
+import type { Cause } from '../../kernel/cause.ts';
 import { AlreadyExists, NotFound } from '../../kernel/errors.ts';
 import { DEFAULT_TENANT } from '../../kernel/ids.ts';
-import type { Origin } from '../../kernel/origin.ts';
 import { recordAudit } from '../audit/index.ts';
 import { type FactorState, removeEveryFactor } from '../credentials/index.ts';
 import { endLinksOf } from '../links/index.ts';
@@ -33,26 +33,26 @@ export interface UserAdministration {
    *
    * @throws NotFound; InvalidInput for the last administrator.
    */
-  disable(userId: string, origin: Origin, insistence?: Insistence): Promise<void>;
+  disable(userId: string, cause: Cause, insistence?: Insistence): Promise<void>;
   /**
    * Lets a person sign in again. What ended when they were disabled stays ended.
    *
    * @throws NotFound
    */
-  enable(userId: string, origin: Origin): Promise<void>;
+  enable(userId: string, cause: Cause): Promise<void>;
   /**
    * Takes an account back: ends what `disable` ends, removes every factor, and makes a recovery link. The
    * person may sign in again as soon as they have used it.
    *
    * @throws NotFound
    */
-  reset(userId: string, origin: Origin): Promise<ResetUser>;
+  reset(userId: string, cause: Cause): Promise<ResetUser>;
   /**
    * Removes a person with all that they have. Audit records stay.
    *
    * @throws NotFound; InvalidInput for the last administrator.
    */
-  remove(userId: string, origin: Origin, insistence?: Insistence): Promise<Ended>;
+  remove(userId: string, cause: Cause, insistence?: Insistence): Promise<Ended>;
   /**
    * Changes name or e-mail address. A new address ends one-time links that were made for the old one.
    *
@@ -61,7 +61,7 @@ export interface UserAdministration {
   rename(
     userId: string,
     change: { readonly email?: string | undefined; readonly name?: string | undefined },
-    origin: Origin,
+    cause: Cause,
   ): Promise<void>;
   /**
    * Replaces a person's roles in a tenant (id or name; `default` unless said otherwise). `member` is given
@@ -72,7 +72,7 @@ export interface UserAdministration {
   setRoles(
     userId: string,
     roles: readonly string[],
-    origin: Origin,
+    cause: Cause,
     options?: Insistence & { readonly tenant?: string | undefined },
   ): Promise<readonly string[]>;
 }
@@ -86,9 +86,9 @@ export function createAdministration({
   endConnectionsOf,
 }: UsersDeps): UserAdministration {
   /** Ends what lets a person, or a client in their name, in. */
-  const endAccess = async (tx: Db, userId: string, reason: EndOfUser, origin: Origin): Promise<Ended> => {
-    const sessions = await endSessionsOf(tx, userId, reason, origin);
-    const connections = await endConnectionsOf(tx, userId, reason, origin);
+  const endAccess = async (tx: Db, userId: string, reason: EndOfUser, cause: Cause): Promise<Ended> => {
+    const sessions = await endSessionsOf(tx, userId, reason, cause);
+    const connections = await endConnectionsOf(tx, userId, reason, cause);
     await attempts.forgetOf(tx, userId);
     await endLinksOf(tx, userId);
     // A consent under way was answered in a session that has just ended: no grant may come of it.
@@ -97,61 +97,61 @@ export function createAdministration({
   };
 
   return {
-    async disable(userId, origin, insistence = {}) {
+    async disable(userId, cause, insistence = {}) {
       await prisma.$transaction(async (tx) => {
         await lockTenantsOf(tx, userId);
         const { disabledAt } = await lockUser(tx, userId);
         if (disabledAt !== null) return;
         await requireAnotherAdministrator(tx, userId, insistence);
         await tx.$executeRaw`UPDATE users SET disabled_at = now() WHERE id = ${userId}`;
-        await recordAudit(tx, { event: 'user.disabled', outcome: 'success', subject: userId }, origin);
-        await endAccess(tx, userId, 'user_disabled', origin);
+        await recordAudit(tx, { event: 'user.disabled', outcome: 'success', subject: userId }, cause);
+        await endAccess(tx, userId, 'user_disabled', cause);
       });
     },
 
-    async enable(userId, origin) {
+    async enable(userId, cause) {
       await prisma.$transaction(async (tx) => {
         const { disabledAt } = await lockUser(tx, userId);
         if (disabledAt === null) return;
         await tx.user.update({ where: { id: userId }, data: { disabledAt: null } });
-        await recordAudit(tx, { event: 'user.enabled', outcome: 'success', subject: userId }, origin);
+        await recordAudit(tx, { event: 'user.enabled', outcome: 'success', subject: userId }, cause);
       });
     },
 
-    async reset(userId, origin) {
+    async reset(userId, cause) {
       return prisma.$transaction(async (tx) => {
         const { email, disabledAt } = await lockUser(tx, userId);
-        const ended = await endAccess(tx, userId, 'user_reset', origin);
-        const factors = await removeEveryFactor(tx, userId, origin);
+        const ended = await endAccess(tx, userId, 'user_reset', cause);
+        const factors = await removeEveryFactor(tx, userId, cause);
         await recordAudit(
           tx,
           { event: 'user.reset', outcome: 'success', subject: userId, detail: { ...ended, ...factors } },
-          origin,
+          cause,
         );
         const lifetime = lifetimes.recoveryLink;
         const owner = { userId, email };
-        const link = await makeSignInLink(tx, { issuer, purpose: 'recovery', owner, lifetime }, origin);
+        const link = await makeSignInLink(tx, { issuer, purpose: 'recovery', owner, lifetime }, cause);
         return { ...ended, factors, link, disabled: disabledAt !== null };
       });
     },
 
-    async remove(userId, origin, insistence = {}) {
+    async remove(userId, cause, insistence = {}) {
       return prisma.$transaction(async (tx) => {
         await lockTenantsOf(tx, userId);
         await lockUser(tx, userId);
         await requireAnotherAdministrator(tx, userId, insistence);
-        const ended = await endAccess(tx, userId, 'user_removed', origin);
+        const ended = await endAccess(tx, userId, 'user_removed', cause);
         await tx.user.delete({ where: { id: userId } });
         await recordAudit(
           tx,
           { event: 'user.removed', outcome: 'success', subject: userId, detail: { ...ended } },
-          origin,
+          cause,
         );
         return ended;
       });
     },
 
-    async rename(userId, change, origin) {
+    async rename(userId, change, cause) {
       const email = change.email === undefined ? undefined : validEmail(change.email);
       const name = change.name === undefined ? undefined : validName(change.name);
       try {
@@ -173,7 +173,7 @@ export function createAdministration({
           await recordAudit(
             tx,
             { event: 'user.changed', outcome: 'success', subject: userId, detail: { changed } },
-            origin,
+            cause,
           );
         });
       } catch (error) {
@@ -182,7 +182,7 @@ export function createAdministration({
       }
     },
 
-    async setRoles(userId, wanted, origin, { tenant = DEFAULT_TENANT, force } = {}) {
+    async setRoles(userId, wanted, cause, { tenant = DEFAULT_TENANT, force } = {}) {
       const tenantId = await findTenant(prisma, tenant);
       const roles = withMember(wanted);
       await prisma.$transaction(async (tx) => {
@@ -195,7 +195,7 @@ export function createAdministration({
         await recordAudit(
           tx,
           { event: 'user.roles_changed', outcome: 'success', tenant: tenantId, subject: userId, detail },
-          origin,
+          cause,
         );
       });
       return [...roles].sort();

@@ -1,4 +1,4 @@
-import type { Origin } from '../../kernel/origin.ts';
+import type { Cause } from '../../kernel/cause.ts';
 import type { Attempts, Passwords, Totps } from '../credentials/index.ts';
 
 import type { Db, PrismaClient } from './store.ts';
@@ -11,7 +11,7 @@ export type EndAllOf<Reason extends string> = (
   tx: Db,
   userId: string,
   reason: Reason,
-  origin: Origin,
+  cause: Cause,
 ) => Promise<number>;
 
 /** What acts on people stand on. */

@@ -1,3 +1,4 @@
+import { anonymously, byUser, type Cause } from '../../kernel/cause.ts';
 import { DomainError } from '../../kernel/errors.ts';
 import type { Origin } from '../../kernel/origin.ts';
 import { type AnonymousRecorder, recordAudit } from '../audit/index.ts';
@@ -105,20 +106,21 @@ export function createEnrolment({
     token: string,
     { userId }: LinkOwner,
     { origin }: Browser,
-    store: (tx: Db) => Promise<T>,
+    store: (tx: Db, cause: Cause) => Promise<T>,
   ): Promise<T> =>
     prisma.$transaction(async (tx) => {
       await tx.$queryRaw`SELECT 1 FROM users WHERE id = ${userId} FOR NO KEY UPDATE`;
       const { purpose } = await ownerOf(tx, token);
       if (!(await spendLink(tx, token, purpose))) throw new LinkRefused('link_used', userId);
       await endLinksOf(tx, userId);
+      const cause = byUser(userId, origin);
       // Half a factor, for example a password that an administrator knows.
-      await removeEveryFactor(tx, userId, origin);
-      const stored = await store(tx);
+      await removeEveryFactor(tx, userId, cause);
+      const stored = await store(tx, cause);
       await attempts.forgetOf(tx, userId);
-      await endSessionsOf(tx, userId, 'credentials_changed', origin);
+      await endSessionsOf(tx, userId, 'credentials_changed', cause);
       const entry = { event: 'link.used', outcome: 'success', subject: userId, detail: { purpose } } as const;
-      await recordAudit(tx, entry, origin);
+      await recordAudit(tx, entry, cause);
       return stored;
     });
 
@@ -135,9 +137,9 @@ export function createEnrolment({
       const step = totps.stepOf(secret, code);
       if (step === undefined) throw new FieldRefused('code', 'the code is not right');
 
-      await complete(token, owner, browser, async (tx) => {
-        await passwords.store(tx, userId, hash, browser.origin);
-        await totps.enrol(tx, { userId, secret, step }, browser.origin);
+      await complete(token, owner, browser, async (tx, cause) => {
+        await passwords.store(tx, userId, hash, cause);
+        await totps.enrol(tx, { userId, secret, step }, cause);
       });
       return byPasswordAndCode(userId);
     },
@@ -158,7 +160,8 @@ export function createEnrolment({
     },
 
     async recordRefusal({ reason, userId: subject }, origin) {
-      await anonymous.record({ event: 'link.rejected', outcome: 'refused', reason, subject }, origin);
+      const entry = { event: 'link.rejected', outcome: 'refused', reason, subject } as const;
+      await anonymous.record(entry, anonymously(origin));
     },
   };
 }

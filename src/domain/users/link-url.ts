@@ -1,4 +1,4 @@
-import type { Origin } from '../../kernel/origin.ts';
+import type { Cause } from '../../kernel/cause.ts';
 import { recordAudit } from '../audit/index.ts';
 import { issueLink, type LinkPurpose } from '../links/index.ts';
 
@@ -19,11 +19,11 @@ export async function makeSignInLink(
     readonly owner: { readonly userId: string; readonly email: string };
     readonly lifetime: number;
   },
-  origin: Origin,
+  cause: Cause,
 ): Promise<SignInLink> {
   const { issuer, purpose, owner, lifetime } = link;
   const { token, expiresAt } = await issueLink(tx, { purpose, owner, lifetime });
   const detail = { purpose };
-  await recordAudit(tx, { event: 'link.created', outcome: 'success', subject: owner.userId, detail }, origin);
+  await recordAudit(tx, { event: 'link.created', outcome: 'success', subject: owner.userId, detail }, cause);
   return { url: `${issuer}/enrol?token=${token}`, expiresAt };
 }

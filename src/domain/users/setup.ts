@@ -1,3 +1,4 @@
+import { anonymously, byUser, type Cause } from '../../kernel/cause.ts';
 import { AlreadyExists, InvalidInput, NotFound } from '../../kernel/errors.ts';
 import { DEFAULT_TENANT, newId } from '../../kernel/ids.ts';
 import type { Origin } from '../../kernel/origin.ts';
@@ -43,7 +44,7 @@ export interface Setup {
    *
    * @throws InvalidInput when there is an administrator already.
    */
-  createLink(origin: Origin): Promise<{ readonly url: string; readonly expiresAt: Date }>;
+  createLink(cause: Cause): Promise<{ readonly url: string; readonly expiresAt: Date }>;
   /** Looks at a link. @throws NotFound */
   open(token: string, origin: Origin): Promise<void>;
   /** Who was named so far. @throws NotFound */
@@ -56,7 +57,7 @@ export interface Setup {
   completeWithPassword(
     token: string,
     proof: { readonly password: string; readonly code: string },
-    origin: Origin,
+    browser: Browser,
   ): Promise<Authentication>;
   /** WebAuthn options for the administrator's passkey. @throws NotFound */
   passkeyOptions(token: string): Promise<object>;
@@ -92,7 +93,8 @@ export function createSetup({
   const needed = async () => !(await hasAdministrator(prisma, DEFAULT_TENANT));
 
   const refuse = async (reason: string, origin: Origin): Promise<never> => {
-    await anonymous.record({ event: 'setup.rejected', outcome: 'refused', reason }, origin);
+    const entry = { event: 'setup.rejected', outcome: 'refused', reason } as const;
+    await anonymous.record(entry, anonymously(origin));
     throw gone();
   };
 
@@ -114,22 +116,23 @@ export function createSetup({
   const complete = <T>(
     token: string,
     identity: SetupIdentity,
-    origin: Origin,
-    credentials: (tx: Db) => Promise<T>,
+    { origin }: Browser,
+    credentials: (tx: Db, cause: Cause) => Promise<T>,
   ): Promise<T> =>
     prisma.$transaction(async (tx) => {
       await lockTenant(tx, DEFAULT_TENANT);
       if (await hasAdministrator(tx, DEFAULT_TENANT)) throw gone();
       if (!(await spendLink(tx, token, 'setup'))) throw gone();
       const { userId, email, name } = identity;
+      const cause = byUser(userId, origin);
       const roles = ['member', 'admin'];
-      await insertUser(tx, { id: userId, email, name, tenantId: DEFAULT_TENANT, roles }, origin);
-      const stored = await credentials(tx);
+      await insertUser(tx, { id: userId, email, name, tenantId: DEFAULT_TENANT, roles }, cause);
+      const stored = await credentials(tx, cause);
       await attempts.finish(tx, token);
       await recordAudit(
         tx,
         { event: 'setup.completed', outcome: 'success', tenant: DEFAULT_TENANT, subject: userId },
-        origin,
+        cause,
       );
       return stored;
     });
@@ -137,10 +140,10 @@ export function createSetup({
   return {
     needed,
 
-    async createLink(origin) {
+    async createLink(cause) {
       if (!(await needed())) throw new InvalidInput('there is an administrator already');
       const { token, expiresAt } = await prisma.$transaction(async (tx) => {
-        await recordAudit(tx, { event: 'setup.link_created', outcome: 'success' }, origin);
+        await recordAudit(tx, { event: 'setup.link_created', outcome: 'success' }, cause);
         return issueLink(tx, { purpose: 'setup', lifetime });
       });
       return { url: `${issuer}/setup?token=${token}`, expiresAt };
@@ -172,7 +175,7 @@ export function createSetup({
       return totps.proposeFor(token, email);
     },
 
-    async completeWithPassword(token, { password, code }, origin) {
+    async completeWithPassword(token, { password, code }, browser) {
       const identity = await identityOf(token);
       const { userId, email } = identity;
       const { secret } = totps.proposeFor(token, email);
@@ -180,9 +183,9 @@ export function createSetup({
       const step = totps.stepOf(secret, code);
       if (step === undefined) throw new FieldRefused('code', 'the code is not right');
 
-      await complete(token, identity, origin, async (tx) => {
-        await passwords.store(tx, userId, hash, origin);
-        await totps.enrol(tx, { userId, secret, step }, origin);
+      await complete(token, identity, browser, async (tx, cause) => {
+        await passwords.store(tx, userId, hash, cause);
+        await totps.enrol(tx, { userId, secret, step }, cause);
       });
       return byPasswordAndCode(userId);
     },
@@ -195,7 +198,7 @@ export function createSetup({
       const identity = await identityOf(token);
       const { userId, passkey } = await passkeys.verifyRegistration({ token, purpose: 'setup' }, response);
       if (userId !== identity.userId) throw gone();
-      const id = await complete(token, identity, browser.origin, (tx) =>
+      const id = await complete(token, identity, browser, (tx) =>
         passkeys.store(tx, userId, passkey, browser),
       );
       return byPasskey(userId, id);

@@ -1,6 +1,6 @@
+import type { Cause } from '../../kernel/cause.ts';
 import { AlreadyExists } from '../../kernel/errors.ts';
 import { newId } from '../../kernel/ids.ts';
-import type { Origin } from '../../kernel/origin.ts';
 import { recordAudit } from '../audit/index.ts';
 import { FieldRefused } from '../credentials/index.ts';
 import { addMembership } from '../tenants/index.ts';
@@ -61,7 +61,7 @@ export async function insertUser(
     readonly tenantId: string;
     readonly roles: readonly string[];
   },
-  origin: Origin,
+  cause: Cause,
 ): Promise<string> {
   const { id = newId('usr'), email, name, tenantId, roles } = user;
   try {
@@ -74,7 +74,7 @@ export async function insertUser(
   await recordAudit(
     tx,
     { event: 'user.added', outcome: 'success', tenant: tenantId, subject: id, detail: { roles: [...roles] } },
-    origin,
+    cause,
   );
   return id;
 }

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-
 import { newDataKeys } from '../../../test/support/data-keys.ts';
 import { createTestDatabase, type TestDatabase } from '../../../test/support/database.ts';
+import { byHousekeeping } from '../../kernel/cause.ts';
 import { systemClock } from '../../kernel/clock.ts';
 import { DEFAULT_TENANT } from '../../kernel/ids.ts';
 import { createAttempts, createPasswords, createTotps } from '../credentials/index.ts';
@@ -11,7 +11,7 @@ import { hasAdministrator, isAdministrator, rolesOf, seedDefaultTenant } from '.
 import type { EndAllOf, EndOfUser } from './deps.ts';
 import { createUsers, type Users } from './users.ts';
 
-const origin = { requestId: 'req_test' };
+const cause = byHousekeeping('test');
 const ended: string[] = [];
 let test: TestDatabase;
 let users: Users;
@@ -67,7 +67,7 @@ describe('users', () => {
   it('are added with an address in lower case, a factor and a role', async () => {
     const added = await users.add(
       { email: ' Ada@Example.COM', name: ' Ada ', password: 'correct horse battery', totp: true },
-      origin,
+      cause,
     );
 
     expect(added).toMatchObject({
@@ -85,7 +85,7 @@ describe('users', () => {
   });
 
   it('are not added twice, also not at the same time', async () => {
-    const add = () => users.add({ email: 'twice@example.com', name: 'Twice' }, origin);
+    const add = () => users.add({ email: 'twice@example.com', name: 'Twice' }, cause);
     const results = await Promise.allSettled([add(), add(), add()]);
     const codes = results
       .map((result) => (result.status === 'rejected' ? result.reason.code : 'added'))
@@ -105,7 +105,7 @@ describe('users', () => {
     [{ tenant: 'nowhere' }, 'not_found'],
   ])('are not added with %j', async (fault, code) => {
     const user = { email: 'new@example.com', name: 'New', ...fault };
-    await expect(users.add(user, origin)).rejects.toMatchObject({ code });
+    await expect(users.add(user, cause)).rejects.toMatchObject({ code });
     expect(await users.findByEmail('new@example.com')).toBeUndefined();
   });
 
@@ -117,13 +117,13 @@ describe('users', () => {
   });
 
   it('lose sessions and grants when they are disabled, once, and may come back', async () => {
-    const { id } = await users.add({ email: 'leaver@example.com', name: 'Leaver' }, origin);
-    await users.disable(id, origin);
-    await users.disable(id, origin);
+    const { id } = await users.add({ email: 'leaver@example.com', name: 'Leaver' }, cause);
+    await users.disable(id, cause);
+    await users.disable(id, cause);
     expect(ended).toEqual([`sessions of ${id}: user_disabled`, `connections of ${id}: user_disabled`]);
     expect((await users.find(id))?.disabledAt).toBeInstanceOf(Date);
 
-    await users.enable(id, origin);
+    await users.enable(id, cause);
     expect((await users.find(id))?.disabledAt).toBeUndefined();
     const trail = await test.database.prisma.auditRecord.findMany({
       where: { subject: id },
@@ -135,13 +135,13 @@ describe('users', () => {
       'user.disabled',
       'user.enabled',
     ]);
-    await expect(users.disable('usr_nobody', origin)).rejects.toMatchObject({ code: 'not_found' });
+    await expect(users.disable('usr_nobody', cause)).rejects.toMatchObject({ code: 'not_found' });
   });
 
   it('stay enabled when what they have cannot be ended', async () => {
-    const { id } = await users.add({ email: 'half@example.com', name: 'Half' }, origin);
+    const { id } = await users.add({ email: 'half@example.com', name: 'Half' }, cause);
     failing = true;
-    await expect(users.disable(id, origin)).rejects.toThrow('the store is gone');
+    await expect(users.disable(id, cause)).rejects.toThrow('the store is gone');
     failing = false;
 
     expect((await users.find(id))?.disabledAt).toBeUndefined();
@@ -153,7 +153,7 @@ describe('users', () => {
   it('administer when they are said to', async () => {
     const { prisma } = test.database;
     expect(await hasAdministrator(prisma, DEFAULT_TENANT)).toBe(false);
-    const { id } = await users.add({ email: 'admin@example.com', name: 'Admin', role: 'admin' }, origin);
+    const { id } = await users.add({ email: 'admin@example.com', name: 'Admin', role: 'admin' }, cause);
     expect(await hasAdministrator(prisma, DEFAULT_TENANT)).toBe(true);
     expect(await isAdministrator(prisma, id, DEFAULT_TENANT)).toBe(true);
   });
@@ -161,7 +161,7 @@ describe('users', () => {
 
 describe('the role of a person', () => {
   const administrator = async (email: string) =>
-    (await users.add({ email, name: 'Admin', role: 'admin' }, origin)).id;
+    (await users.add({ email, name: 'Admin', role: 'admin' }, cause)).id;
   /** Leaves exactly these administrators. */
   const onlyAdministrators = async (...ids: readonly string[]) => {
     await test.database.prisma.membership.deleteMany({
@@ -172,39 +172,39 @@ describe('the role of a person', () => {
   it('NEW-3: user add gives member beside admin, and an unknown role lists the roles', async () => {
     const id = await administrator('both@example.com');
     expect(await rolesOf(test.database.prisma, id, DEFAULT_TENANT)).toEqual(['admin', 'member']);
-    const banana = users.add({ email: 'banana@example.com', name: 'B', role: 'banana' }, origin);
+    const banana = users.add({ email: 'banana@example.com', name: 'B', role: 'banana' }, cause);
     await expect(banana).rejects.toThrow('the tenant has no role banana; it has: admin, member');
-    await expect(users.setRoles(id, ['banana'], origin)).rejects.toThrow('admin, member');
+    await expect(users.setRoles(id, ['banana'], cause)).rejects.toThrow('admin, member');
   });
 
   it('NEW-3, NEW-16: the last administrator cannot be disabled, removed or demoted unless forced', async () => {
     const last = await administrator('last@example.com');
     const other = await administrator('other@example.com');
     await onlyAdministrators(last, other);
-    await users.disable(other, origin);
+    await users.disable(other, cause);
 
     for (const act of [
-      () => users.disable(last, origin),
-      () => users.remove(last, origin),
-      () => users.setRoles(last, ['member'], origin),
+      () => users.disable(last, cause),
+      () => users.remove(last, cause),
+      () => users.setRoles(last, ['member'], cause),
     ]) {
       await expect(act()).rejects.toThrow('--force');
     }
     expect((await users.find(last))?.disabledAt).toBeUndefined();
     expect(await rolesOf(test.database.prisma, last, DEFAULT_TENANT)).toEqual(['admin', 'member']);
 
-    await users.enable(other, origin);
-    expect(await users.setRoles(last, ['member'], origin)).toEqual(['member']);
-    await users.remove(other, origin, { force: true });
+    await users.enable(other, cause);
+    expect(await users.setRoles(last, ['member'], cause)).toEqual(['member']);
+    await users.remove(other, cause, { force: true });
     expect(await users.find(other)).toBeUndefined();
     expect(await hasAdministrator(test.database.prisma, DEFAULT_TENANT)).toBe(false);
   });
 
   it('NEW-3: of two administrators who are shut out at once, by any two acts, one stays', async () => {
     const acts = [
-      (id: string) => users.disable(id, origin),
-      (id: string) => users.remove(id, origin),
-      (id: string) => users.setRoles(id, ['member'], origin),
+      (id: string) => users.disable(id, cause),
+      (id: string) => users.remove(id, cause),
+      (id: string) => users.setRoles(id, ['member'], cause),
     ];
     for (const [index, first] of acts.entries()) {
       for (const second of acts.slice(index)) {
@@ -218,21 +218,21 @@ describe('the role of a person', () => {
   });
 
   it('NEW-3: user rename changes the address, and refuses one that is taken', async () => {
-    const { id } = await users.add({ email: 'before@example.com', name: 'Before' }, origin);
-    await users.rename(id, { email: 'After@example.com', name: 'After' }, origin);
+    const { id } = await users.add({ email: 'before@example.com', name: 'Before' }, cause);
+    await users.rename(id, { email: 'After@example.com', name: 'After' }, cause);
     expect(await users.findByEmail('after@example.com')).toMatchObject({ id, name: 'After' });
-    await expect(users.rename(id, { email: 'twice@example.com' }, origin)).rejects.toMatchObject({
+    await expect(users.rename(id, { email: 'twice@example.com' }, cause)).rejects.toMatchObject({
       code: 'already_exists',
     });
-    await expect(users.rename('usr_nobody', { name: 'N' }, origin)).rejects.toMatchObject({
+    await expect(users.rename('usr_nobody', { name: 'N' }, cause)).rejects.toMatchObject({
       code: 'not_found',
     });
   });
 
   it('NEW-3: user list says who can sign in, and how', async () => {
     const factors = { password: 'correct horse battery', totp: true };
-    await users.add({ email: 'l1@example.com', name: 'L', ...factors }, origin);
-    await users.add({ email: 'l2@example.com', name: 'L', password: factors.password }, origin);
+    await users.add({ email: 'l1@example.com', name: 'L', ...factors }, cause);
+    await users.add({ email: 'l2@example.com', name: 'L', password: factors.password }, cause);
     const listed = (await users.list()).filter(({ email }) => /^l\d@/.test(email));
 
     expect(listed).toMatchObject([

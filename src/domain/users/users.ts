@@ -1,5 +1,5 @@
+import type { Cause } from '../../kernel/cause.ts';
 import { DEFAULT_TENANT } from '../../kernel/ids.ts';
-import type { Origin } from '../../kernel/origin.ts';
 import { type FactorState, factorsByUser, isEnough, type TotpProposal } from '../credentials/index.ts';
 import { openLinkExpiries } from '../links/index.ts';
 import { allRolesOf, findTenant, type RolesIn, rolesByUser, withMember } from '../tenants/index.ts';
@@ -53,7 +53,7 @@ export interface Users extends UserAdministration {
    * @throws AlreadyExists when the address is taken.
    * @throws NotFound when there is no such tenant.
    */
-  add(user: NewUser, origin: Origin): Promise<AddedUser>;
+  add(user: NewUser, cause: Cause): Promise<AddedUser>;
   find(userId: string): Promise<User | undefined>;
   findByEmail(email: string): Promise<User | undefined>;
   /** Returns the addresses of those of the ids that are users, by id. */
@@ -69,7 +69,7 @@ export function createUsers(deps: UsersDeps): Users {
   return {
     ...createAdministration(deps),
 
-    async add({ role = 'member', tenant = DEFAULT_TENANT, password, totp = false, ...given }, origin) {
+    async add({ role = 'member', tenant = DEFAULT_TENANT, password, totp = false, ...given }, cause) {
       const email = validEmail(given.email);
       const name = validName(given.name);
       const roles = withMember([role]);
@@ -78,14 +78,14 @@ export function createUsers(deps: UsersDeps): Users {
       const proposal = totp ? totps.propose(email) : undefined;
 
       return prisma.$transaction(async (tx) => {
-        const userId = await insertUser(tx, { email, name, tenantId, roles }, origin);
-        if (hash !== undefined) await passwords.store(tx, userId, hash, origin);
-        if (proposal) await totps.enrol(tx, { userId, secret: proposal.secret }, origin);
+        const userId = await insertUser(tx, { email, name, tenantId, roles }, cause);
+        if (hash !== undefined) await passwords.store(tx, userId, hash, cause);
+        if (proposal) await totps.enrol(tx, { userId, secret: proposal.secret }, cause);
         const added = { id: userId, email, roles, ...(proposal ? { totp: proposal } : {}) };
         if (hash !== undefined && proposal) return added;
         const lifetime = lifetimes.enrolmentLink;
         const owner = { userId, email };
-        const enrolment = await makeSignInLink(tx, { issuer, purpose: 'enrolment', owner, lifetime }, origin);
+        const enrolment = await makeSignInLink(tx, { issuer, purpose: 'enrolment', owner, lifetime }, cause);
         return { ...added, enrolment };
       });
     },

@@ -1,8 +1,8 @@
 import type { Adapter, KoaContextWithOIDC } from 'oidc-provider';
 import Provider, { errors } from 'oidc-provider';
 import type { Pool } from 'pg';
-
 import { issueGrant } from '../../domain/grants/index.ts';
+import { byUser } from '../../kernel/cause.ts';
 import { originOf } from '../../platform/http/index.ts';
 import { pendingGrantOf } from '../pending-grant.ts';
 
@@ -36,7 +36,7 @@ export function codeAdapter({
           redirectUri,
           code: { value, codeChallenge, nonce: payload.nonce, lifetime: codeLifetime },
         },
-        originOf(ctx),
+        byUser(pending.userId, originOf(ctx)),
       );
       if (!issued) {
         const gone = 'the account, the client or the server is no longer active';

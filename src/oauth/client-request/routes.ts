@@ -1,6 +1,5 @@
 import Router from '@koa/router';
 import type { Context } from 'koa';
-
 import {
   type AskOutcome,
   askForClient,
@@ -14,6 +13,7 @@ import {
 import { findResource } from '../../domain/resources/index.ts';
 import type { Session } from '../../domain/sessions/index.ts';
 import { rolesOf } from '../../domain/tenants/index.ts';
+import { byUser } from '../../kernel/cause.ts';
 import { DEFAULT_TENANT } from '../../kernel/ids.ts';
 import type { Database } from '../../platform/database/index.ts';
 import {
@@ -102,7 +102,7 @@ export function clientRequestRoutes(deps: Deps): Router {
       prisma,
       { tenantId, userId: session.user.id, clientId: client, reason: field(form, 'reason') },
       bounds,
-      originOf(ctx),
+      byUser(session.user.id, originOf(ctx)),
     );
     if (outcome === 'asked') clientRequested({ client, tenant: tenantId, subject: session.user.id });
     const full = FULL[outcome];

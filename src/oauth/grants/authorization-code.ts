@@ -12,8 +12,8 @@ import {
 } from '../../domain/grants/index.ts';
 import { newSecret } from '../../kernel/ids.ts';
 import { StoreUnavailable } from '../../platform/database/index.ts';
-import { originOf } from '../../platform/http/index.ts';
 import { presentedOf } from '../adapter/client.ts';
+import { causeOf } from '../caller.ts';
 import { markRecorded, noteRefusal } from '../refusal.ts';
 
 import { isGrantedResource, narrow, timeLeft, whyDead } from './authority.ts';
@@ -59,7 +59,7 @@ export function authorizationCodeGrant(deps: GrantDeps) {
       ? { value: newSecret(), idleLifetime: timeLeft(grant, lifetimes).idle }
       : undefined;
     const audit = entryFor('token.issued', grant, { authority, jti });
-    if (!(await redeemCode(pool, code, refresh, audit, originOf(ctx)))) throw await lost(ctx, code);
+    if (!(await redeemCode(pool, code, refresh, audit, causeOf(ctx)))) throw await lost(ctx, code);
 
     respond(ctx, tokens, refresh?.value);
   };
@@ -87,7 +87,7 @@ export function authorizationCodeGrant(deps: GrantDeps) {
       client: ctx.oidc.client?.clientId,
       detail: GRANT_TYPE,
     });
-    if (!(await spendCode(pool, code.hash, audit, originOf(ctx)))) return reused(ctx, code);
+    if (!(await spendCode(pool, code.hash, audit, causeOf(ctx)))) return reused(ctx, code);
     markRecorded(ctx);
     if (reason === 'resource_mismatch')
       return new errors.InvalidTarget('the code was issued for another resource');
@@ -107,7 +107,7 @@ export function authorizationCodeGrant(deps: GrantDeps) {
         outcome: 'refused',
         detail: { presented_by: ctx.oidc.client?.clientId },
       }),
-      originOf(ctx),
+      causeOf(ctx),
     );
     if (ended) markRecorded(ctx);
     else {

@@ -13,11 +13,11 @@ import {
   successorOf,
   suspectReplay,
 } from '../../domain/grants/index.ts';
+import type { Cause } from '../../kernel/cause.ts';
 import { networkKey } from '../../kernel/network.ts';
-import type { Origin } from '../../kernel/origin.ts';
 import { StoreUnavailable } from '../../platform/database/index.ts';
-import { originOf } from '../../platform/http/index.ts';
 import { presentedOf } from '../adapter/client.ts';
+import { causeOf } from '../caller.ts';
 import { markRecorded, noteRefusal } from '../refusal.ts';
 
 import { isGrantedResource, type NarrowedAuthority, narrow, timeLeft, whyDead } from './authority.ts';
@@ -132,7 +132,7 @@ export function refreshTokenGrant(deps: GrantDeps) {
       { value: successor, secretVersion: secret.version, idleLifetime: timeLeft(grant, lifetimes).idle },
       authority.scopes,
       entryFor('refresh.rotated', grant, { authority, jti }),
-      originOf(ctx),
+      causeOf(ctx),
     );
     return rotated ? successor : undefined;
   }
@@ -140,17 +140,17 @@ export function refreshTokenGrant(deps: GrantDeps) {
   /** Returns the leaf of the family for a used token, or undefined when the store did not allow it. */
   async function repeat({ ctx, value, token, authority, jti }: Exchange): Promise<string | undefined> {
     const { grant, generation, usedFrom } = token;
-    const origin = originOf(ctx);
+    const cause = causeOf(ctx);
     const about = { generation, ...(usedFrom === undefined ? {} : { rotated_from: usedFrom }) };
     const replayed = entryFor('refresh.replayed', grant, { authority, jti, about });
-    const elsewhere = isFromElsewhere(usedFrom, origin);
+    const elsewhere = isFromElsewhere(usedFrom, cause);
     const grace = lifetimes.refreshGrace;
     const { scopes } = authority;
-    const path = await repeatRefreshToken(pool, token, { grace, elsewhere, scopes }, replayed, origin);
+    const path = await repeatRefreshToken(pool, token, { grace, elsewhere, scopes }, replayed, cause);
     if (!path) return undefined;
     if (elsewhere) {
       const suspicion = entryFor('refresh.replay_suspected', grant, { about });
-      await suspectReplay(pool, { grantId: grant.id, generation }, suspicion, origin);
+      await suspectReplay(pool, { grantId: grant.id, generation }, suspicion, cause);
     }
     return deriveLeaf({ value, generation }, path, derivation.byVersion);
   }
@@ -178,7 +178,7 @@ export function refreshTokenGrant(deps: GrantDeps) {
       ...(usedFrom === undefined ? {} : { rotated_from: usedFrom }),
     };
     const entry = entryFor('refresh.reused', grant, { outcome: 'refused', detail });
-    if (await revokeGrant(pool, grant.id, reason, entry, originOf(ctx))) return markRecorded(ctx);
+    if (await revokeGrant(pool, grant.id, reason, entry, causeOf(ctx))) return markRecorded(ctx);
     await limitGrantRequests(requestLimit, ctx, grant);
     noteRejection(ctx, 'grant_ended', token);
     return undefined;
@@ -188,7 +188,7 @@ export function refreshTokenGrant(deps: GrantDeps) {
   async function underDroppedSecret(ctx: KoaContextWithOIDC, token: PresentedRefreshToken): Promise<Error> {
     const { grant } = token;
     const reason = 'derivation_compromised';
-    await revokeGrant(pool, grant.id, reason, entryFor('grant.revoked', grant, {}), originOf(ctx));
+    await revokeGrant(pool, grant.id, reason, entryFor('grant.revoked', grant, {}), causeOf(ctx));
     return ended(ctx, reason, token);
   }
 
@@ -217,6 +217,6 @@ export function refreshTokenGrant(deps: GrantDeps) {
 }
 
 /** Returns whether a request comes from another network than the one that the token was used from. */
-function isFromElsewhere(usedFrom: string | undefined, { network }: Origin): boolean {
+function isFromElsewhere(usedFrom: string | undefined, { network }: Cause): boolean {
   return usedFrom !== undefined && network !== undefined && networkKey(usedFrom) !== networkKey(network);
 }

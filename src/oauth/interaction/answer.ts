@@ -3,8 +3,8 @@ import { type AuditEntry, recordAudit } from '../../domain/audit/index.ts';
 import { keepDocument } from '../../domain/clients/index.ts';
 import { rememberConsent } from '../../domain/grants/index.ts';
 import type { Session } from '../../domain/sessions/index.ts';
+import type { Cause } from '../../kernel/cause.ts';
 import { epochSeconds } from '../../kernel/clock.ts';
-import type { Origin } from '../../kernel/origin.ts';
 import type { Database } from '../../platform/database/index.ts';
 import { type Form, field, fields } from '../../platform/http/index.ts';
 import { documentOf } from '../document-client.ts';
@@ -84,7 +84,7 @@ export async function keepAnswer(
     /** The scopes that the page showed. */
     readonly shown: readonly string[];
   },
-  origin: Origin,
+  cause: Cause,
 ): Promise<void> {
   const entry = {
     tenant: offer.resource.tenantId,
@@ -96,13 +96,13 @@ export async function keepAnswer(
   if ('error' in answer) {
     const { reason } = answer;
     const denied: AuditEntry = { ...entry, event: 'consent.denied', outcome: 'refused', reason };
-    await recordAudit(prisma, denied, origin);
+    await recordAudit(prisma, denied, cause);
     return;
   }
   if (!answer.consent) return;
   const { scopes } = answer.consent;
   const document = documentOf(offer.client);
-  if (document) await keepDocument(prisma, document, origin);
+  if (document) await keepDocument(prisma, document, cause);
   await prisma.$transaction(async (tx) => {
     if (!isStranger(offer.trust)) {
       // What the page did not show is neither given nor taken away.
@@ -116,7 +116,7 @@ export async function keepAnswer(
     await recordAudit(
       tx,
       { ...entry, event: 'consent.granted', outcome: 'success', scopes, ...detail },
-      origin,
+      cause,
     );
   });
 }

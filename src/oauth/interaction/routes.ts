@@ -3,10 +3,10 @@ import Router from '@koa/router';
 import type { Context } from 'koa';
 import type Provider from 'oidc-provider';
 import { errors } from 'oidc-provider';
-
 import type { Lifetimes } from '../../config/config.ts';
 import type { DocumentMode } from '../../domain/admission/index.ts';
 import type { Session } from '../../domain/sessions/index.ts';
+import { byUser } from '../../kernel/cause.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import type { Database } from '../../platform/database/index.ts';
 import {
@@ -123,7 +123,7 @@ export function interactionRoutes(deps: Deps): Router {
     if (!isDeepStrictEqual(answer, underWay.result)) {
       const shown = field(form, 'page') === 'continue' ? offer.scopes : offered;
       const kept = { offer, session, answer, shown };
-      await keepAnswer({ prisma: database.prisma, lifetimes }, kept, originOf(ctx));
+      await keepAnswer({ prisma: database.prisma, lifetimes }, kept, byUser(session.user.id, originOf(ctx)));
     }
     await finish(ctx, underWay, answer);
   });

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
-
 import { removeClient } from '../../../src/domain/clients/index.ts';
 import { revokeGrantsOf } from '../../../src/domain/grants/index.ts';
+import type { Cause } from '../../../src/kernel/cause.ts';
 import { newId } from '../../../src/kernel/ids.ts';
 import type { Facts, Kind } from '../history.ts';
 
@@ -9,6 +9,8 @@ import { asAdministrator } from './answers.ts';
 import { registerClient, type Scene, type Seat } from './scene.ts';
 
 const ACTOR = 'administrator';
+
+const commanded = (requestId: string): Cause => ({ requestId, actor: { type: 'command_line', id: ACTOR } });
 
 /** Disables people and enables them again, and removes clients, each until it is acknowledged. */
 export async function administrate(scene: Scene, seats: readonly Seat[]): Promise<void> {
@@ -22,13 +24,13 @@ export async function administrate(scene: Scene, seats: readonly Seat[]): Promis
     const seat = random.pick(seats);
     if (random.chance(0.6)) {
       const { id } = seat.person;
-      await untilDone('disable', { user: id }, (request) => users.disable(id, { requestId: request }));
+      await untilDone('disable', { user: id }, (request) => users.disable(id, commanded(request)));
       await delay(random.int(0, 600));
-      await untilDone('enable', { user: id }, (request) => users.enable(id, { requestId: request }));
+      await untilDone('enable', { user: id }, (request) => users.enable(id, commanded(request)));
     } else {
       const { clientId } = seat;
       await untilDone('remove-client', { client: clientId }, (request) =>
-        removeClient({ prisma, revokeGrantsOf }, clientId, { requestId: request }),
+        removeClient({ prisma, revokeGrantsOf }, clientId, commanded(request)),
       );
       seat.clientId = await persistently(() => registerClient(world));
     }

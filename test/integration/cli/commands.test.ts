@@ -4,7 +4,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-
 import { listAudit } from '../../../src/domain/audit/index.ts';
 import {
   addClient,
@@ -14,6 +13,7 @@ import {
 } from '../../../src/domain/clients/index.ts';
 import { addResource, authenticateResource, findResource } from '../../../src/domain/resources/index.ts';
 import { seedDefaultTenant } from '../../../src/domain/tenants/index.ts';
+import { byHousekeeping } from '../../../src/kernel/cause.ts';
 import { newId } from '../../../src/kernel/ids.ts';
 import { type CliRun, runCli } from '../../support/cli.ts';
 import { createTestDatabase, type TestDatabase } from '../../support/database.ts';
@@ -495,7 +495,7 @@ describe('gatehouse', () => {
   it('prints names that were chosen to confuse a terminal without their control characters', async () => {
     const { prisma } = test.database;
     const plain = { name: 'Plain', redirectUris: ['https://c.example/cb'] };
-    const { clientId } = await addClient(prisma, plain, { requestId: 'req_test' });
+    const { clientId } = await addClient(prisma, plain, byHousekeeping('test'));
     await prisma.client.update({
       where: { id: clientId },
       data: { name: 'Evil\u001b[2J\u009b31m\u202egpj' },
@@ -507,12 +507,12 @@ describe('gatehouse', () => {
 
   async function seedGrant(email: string) {
     const { prisma } = test.database;
-    const origin = { requestId: 'req_test' };
+    const cause = byHousekeeping('test');
     const person = await prisma.user.create({ data: { id: newId('usr'), email, name: 'Somebody' } });
     const { clientId } = await addClient(
       prisma,
       { name: 'App', redirectUris: ['https://app.example/cb'] },
-      origin,
+      cause,
     );
     const { resource } = await addResource(
       prisma,
@@ -521,7 +521,7 @@ describe('gatehouse', () => {
         name: 'Files',
         scopes: [{ scope: 'files:read', description: 'Read', destructive: false }],
       },
-      origin,
+      cause,
     );
     const grant = await prisma.grant.create({
       data: {

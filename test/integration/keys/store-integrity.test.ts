@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { calculateJwkThumbprint, type JWK } from 'jose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-
 import { MasterKeyRefused } from '../../../src/domain/keys/index.ts';
+import { byHousekeeping } from '../../../src/kernel/cause.ts';
 import { createMasterSealer } from '../../../src/platform/crypto/seal.ts';
 import { runCli } from '../../support/cli.ts';
 import { dataKeysFor, newDataKeys } from '../../support/data-keys.ts';
@@ -301,7 +301,7 @@ describe('the replacement of the master key', () => {
     expect((await gatehouse(['keys', 'list'])).code).toBe(3);
 
     // The running server goes on, and rotates its signing keys too.
-    await server.installation.keys.rotate({ requestId: 'req_test' });
+    await server.installation.keys.rotate(byHousekeeping('test'));
     expect(await published()).toHaveLength(2);
     server = {
       ...server,

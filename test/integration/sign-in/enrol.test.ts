@@ -17,7 +17,7 @@ async function addPending(more: { readonly password?: string } = {}) {
   const email = `new${people}@example.com`;
   const { id, enrolment } = await harness.installation.users.add(
     { email, name: 'Grace Hopper', ...more },
-    harness.origin,
+    harness.cause,
   );
   if (!enrolment) throw new Error('there is no link');
   return { id, email, url: enrolment.url };
@@ -122,12 +122,12 @@ describe('/enrol', () => {
       data: { expiresAt: new Date(0) },
     });
     const replaced = await addPending();
-    const { link } = await users.reset(replaced.id, harness.origin);
+    const { link } = await users.reset(replaced.id, harness.cause);
     const renamed = await addPending();
-    await users.rename(renamed.id, { email: 'elsewhere@example.com' }, harness.origin);
+    await users.rename(renamed.id, { email: 'elsewhere@example.com' }, harness.cause);
     const disabled = await addPending();
-    await users.disable(disabled.id, harness.origin);
-    await users.enable(disabled.id, harness.origin);
+    await users.disable(disabled.id, harness.cause);
+    await users.enable(disabled.id, harness.cause);
 
     const pages: string[] = [];
     for (const url of [
@@ -176,7 +176,7 @@ describe('/enrol', () => {
   it('NEW-3: a set-up link is no enrolment link, nor the other way round', async () => {
     const person = await addPending();
     const token = new URL(person.url).searchParams.get('token') ?? '';
-    const setupUrl = (await harness.installation.setup.createLink(harness.origin)).url;
+    const setupUrl = (await harness.installation.setup.createLink(harness.cause)).url;
     const setupToken = new URL(setupUrl).searchParams.get('token') ?? '';
 
     expect((await harness.browser().open(`/setup?token=${token}`)).status).toBe(404);
@@ -225,7 +225,7 @@ describe('user reset', () => {
     const proven = (await door.password(under, PASSWORD, '192.0.2.1')) ?? '';
     const stale = await addPending();
 
-    const reset = await users.reset(person.id, harness.origin);
+    const reset = await users.reset(person.id, harness.cause);
 
     expect(reset).toMatchObject({
       sessions: 1,

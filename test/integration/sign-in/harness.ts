@@ -3,10 +3,10 @@ import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import Koa from 'koa';
-
 import { loadConfig } from '../../../src/config/load.ts';
 import { createSessionCookie } from '../../../src/domain/sessions/index.ts';
 import { createInstallation } from '../../../src/installation.ts';
+import { byHousekeeping } from '../../../src/kernel/cause.ts';
 import {
   createAssets,
   createCookies,
@@ -27,6 +27,7 @@ import { totpCode } from '../../support/totp.ts';
 
 const VIEWS = fileURLToPath(new URL('../../../views', import.meta.url));
 const ORIGIN = { requestId: 'req_test' };
+const CAUSE = byHousekeeping('test');
 
 export type Harness = Awaited<ReturnType<typeof startSignIn>>;
 
@@ -49,7 +50,7 @@ export async function startSignIn(env: Readonly<Record<string, string>> = {}) {
   });
   let now = Date.now();
   const installation = await createInstallation({ config, database, clock: () => new Date(now) });
-  await installation.prepare(ORIGIN);
+  await installation.prepare(CAUSE);
 
   const cookies = createCookies({ issuer });
   const forms = createForms({ key: randomBytes(32), cookies, issuer });
@@ -89,6 +90,7 @@ export async function startSignIn(env: Readonly<Record<string, string>> = {}) {
     database,
     installation,
     origin: ORIGIN,
+    cause: CAUSE,
     browser: (network?: string) => createVisitor(issuer, network),
     /** What an authenticator app shows now. */
     code: (secret: string) => totpCode(secret, now),
@@ -97,10 +99,7 @@ export async function startSignIn(env: Readonly<Record<string, string>> = {}) {
       now += seconds * 1000;
     },
     async addUser(email: string, password = PASSWORD) {
-      const user = await installation.users.add(
-        { email, name: 'Ada Lovelace', password, totp: true },
-        ORIGIN,
-      );
+      const user = await installation.users.add({ email, name: 'Ada Lovelace', password, totp: true }, CAUSE);
       return { id: user.id, email, password, secret: user.totp?.secret ?? '' };
     },
     audit: (event: string) =>

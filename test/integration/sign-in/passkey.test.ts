@@ -16,7 +16,7 @@ afterAll(() => harness.stop());
 /** A person whose only credential is a passkey of this authenticator. */
 async function addPasskeyUser(email: string, authenticator: Authenticator) {
   const { users, attempts, passkeys } = harness.installation;
-  const { id } = await users.add({ email, name: 'Grace Hopper' }, harness.origin);
+  const { id } = await users.add({ email, name: 'Grace Hopper' }, harness.cause);
   const token = await attempts.start('enrolment', { userId: id });
   const attempt = { token, purpose: 'enrolment' } as const;
   const options = await passkeys.registrationOptions(attempt, { userId: id, email, name: 'Grace Hopper' });
@@ -240,7 +240,7 @@ describe('/sign-in/passkey', () => {
 describe('passkeys', () => {
   it('N4: are made discoverable, with user verification and a real algorithm, here and nowhere else', async () => {
     const { attempts, passkeys, users } = harness.installation;
-    const { id } = await users.add({ email: 'make@example.com', name: 'Make' }, harness.origin);
+    const { id } = await users.add({ email: 'make@example.com', name: 'Make' }, harness.cause);
     const owner = { userId: id, email: 'make@example.com', name: 'Make' };
     const authenticator = createAuthenticator({ origin: harness.issuer });
     const attempt = {
@@ -291,7 +291,7 @@ describe('passkeys', () => {
 
     const { prisma } = harness.database;
     const remove = (userId: string) =>
-      prisma.$transaction((tx) => passkeys.remove(tx, userId, owner.passkeyId, harness.origin));
+      prisma.$transaction((tx) => passkeys.remove(tx, userId, owner.passkeyId, harness.cause));
     await expect(passkeys.rename(stranger.id, owner.passkeyId, 'Mine')).rejects.toMatchObject({
       code: 'not_found',
     });
@@ -311,9 +311,9 @@ describe('passkeys', () => {
     await signIn.enter(authentication, { origin: harness.origin });
 
     await harness.database.prisma.$transaction(async (tx) => {
-      await passkeys.remove(tx, user.id, user.passkeyId, harness.origin);
+      await passkeys.remove(tx, user.id, user.passkeyId, harness.cause);
       const factor = { passkeyId: user.passkeyId };
-      expect(await sessions.endForFactorChange(tx, kept.session, factor, harness.origin)).toBe(true);
+      expect(await sessions.endForFactorChange(tx, kept.session, factor, harness.cause)).toBe(true);
     });
 
     expect(await whoAmI(browser)).toBeUndefined();

@@ -13,7 +13,7 @@ beforeEach(async () => {
 });
 afterEach(() => harness.stop());
 
-const newLink = async () => (await harness.installation.setup.createLink(harness.origin)).url;
+const newLink = async () => (await harness.installation.setup.createLink(harness.cause)).url;
 
 /** The first step, from the link to the choice of credentials. */
 async function identify(browser: Visitor, url: string, email = 'ada@example.com') {
@@ -32,7 +32,7 @@ describe('/setup', () => {
         name: 'Team Files',
         scopes: [{ scope: 'files:read', description: 'Read your files', destructive: false }],
       },
-      harness.origin,
+      harness.cause,
     );
     const browser = harness.browser();
     const identity = await browser.open(await newLink());
@@ -167,11 +167,11 @@ describe('/setup', () => {
 
   it('N10: a disabled last administrator does not open it again', async () => {
     const { setup, users } = harness.installation;
-    const { id } = await users.add({ email: 'a@example.com', name: 'A', role: 'admin' }, harness.origin);
-    await users.disable(id, harness.origin, { force: true });
+    const { id } = await users.add({ email: 'a@example.com', name: 'A', role: 'admin' }, harness.cause);
+    await users.disable(id, harness.cause, { force: true });
 
     expect(await setup.needed()).toBe(false);
-    await expect(setup.createLink(harness.origin)).rejects.toMatchObject({ code: 'invalid_input' });
+    await expect(setup.createLink(harness.cause)).rejects.toMatchObject({ code: 'invalid_input' });
   });
 
   it('can be opened again after a reload or a break', async () => {

@@ -112,7 +112,7 @@ describe('/sign-in with password and code', () => {
     const user = await harness.addUser('leaver@example.com');
     const browser = harness.browser();
     await signIn(browser, { ...user, code: harness.code(user.secret) });
-    await harness.installation.users.disable(user.id, harness.origin);
+    await harness.installation.users.disable(user.id, harness.cause);
     expect(await whoAmI(browser)).toBeUndefined();
 
     harness.advance(30);
@@ -122,7 +122,7 @@ describe('/sign-in with password and code', () => {
 
   it('N3: a password without a second factor makes no session', async () => {
     const { users } = harness.installation;
-    await users.add({ email: 'one@example.com', name: 'One', password: PASSWORD }, harness.origin);
+    await users.add({ email: 'one@example.com', name: 'One', password: PASSWORD }, harness.cause);
     const browser = harness.browser();
 
     const end = await signIn(browser, { email: 'one@example.com', password: PASSWORD, code: '123456' });

@@ -80,7 +80,7 @@ async function registrationsOf(
   const clients = [...new Set(records.flatMap(({ client }) => client ?? []))];
   const rows = await prisma.auditRecord.findMany({
     where: { client: { in: clients }, event: { in: [...REGISTRATION] } },
-    orderBy: { time: 'desc' },
+    orderBy: [{ time: 'desc' }, { seq: 'desc' }],
     take: LIMIT,
   });
   return rows.reverse().map(toRecord);
@@ -102,7 +102,7 @@ async function recordsOf(
   const ids = found.flat().map(({ id }) => id);
   const rows = await prisma.auditRecord.findMany({
     where: { OR: [{ id: { in: ids } }, ...(where ? [{ ...where, time: { gte: since } }] : [])] },
-    orderBy: [{ time: 'desc' }, { id: 'desc' }],
+    orderBy: [{ time: 'desc' }, { seq: 'desc' }],
     take: LIMIT,
   });
   return rows.reverse().map(toRecord);

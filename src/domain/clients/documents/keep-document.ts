@@ -1,5 +1,5 @@
+import type { Cause } from '../../../kernel/cause.ts';
 import { DEFAULT_TENANT } from '../../../kernel/ids.ts';
-import type { Origin } from '../../../kernel/origin.ts';
 import type { Prisma, PrismaClient } from '../../../platform/database/generated/client.ts';
 import { recordAudit } from '../../audit/index.ts';
 
@@ -18,7 +18,7 @@ import { changesBetween, snapshotOf } from './snapshot.ts';
 export async function keepDocument(
   prisma: PrismaClient,
   { metadata, version }: ClientDocument,
-  origin: Origin,
+  cause: Cause,
 ): Promise<'created' | 'updated' | 'kept'> {
   const {
     client_id: id = '',
@@ -71,7 +71,7 @@ export async function keepDocument(
             ...(changes.length > 0 ? { changed: changes.map(({ what }) => what) } : {}),
           },
         },
-        origin,
+        cause,
       );
     }
     return outcome;

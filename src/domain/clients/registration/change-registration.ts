@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 
-import type { Origin } from '../../../kernel/origin.ts';
+import type { Cause } from '../../../kernel/cause.ts';
 import type { Prisma, PrismaClient } from '../../../platform/database/generated/client.ts';
 import { recordAudit } from '../../audit/index.ts';
 
@@ -24,7 +24,7 @@ const IDENTITY: ReadonlySet<string> = new Set(['client_name', 'redirect_uris', '
 export async function changeRegistration(
   prisma: PrismaClient,
   { client, metadata }: { readonly client: Client; readonly metadata: ClientMetadata },
-  origin: Origin,
+  cause: Cause,
 ): Promise<Client | undefined> {
   return prisma.$transaction(async (tx) => {
     const [row] = await tx.$queryRaw<{ trust: Trust }[]>`
@@ -72,7 +72,7 @@ export async function changeRegistration(
           ...(trust === row.trust ? {} : { trust: [row.trust, trust] }),
         },
       },
-      origin,
+      cause,
     );
     return after;
   });

@@ -1,6 +1,6 @@
+import type { Cause } from '../../../kernel/cause.ts';
 import { DEFAULT_TENANT, hashSecret, newId, newSecret } from '../../../kernel/ids.ts';
 import { networkKey } from '../../../kernel/network.ts';
-import type { Origin } from '../../../kernel/origin.ts';
 import type { Prisma, PrismaClient } from '../../../platform/database/generated/client.ts';
 import { recordAudit } from '../../audit/index.ts';
 
@@ -43,19 +43,19 @@ export type DynamicOutcome =
 export async function registerDynamicClient(
   prisma: PrismaClient,
   registration: DynamicRegistration,
-  origin: Origin,
+  cause: Cause,
 ): Promise<DynamicOutcome> {
   const { by, metadata } = registration;
   return prisma.$transaction(async (tx): Promise<DynamicOutcome> => {
     if ('registrationToken' in by) {
       const taken = await takeRegistrationToken(tx, by.registrationToken);
       if (!taken) return { ok: false, reason: 'registration_token_used_up' };
-      return insert(tx, metadata, { ...taken, from: undefined, token: by.registrationToken }, origin);
+      return insert(tx, metadata, { ...taken, from: undefined, token: by.registrationToken }, cause);
     }
     const refusal = by.quota && (await refusedByQuota(tx, by.network, by.quota));
     if (refusal) return { ok: false, reason: refusal };
     const stranger = { tenantId: DEFAULT_TENANT, trust: 'untrusted', from: networkKey(by.network) } as const;
-    return insert(tx, metadata, { ...stranger, token: undefined }, origin);
+    return insert(tx, metadata, { ...stranger, token: undefined }, cause);
   });
 }
 
@@ -70,7 +70,7 @@ async function insert(
   tx: Prisma.TransactionClient,
   metadata: ClientMetadata,
   { tenantId, trust, from, token }: Standing,
-  origin: Origin,
+  cause: Cause,
 ): Promise<DynamicOutcome> {
   const {
     client_name: name,
@@ -113,7 +113,7 @@ async function insert(
         ...(token === undefined ? {} : { registration_token: token }),
       },
     },
-    origin,
+    cause,
   );
   return { ok: true, client, secret, registrationAccessToken };
 }

@@ -1,8 +1,7 @@
 import type { Pool, PoolClient } from 'pg';
-
+import type { Cause } from '../../../kernel/cause.ts';
 import { InvalidInput, NotFound } from '../../../kernel/errors.ts';
 import { DEFAULT_TENANT, hashSecret, newId, newSecret } from '../../../kernel/ids.ts';
-import type { Origin } from '../../../kernel/origin.ts';
 import type { Prisma, PrismaClient } from '../../../platform/database/generated/client.ts';
 import { recordAudit } from '../../audit/index.ts';
 
@@ -51,7 +50,7 @@ export interface NewRegistrationToken {
 export async function createRegistrationToken(
   prisma: PrismaClient,
   { trust, uses, lifetime }: NewRegistrationToken,
-  origin: Origin,
+  cause: Cause,
 ): Promise<{ readonly id: string; readonly token: string; readonly expiresAt: Date }> {
   if (!Number.isInteger(uses) || uses < 1 || uses > MAX_USES) {
     throw new InvalidInput(`A registration token has between 1 and ${MAX_USES} uses.`);
@@ -76,7 +75,7 @@ export async function createRegistrationToken(
         tenant: DEFAULT_TENANT,
         detail: { registration_token: id, trust, uses, expires_at: made.expires_at.toISOString() },
       },
-      origin,
+      cause,
     );
     return { id, token, expiresAt: made.expires_at };
   });
@@ -97,11 +96,7 @@ export async function listRegistrationTokens(prisma: PrismaClient): Promise<read
  *
  * @throws NotFound when there is none of that id that could be ended.
  */
-export async function revokeRegistrationToken(
-  prisma: PrismaClient,
-  id: string,
-  origin: Origin,
-): Promise<void> {
+export async function revokeRegistrationToken(prisma: PrismaClient, id: string, cause: Cause): Promise<void> {
   await prisma.$transaction(async (tx) => {
     const [ended] = await tx.$queryRaw<{ tenant_id: string }[]>`
       UPDATE registration_tokens SET revoked_at = now() WHERE id = ${id} AND revoked_at IS NULL RETURNING tenant_id`;
@@ -114,7 +109,7 @@ export async function revokeRegistrationToken(
         tenant: ended.tenant_id,
         detail: { registration_token: id },
       },
-      origin,
+      cause,
     );
   });
 }

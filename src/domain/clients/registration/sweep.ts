@@ -1,4 +1,4 @@
-import { newId } from '../../../kernel/ids.ts';
+import { byHousekeeping } from '../../../kernel/cause.ts';
 import type { Prisma, PrismaClient } from '../../../platform/database/generated/client.ts';
 import { recordAuditEach } from '../../audit/index.ts';
 
@@ -102,7 +102,7 @@ async function sweepOnce(
     tx,
     { text: act, values: [ids, ...values] },
     { event: 'client.removed', outcome: 'success', reason },
-    { requestId: newId('req') },
+    byHousekeeping('unused-clients'),
   );
   return { found: rows.length, done };
 }

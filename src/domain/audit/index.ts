@@ -25,6 +25,7 @@ export {
   auditedStatement,
   auditInsert,
   recordAudit,
+  recordAuditInOlderStore,
   recordAuditOn,
   wasCommitted,
 } from './store.ts';

@@ -66,6 +66,33 @@ export async function recordAuditOn(
   await connection.query(auditedStatement({ name: 'audit-record', text: INSERT, values: [] }, entry, cause));
 }
 
+/**
+ * The same in a store of an older version, whose table has only some of the columns: `columns` names those that
+ * there are.
+ *
+ * @throws as `recordAudit`.
+ */
+export async function recordAuditInOlderStore(
+  connection: Pick<Pool, 'query'>,
+  columns: ReadonlySet<string>,
+  entry: AuditEntry,
+  cause: Cause,
+): Promise<void> {
+  const record = toRow(entry, cause);
+  const values = valuesOf(record);
+  const kept = COLUMNS.split(', ')
+    .map((column, index) => ({ column, value: values[index] }))
+    .filter(({ column }) => columns.has(column.replaceAll('"', '')));
+  const names = kept.map(({ column }) => column).join(', ');
+  const places = kept.map((_, index) => `$${index + 1}`).join(', ');
+  const statement: AuditedStatement = {
+    text: `INSERT INTO audit_records (${names}) VALUES (${places})`,
+    values: kept.map(({ value }) => value),
+    record,
+  };
+  await connection.query(statement);
+}
+
 /** Writes one row that no observer counts: it repeats what was observed already. */
 export async function insertRow(connection: Pick<Pool, 'query'>, row: AuditRow): Promise<void> {
   await connection.query({ name: 'audit-record', text: INSERT, values: [...valuesOf(row)] });

@@ -13,7 +13,7 @@ import {
   readTables,
   type Table,
 } from '../../platform/database/index.ts';
-import { recordAuditOn } from '../audit/index.ts';
+import { recordAuditInOlderStore } from '../audit/index.ts';
 import { proveMasterKey } from '../keys/index.ts';
 
 import { createSeal, FORMAT, fingerprintOf, type Header } from './format.ts';
@@ -57,12 +57,11 @@ export function writeBackup(
 
     const { made_at: madeAt, installation } = header;
     const rows = header.tables.reduce((sum, table) => sum + table.rows, 0);
+    const trail = tables.find(({ name }) => name === 'audit_records');
+    const columns = new Set(trail?.columns.map(({ name }) => name));
+    const detail = { made_at: madeAt, rows };
     const finish = () =>
-      recordAuditOn(
-        pool,
-        { event: 'backup.created', outcome: 'success', detail: { made_at: madeAt, rows } },
-        cause,
-      );
+      recordAuditInOlderStore(pool, columns, { event: 'backup.created', outcome: 'success', detail }, cause);
     const lines = Readable.from(linesOf(client, tables, { header, sealer, finish }), {
       highWaterMark: AHEAD,
     });

@@ -3,12 +3,11 @@ import { decodeProtectedHeader } from 'jose';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { changeSigningKeys, newDataKeys } from '../../../test/support/data-keys.ts';
 import { createTestDatabase, type TestDatabase } from '../../../test/support/database.ts';
-import { byHousekeeping } from '../../kernel/cause.ts';
 import { listAudit } from '../audit/index.ts';
 
 import { createKeys, type DataKeys, type Keys, type KeysDeps } from './index.ts';
 
-const cause = byHousekeeping('test');
+const cause = { requestId: 'req_test', actor: { type: 'housekeeping', id: 'test' } } as const;
 const issuer = 'https://issuer.example';
 
 describe('rotation', () => {

@@ -68,6 +68,8 @@ export function auditValues(event: string): readonly (string | null)[] {
     null,
     '{}',
     null,
+    'client',
+    'cli_x',
     null,
     null,
     '{}',

@@ -1,22 +1,8 @@
 import { expect, it } from 'vitest';
 
-import { enableCatalogued } from '../../src/domain/admission/index.ts';
-import { addTestClient, cause, type TestServer } from '../support/server.ts';
-
-import type { Program } from './client-program.ts';
+import { letIn } from './let-in.ts';
 import { EACH_PROGRAM, mcpRemoteProgram } from './programs.ts';
 import { describeStories } from './scene.ts';
-
-/** Registers the client of a program as its guide says. */
-const registered =
-  ({ catalogued }: Program) =>
-  async (server: TestServer) => {
-    if (catalogued === undefined) {
-      return (await addTestClient(server, { redirectUris: ['http://127.0.0.1/callback'], trust: 'known' }))
-        .clientId;
-    }
-    return (await enableCatalogued(server.database.prisma, catalogued, {}, cause)).clientId;
-  };
 
 describeStories(
   'client programs where none registers itself',
@@ -25,7 +11,7 @@ describeStories(
     it.each(EACH_PROGRAM)(
       'CLI-8: %s gets in with the client_id that it was given, and three sign-ins are one line of the account page',
       async (_, which) => {
-        const { server, user, program } = await open(which, { register: registered(which) });
+        const { server, user, program } = await open(which, { register: (server) => letIn(server, which) });
         await program.login();
         await program.relogin();
         await program.relogin();
@@ -39,7 +25,9 @@ describeStories(
     );
 
     it('CLI-3: mcp-remote asks for more by itself after a 403, and obtains it when its user just allows', async () => {
-      const { user, program } = await open(mcpRemoteProgram, { register: registered(mcpRemoteProgram) });
+      const { user, program } = await open(mcpRemoteProgram, {
+        register: (server) => letIn(server, mcpRemoteProgram),
+      });
       user.ticks(undefined);
       await program.login();
       expect(await program.tools()).not.toContain('write_file');

@@ -19,7 +19,7 @@ describeStories(
         const { server, user, home, program } = await open(which);
         const call = () => observe(server, () => program.call('list_files', {}));
         await program.login();
-        await user.endConnection();
+        await user.endConnections();
         expect(await user.connectionLines()).toBe(0);
 
         const meanwhile = await call();

@@ -19,8 +19,21 @@ export interface Home {
   /** The executable of an installed program. */
   bin(name: string): string;
   /** Runs a program to its end. @throws Error when it has not ended after `PROGRAM_TIMEOUT_MS`. */
-  run(name: string, args: readonly string[], env?: Readonly<Record<string, string>>): Promise<Ended>;
-  remove(): void;
+  run(
+    name: string,
+    args: readonly string[],
+    env?: Readonly<Record<string, string>>,
+    stdin?: string,
+  ): Promise<Ended>;
+  /** The same for a program that wants a terminal; everything that it prints is in `stdout`. */
+  runInTerminal(
+    name: string,
+    args: readonly string[],
+    env?: Readonly<Record<string, string>>,
+  ): Promise<Ended>;
+  /** Has something that belongs to this HOME ended when it is removed. */
+  onRemove(end: () => Promise<void>): void;
+  remove(): Promise<void>;
 }
 
 /** Longer than any program here needs for sign-in and consent on a busy machine. */
@@ -63,29 +76,43 @@ export function createHome({
     TERM: 'dumb',
   };
   const bin = (name: string) => join(packages, 'node_modules/.bin', name);
+  const ends: (() => Promise<void>)[] = [];
+  const execute = async (
+    [command = '', ...args]: readonly string[],
+    more: Readonly<Record<string, string>>,
+    stdin: string | undefined,
+  ): Promise<Ended> => {
+    const child = spawn(command, args, {
+      cwd: path,
+      env: { ...env, ...more },
+      stdio: ['pipe', 'pipe', 'pipe'],
+      timeout: PROGRAM_TIMEOUT_MS,
+    });
+    // It may end without having read everything.
+    child.stdin.on('error', () => {}).end(stdin);
+    let stdout = '';
+    let stderr = '';
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      stdout += text;
+    });
+    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      stderr += text;
+    });
+    const [code, signal] = (await once(child, 'close')) as [number | null, NodeJS.Signals | null];
+    if (signal) throw new Error(`${command} ${args.join(' ')} ended by ${signal}:\n${stdout}\n${stderr}`);
+    return { code, stdout, stderr };
+  };
   return {
     path,
     env,
     bin,
-    async run(name, args, more = {}) {
-      const child = spawn(bin(name), args, {
-        cwd: path,
-        env: { ...env, ...more },
-        stdio: ['ignore', 'pipe', 'pipe'],
-        timeout: PROGRAM_TIMEOUT_MS,
-      });
-      let stdout = '';
-      let stderr = '';
-      child.stdout.setEncoding('utf8').on('data', (text: string) => {
-        stdout += text;
-      });
-      child.stderr.setEncoding('utf8').on('data', (text: string) => {
-        stderr += text;
-      });
-      const [code, signal] = (await once(child, 'close')) as [number | null, NodeJS.Signals | null];
-      if (signal) throw new Error(`${name} ${args.join(' ')} ended by ${signal}:\n${stdout}\n${stderr}`);
-      return { code, stdout, stderr };
+    run: (name, args, more = {}, stdin = undefined) => execute([bin(name), ...args], more, stdin),
+    runInTerminal: (name, args, more = {}) =>
+      execute(['script', '-qec', [bin(name), ...args].join(' '), '/dev/null'], more, undefined),
+    onRemove: (end) => void ends.push(end),
+    async remove() {
+      await Promise.all(ends.map((end) => end()));
+      rmSync(path, { recursive: true, force: true, maxRetries: 3 });
     },
-    remove: () => rmSync(path, { recursive: true, force: true, maxRetries: 3 }),
   };
 }

@@ -28,6 +28,8 @@ export type Open = (program: Program, options?: SceneOptions) => Promise<Scene>;
 export interface StoryOptions {
   /** Of the server. */
   readonly env: Readonly<Record<string, string>>;
+  /** Where clients publish their metadata documents. */
+  readonly fetch?: typeof globalThis.fetch;
   /** Folder of the package whose dependencies the programs are. */
   readonly packages?: string;
 }
@@ -35,7 +37,7 @@ export interface StoryOptions {
 /** A suite of stories that share one server and one browser. */
 export function describeStories(
   title: string,
-  { env, packages }: StoryOptions,
+  { env, fetch, packages }: StoryOptions,
   stories: (open: Open) => void,
 ): void {
   describeWith('browser', title, () => {
@@ -44,13 +46,13 @@ export function describeStories(
     const scenes: Scene[] = [];
 
     beforeAll(async () => {
-      [stack, browser] = await Promise.all([startStack(env), launchBrowser()]);
+      [stack, browser] = await Promise.all([startStack(env, fetch && { fetch }), launchBrowser()]);
     });
 
     afterEach(async () => {
       for (const { user, home } of scenes.splice(0)) {
         await user.close();
-        home.remove();
+        await home.remove();
         user.check();
       }
     });

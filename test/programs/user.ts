@@ -18,8 +18,8 @@ export interface User {
   ticks(scopes: readonly string[] | undefined): void;
   /** How many lines the account page has for connections, whatever each line folds. */
   connectionLines(): Promise<number>;
-  /** Ends the connection that stands first on the account page. */
-  endConnection(): Promise<void>;
+  /** Ends every connection on the account page, one after the other. */
+  endConnections(): Promise<void>;
   /** @throws AggregateError of everything that went wrong in the browser. */
   check(): void;
   close(): Promise<void>;
@@ -86,14 +86,14 @@ export async function addUser(
     },
     connectionLines: () =>
       account((page) => page.locator('section > .row:has(a.danger), section > details.fold').count()),
-    endConnection: () =>
+    endConnections: () =>
       account(async (page) => {
-        await page
-          .getByRole('link', { name: /^End the connection of / })
-          .first()
-          .click();
-        await page.locator('form[data-step=confirm] [type=submit]').click();
-        await page.waitForURL(/\bdone=connection-ended\b/);
+        const ends = page.getByRole('link', { name: /^End the connection of /, includeHidden: true });
+        for (let left = await ends.count(); left > 0; left = await ends.count()) {
+          await page.goto(`${server.issuer}${await ends.first().getAttribute('href')}`);
+          await page.locator('form[data-step=confirm] [type=submit]').click();
+          await page.waitForURL(/\bdone=connection-ended\b/);
+        }
       }),
     check() {
       if (faults.length > 0) throw new AggregateError(faults, faults.map(String).join('\n'));

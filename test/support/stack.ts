@@ -15,8 +15,11 @@ export interface Stack {
 }
 
 /** Starts both, as `npm start` does, on free ports and a database of their own. */
-export async function startStack(env: Readonly<Record<string, string>> = {}): Promise<Stack> {
-  const server = await startTestServer(env);
+export async function startStack(
+  env: Readonly<Record<string, string>> = {},
+  options: Parameters<typeof startTestServer>[1] = {},
+): Promise<Stack> {
+  const server = await startTestServer(env, options);
   const port = await freePort();
   const resource = `http://localhost:${port}/mcp`;
   await addResource(

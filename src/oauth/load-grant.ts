@@ -113,7 +113,7 @@ export function createLoadGrant({
       requested: requested.filter((scope) => !OIDC_SCOPES.has(scope)),
       permitted,
       trust,
-      consented,
+      consent: { state: 'given', scopes: consented },
     });
     const uncovered = dropped.some(({ reason }) => reason === 'not_consented');
     if (scopes.length === 0 || (!decided && uncovered)) return undefined;

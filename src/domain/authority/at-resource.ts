@@ -24,8 +24,8 @@ export function authorityAt({
  */
 export function scopesBeyond(
   present: readonly string[],
-  facts: Omit<AuthorityFacts, 'requested' | 'consented'>,
+  facts: Omit<AuthorityFacts, 'requested' | 'consent'>,
 ): readonly string[] {
   const requested = facts.offered.filter((scope) => !present.includes(scope));
-  return effectiveAuthority({ ...facts, requested, consented: undefined }).scopes;
+  return effectiveAuthority({ ...facts, requested, consent: { state: 'being_asked' } }).scopes;
 }

@@ -10,7 +10,7 @@ const facts: AuthorityFacts = {
   admitsStrangers: true,
   permitted: 'all',
   trust: 'known',
-  consented: undefined,
+  consent: { state: 'being_asked' },
 };
 
 describe('effectiveAuthority', () => {
@@ -25,7 +25,7 @@ describe('effectiveAuthority', () => {
     const result = effectiveAuthority({
       ...facts,
       requested: ['files:read'],
-      consented: ['files:read', 'files:write', 'files:delete'],
+      consent: { state: 'given', scopes: ['files:read', 'files:write', 'files:delete'] },
     });
     expect(result.scopes).toEqual(['files:read']);
   });
@@ -35,7 +35,7 @@ describe('effectiveAuthority', () => {
       ...facts,
       requested: ['files:read', 'files:write', 'files:delete', 'mail:send', '__proto__'],
       permitted: new Set(['files:read', 'files:write', '__proto__']),
-      consented: ['files:read'],
+      consent: { state: 'given', scopes: ['files:read'] },
     });
     expect(result).toEqual({
       scopes: ['files:read'],

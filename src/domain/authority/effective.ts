@@ -9,6 +9,13 @@ export type DropReason =
   | 'above_client_trust'
   | 'not_consented';
 
+/** What the user consented to. Each decision says which it stands on: there is no absent consent that permits all. */
+export type Consent =
+  /** The user is being asked: no scope is refused for want of consent. Never at issuance. */
+  | { readonly state: 'being_asked' }
+  /** The user consented to these scopes. */
+  | { readonly state: 'given'; readonly scopes: readonly string[] };
+
 /** Everything that bears on one decision. The same facts give the same answer on any machine. */
 export interface AuthorityFacts {
   /** Scope tokens asked for, in order. */
@@ -23,8 +30,7 @@ export interface AuthorityFacts {
   readonly permitted: 'all' | ReadonlySet<string>;
   /** How far the tenant trusts the client. */
   readonly trust: TrustLevel;
-  /** What the user consented to in this grant; `undefined` while consent is being asked. */
-  readonly consented: readonly string[] | undefined;
+  readonly consent: Consent;
 }
 
 export interface EffectiveAuthority {
@@ -81,7 +87,8 @@ function ofTrust({ trust, destructive, admitsStrangers }: AuthorityFacts): Objec
     level.destructive === 'never' && destructive.has(scope) ? 'above_client_trust' : undefined;
 }
 
-function ofConsent({ consented }: AuthorityFacts): Objection {
-  const allowed = consented && new Set(consented);
-  return (scope) => (!allowed || allowed.has(scope) ? undefined : 'not_consented');
+function ofConsent({ consent }: AuthorityFacts): Objection {
+  if (consent.state === 'being_asked') return () => undefined;
+  const allowed = new Set(consent.scopes);
+  return (scope) => (allowed.has(scope) ? undefined : 'not_consented');
 }

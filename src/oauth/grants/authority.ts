@@ -88,7 +88,7 @@ export function narrow(ctx: KoaContextWithOIDC, grant: GrantFacts): NarrowedAuth
     admitsStrangers: grant.admitsStrangers,
     permitted: grant.permitted,
     trust: grant.clientTrust,
-    consented: grant.scopes,
+    consent: { state: 'given', scopes: grant.scopes },
   });
   const openid = grant.oidcScopes.includes('openid');
   return { ...authority, openid: openid && (requested.length === 0 || requested.includes('openid')) };

@@ -110,9 +110,9 @@ export async function makeOffer(
     heldScopes(prisma, key, normalizeRedirectUri),
     changesSinceConsent({ pool }, client, { known, userId }),
   ]);
-  const facts = { ...authorityAt(resource), permitted, trust, consented: undefined };
+  const facts = { ...authorityAt(resource), permitted, trust };
   const requested = request.scope.split(' ').filter((scope) => scope !== '' && !OIDC_SCOPES.has(scope));
-  const authority = effectiveAuthority({ ...facts, requested });
+  const authority = effectiveAuthority({ ...facts, requested, consent: { state: 'being_asked' } });
   const { scopes } = authority;
   if (scopes.length === 0) return nothingLeft(authority);
   // MCP clients ask for what a challenge names, and would never learn of the rest.

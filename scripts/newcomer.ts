@@ -5,6 +5,7 @@ import type { Config, Listen } from '../src/config/config.ts';
 import { ConfigError, loadConfig } from '../src/config/load.ts';
 import { addResource, changeResource, findResource, type Resource } from '../src/domain/resources/index.ts';
 import { byHousekeeping } from '../src/kernel/cause.ts';
+import { DEFAULT_TENANT } from '../src/kernel/ids.ts';
 import { type RunningServer, startServer } from '../src/main.ts';
 import {
   DataDirectoryInUse,
@@ -55,6 +56,7 @@ async function registerExample({ database }: RunningServer, identifier: string):
   await addResource(
     database.prisma,
     {
+      tenantId: DEFAULT_TENANT,
       identifier,
       name: teamFiles.name,
       scopes: Object.entries(teamFiles.scopes).map(([scope, description]) => ({

@@ -16,6 +16,7 @@ import { addClient, removeClient } from '../src/domain/clients/index.ts';
 import { revokeGrantsOf } from '../src/domain/grants/index.ts';
 import { addResource } from '../src/domain/resources/index.ts';
 import { byHousekeeping } from '../src/kernel/cause.ts';
+import { DEFAULT_TENANT } from '../src/kernel/ids.ts';
 import { startServer } from '../src/main.ts';
 import { startTestWeb } from '../test/support/web.ts';
 
@@ -166,6 +167,7 @@ async function seed(): Promise<{ readonly client: string; readonly cursor: strin
   await addResource(
     prisma,
     {
+      tenantId: DEFAULT_TENANT,
       identifier: RESOURCE,
       name: 'Team Files',
       scopes: [
@@ -185,12 +187,16 @@ async function seed(): Promise<{ readonly client: string; readonly cursor: strin
   );
   const { clientId } = await addClient(
     prisma,
-    { name: 'Claude Code', redirectUris: ['http://127.0.0.1/callback'] },
+    { tenantId: DEFAULT_TENANT, name: 'Claude Code', redirectUris: ['http://127.0.0.1/callback'] },
     cause,
   );
-  const cursor = await addClient(prisma, { name: 'Cursor', redirectUris: [CURSOR] }, cause);
-  await setRule(prisma, { pattern: STRANGER, trust: 'untrusted' }, cause);
-  await setRule(prisma, { pattern: AWAY, trust: 'known' }, cause);
+  const cursor = await addClient(
+    prisma,
+    { tenantId: DEFAULT_TENANT, name: 'Cursor', redirectUris: [CURSOR] },
+    cause,
+  );
+  await setRule(prisma, { tenantId: DEFAULT_TENANT, pattern: STRANGER, trust: 'untrusted' }, cause);
+  await setRule(prisma, { tenantId: DEFAULT_TENANT, pattern: AWAY, trust: 'known' }, cause);
   return { client: clientId, cursor: cursor.clientId };
 }
 

@@ -112,6 +112,7 @@ export async function createInstallation({
     prisma,
     anonymous,
     issuer,
+    tenantId: DEFAULT_TENANT,
     lifetime: lifetimes.setupLink,
     attempts,
     passwords,

@@ -61,6 +61,7 @@ export async function createFixtures({
   const added = await addResource(
     prisma,
     {
+      tenantId: DEFAULT_TENANT,
       identifier,
       name: 'Team Files',
       scopes: [
@@ -77,13 +78,20 @@ export async function createFixtures({
   const local = { redirectUri: 'http://127.0.0.1:53111/callback', trust: 'known', name: 'Native' } as const;
   const [client, native] = await Promise.all(
     [web, local].map(async ({ redirectUri, ...more }) => {
-      const { clientId } = await addClient(prisma, { ...more, redirectUris: [redirectUri] }, CAUSE);
+      const { clientId } = await addClient(
+        prisma,
+        { tenantId: DEFAULT_TENANT, ...more, redirectUris: [redirectUri] },
+        CAUSE,
+      );
       return { id: clientId, redirectUri };
     }),
   );
   if (!client || !native) throw new Error('there is no client');
   const documentClient = await keepDocumentClient(prisma);
-  const user = await installation.users.add({ email: emailOf('owner'), name: 'Owner' }, CAUSE);
+  const user = await installation.users.add(
+    { tenant: DEFAULT_TENANT, email: emailOf('owner'), name: 'Owner' },
+    CAUSE,
+  );
   const verifier = randomBytes(32).toString('base64url');
   const challenge = createHash('sha256').update(verifier).digest('base64url');
   const resourceId = added.resource.id;
@@ -162,7 +170,10 @@ export async function createFixtures({
       const made: Person[] = [];
       for (let n = 0; n < count; n += 1) {
         const person = { email: emailOf('person'), name: 'Ada Lovelace', totp: true };
-        const { id, email, totp } = await installation.users.add(person, CAUSE);
+        const { id, email, totp } = await installation.users.add(
+          { tenant: DEFAULT_TENANT, ...person },
+          CAUSE,
+        );
         await installation.passwords.store(prisma, id, passwordHash, CAUSE);
         made.push({ email, password: PASSWORD, totpSecret: totp?.secret ?? '' });
       }
@@ -177,7 +188,7 @@ async function keepDocumentClient(prisma: Database['prisma']): Promise<FixtureCl
   const metadata = readDocument(id, goodDocument(id));
   const version = versionOf(metadata);
   await keepDocument(prisma, { metadata, version }, CAUSE);
-  await setRule(prisma, { pattern: id, trust: 'first_party' }, CAUSE);
+  await setRule(prisma, { tenantId: DEFAULT_TENANT, pattern: id, trust: 'first_party' }, CAUSE);
   return { id, redirectUri: DOCUMENT_REDIRECT, version: Buffer.from(version, 'base64url') };
 }
 

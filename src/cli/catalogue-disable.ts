@@ -1,5 +1,6 @@
 import { disableCatalogued } from '../domain/admission/index.ts';
 import { revokeGrantsOf } from '../domain/grants/index.ts';
+import { DEFAULT_TENANT } from '../kernel/ids.ts';
 
 import type { Register } from './cli.ts';
 
@@ -15,7 +16,12 @@ export const catalogueDisable: Register = (catalogue, cli) => {
     .action((name: string) =>
       cli.withStore(async ({ database, cause }) => {
         const deps = { prisma: database.prisma, revokeGrantsOf };
-        const { entry, grantsRevoked } = await disableCatalogued(deps, name, {}, cause);
+        const { entry, grantsRevoked } = await disableCatalogued(
+          deps,
+          name,
+          { tenantId: DEFAULT_TENANT },
+          cause,
+        );
         return {
           json: { name: entry.name, enabled: false, grants_revoked: grantsRevoked },
           text: `${entry.title} is not let in any more.${grantsRevoked > 0 ? ` Grants revoked: ${grantsRevoked}.` : ''}`,

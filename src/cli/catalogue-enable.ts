@@ -1,4 +1,5 @@
 import { enableCatalogued } from '../domain/admission/index.ts';
+import { DEFAULT_TENANT } from '../kernel/ids.ts';
 
 import { describeEntry } from './catalogue-entry.ts';
 import type { Register } from './cli.ts';
@@ -23,7 +24,7 @@ Example:
         const { entry, enabled, clientId, clientSecret } = await enableCatalogued(
           database.prisma,
           name,
-          {},
+          { tenantId: DEFAULT_TENANT },
           cause,
         );
         const advice = entry.advice?.replaceAll('{client_id}', clientId ?? '');

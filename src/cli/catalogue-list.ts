@@ -1,4 +1,5 @@
 import { catalogueStatus } from '../domain/admission/index.ts';
+import { DEFAULT_TENANT } from '../kernel/ids.ts';
 
 import { describeEntry } from './catalogue-entry.ts';
 import type { Register } from './cli.ts';
@@ -12,7 +13,7 @@ export const catalogueList: Register = (catalogue, cli) => {
     .description('Lists the well-known MCP clients. None is on before somebody switches it on.')
     .action(() =>
       cli.withStore(async ({ database }) => {
-        const known = await catalogueStatus(database.prisma);
+        const known = await catalogueStatus(database.prisma, { tenantId: DEFAULT_TENANT });
         return {
           json: known.map(({ entry, enabled, clientId }) => ({
             ...describeEntry(entry),

@@ -1,5 +1,4 @@
 import { Option } from 'commander';
-
 import {
   AUTH_METHODS,
   type AuthMethod,
@@ -9,6 +8,7 @@ import {
   TRUST_LEVELS,
   type Trust,
 } from '../domain/clients/index.ts';
+import { DEFAULT_TENANT } from '../kernel/ids.ts';
 
 import { checkJwksUri } from './check-jwks-uri.ts';
 import type { Register } from './cli.ts';
@@ -60,6 +60,7 @@ Examples:
         const { clientId, clientSecret, namesakes } = await addClient(
           database.prisma,
           {
+            tenantId: DEFAULT_TENANT,
             name: options.name,
             redirectUris: options.redirectUri,
             authMethod: options.auth,

@@ -1,7 +1,7 @@
 import { Option } from 'commander';
-
 import { setRule } from '../domain/admission/index.ts';
 import { TRUST_LEVELS, type TrustLevel } from '../domain/authority/index.ts';
+import { DEFAULT_TENANT } from '../kernel/ids.ts';
 
 import type { Register } from './cli.ts';
 import { printable } from './output.ts';
@@ -37,7 +37,7 @@ Examples:
           pattern: kept,
           trust,
           was,
-        } = await setRule(database.prisma, { pattern, trust: asked }, cause);
+        } = await setRule(database.prisma, { tenantId: DEFAULT_TENANT, pattern, trust: asked }, cause);
         const off =
           config.metadataDocuments === 'off'
             ? ' GATEHOUSE_METADATA_DOCUMENTS is off: no such client comes in, whatever the rules say.'

@@ -1,7 +1,7 @@
 import { Option } from 'commander';
-
 import { approveRequest } from '../domain/admission/index.ts';
 import { TRUST_LEVELS, type TrustLevel } from '../domain/authority/index.ts';
+import { DEFAULT_TENANT } from '../kernel/ids.ts';
 
 import type { Register } from './cli.ts';
 import { printable } from './output.ts';
@@ -20,7 +20,12 @@ export const clientApprove: Register = (clients, cli) => {
     )
     .action((request: string, { trust }: { readonly trust: TrustLevel }) =>
       cli.withStore(async ({ database, cause }) => {
-        const { clientId, requests } = await approveRequest(database.prisma, request, { trust }, cause);
+        const { clientId, requests } = await approveRequest(
+          database.prisma,
+          { name: request, tenantId: DEFAULT_TENANT },
+          { trust },
+          cause,
+        );
         return {
           json: { client_id: clientId, trust, requests },
           text: `${printable(clientId)} is ${trust}. Requests answered: ${requests}.`,

@@ -1,4 +1,5 @@
 import { removeRule } from '../domain/admission/index.ts';
+import { DEFAULT_TENANT } from '../kernel/ids.ts';
 
 import type { Register } from './cli.ts';
 import { printable } from './output.ts';
@@ -14,7 +15,7 @@ export const clientDisallow: Register = (clients, cli) => {
     .argument('<pattern>', 'as gatehouse client rules shows it')
     .action((pattern: string) =>
       cli.withStore(async ({ database, cause }) => {
-        await removeRule(database.prisma, { pattern }, cause);
+        await removeRule(database.prisma, { tenantId: DEFAULT_TENANT, pattern }, cause);
         return { json: { pattern }, text: `No rule speaks of ${printable(pattern)} any more.` };
       }),
     );

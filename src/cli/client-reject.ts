@@ -1,4 +1,5 @@
 import { rejectRequest } from '../domain/admission/index.ts';
+import { DEFAULT_TENANT } from '../kernel/ids.ts';
 
 import type { Register } from './cli.ts';
 import { printable } from './output.ts';
@@ -14,7 +15,11 @@ export const clientReject: Register = (clients, cli) => {
     .argument('<request>', 'the id of a request, or the URL of the client')
     .action((request: string) =>
       cli.withStore(async ({ database, cause }) => {
-        const { clientId, requests } = await rejectRequest(database.prisma, request, cause);
+        const { clientId, requests } = await rejectRequest(
+          database.prisma,
+          { name: request, tenantId: DEFAULT_TENANT },
+          cause,
+        );
         return {
           json: { client_id: clientId, requests },
           text: `${printable(clientId)} stays out. Requests answered: ${requests}.`,

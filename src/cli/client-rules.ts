@@ -1,4 +1,5 @@
 import { listRules } from '../domain/admission/index.ts';
+import { DEFAULT_TENANT } from '../kernel/ids.ts';
 
 import type { Register } from './cli.ts';
 import { minute, table } from './output.ts';
@@ -11,7 +12,7 @@ export const clientRules: Register = (clients, cli) => {
     .description('Lists the rules about clients that are named by the URL of their metadata document.')
     .action(() =>
       cli.withStore(async ({ config, database }) => {
-        const rules = await listRules(database.prisma);
+        const rules = await listRules(database.prisma, { tenantId: DEFAULT_TENANT });
         return {
           json: rules.map(({ id, pattern, kind, trust, catalogue, createdAt }) => ({
             id,

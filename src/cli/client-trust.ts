@@ -1,7 +1,7 @@
 import { Argument } from 'commander';
-
 import { setTrust } from '../domain/admission/index.ts';
 import { TRUST_LEVELS, type TrustLevel } from '../domain/authority/index.ts';
+import { DEFAULT_TENANT } from '../kernel/ids.ts';
 
 import type { Register } from './cli.ts';
 import { printable } from './output.ts';
@@ -25,7 +25,7 @@ Examples:
     )
     .action((clientId: string, trust: TrustLevel) =>
       cli.withStore(async ({ database, cause }) => {
-        const { was } = await setTrust(database.prisma, { clientId, trust }, cause);
+        const { was } = await setTrust(database.prisma, { tenantId: DEFAULT_TENANT, clientId, trust }, cause);
         return {
           json: { client_id: clientId, trust, ...(was === undefined ? {} : { was }) },
           text: `${printable(clientId)} is ${trust}${was === undefined || was === trust ? '' : `; it was ${was}`}.`,

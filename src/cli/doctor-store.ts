@@ -69,7 +69,7 @@ async function gather(config: Config, database: Database): Promise<StoreFacts> {
     });
   const [resources, catalogue, published] = await Promise.all([
     listResources(pool),
-    catalogueStatus(prisma),
+    catalogueStatus(prisma, { tenantId: DEFAULT_TENANT }),
     keys?.jwks(),
   ]);
   const keyFault = await keys?.current().then(

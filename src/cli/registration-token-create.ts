@@ -1,10 +1,10 @@
 import { Option } from 'commander';
-
 import {
   createRegistrationToken,
   REGISTRATION_TRUST,
   type RegistrationTrust,
 } from '../domain/clients/index.ts';
+import { DEFAULT_TENANT } from '../kernel/ids.ts';
 
 import type { Register } from './cli.ts';
 import { readDuration } from './duration.ts';
@@ -45,7 +45,7 @@ Example:
       }
       if (!/^\d{1,9}$/.test(uses)) throw new UsageError(`--uses ${uses} is no number.`);
       await cli.withStore(async ({ config, database, cause }) => {
-        const wanted = { trust, uses: Number(uses), lifetime };
+        const wanted = { tenantId: DEFAULT_TENANT, trust, uses: Number(uses), lifetime };
         const { id, token, expiresAt } = await createRegistrationToken(database.prisma, wanted, cause);
         const closed = config.dynamicRegistration === 'off';
         return {

@@ -1,4 +1,5 @@
 import { addResource, parseTools, type ResourceScope } from '../domain/resources/index.ts';
+import { DEFAULT_TENANT } from '../kernel/ids.ts';
 
 import type { Register } from './cli.ts';
 import { UsageError } from './failure.ts';
@@ -60,6 +61,7 @@ Example:
         const { resource, secret } = await addResource(
           database.prisma,
           {
+            tenantId: DEFAULT_TENANT,
             identifier: options.identifier,
             name: options.name,
             scopes,

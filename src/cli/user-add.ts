@@ -1,3 +1,4 @@
+import { DEFAULT_TENANT } from '../kernel/ids.ts';
 import type { Register } from './cli.ts';
 import { printable } from './output.ts';
 import { linkLines } from './user-link.ts';
@@ -39,7 +40,7 @@ Examples:
     .action(async (options: Options) => {
       const password = options.passwordStdin ? await cli.readSecret() : undefined;
       await cli.withStore(async ({ installation, cause }) => {
-        const { email, name, totp, role, tenant } = options;
+        const { email, name, totp, role, tenant = DEFAULT_TENANT } = options;
         const user = await installation.users.add({ email, name, password, totp, role, tenant }, cause);
         const { totp: seed, enrolment } = user;
         return {

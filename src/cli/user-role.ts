@@ -1,3 +1,4 @@
+import { DEFAULT_TENANT } from '../kernel/ids.ts';
 import type { Register } from './cli.ts';
 import { UsageError } from './failure.ts';
 import { findUser } from './find-user.ts';
@@ -41,7 +42,9 @@ Examples:
       }
       await cli.withStore(async ({ installation, cause }) => {
         const { id, email } = await findUser(installation, argument);
-        if (wanted.length > 0) await installation.users.setRoles(id, wanted, cause, { tenant, force });
+        if (wanted.length > 0) {
+          await installation.users.setRoles(id, wanted, cause, { tenant: tenant ?? DEFAULT_TENANT, force });
+        }
         const roles = await installation.users.roles(id);
         const lines = roles.map((one) => `${one.roles.join(' and ')} of the tenant ${one.tenant}`);
         return {

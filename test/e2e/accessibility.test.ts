@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
 
+import { DEFAULT_TENANT } from '../../src/kernel/ids.ts';
 import {
   type Browser,
   type BrowserContext,
@@ -112,7 +113,7 @@ describeWith('browser', 'every page as a person meets it, in light, in the dark 
   it('NEW-3: the page behind a one-time link, and the one for a link that was used', async () => {
     const { users } = stack.server.installation;
     const email = `linus-${Date.now()}@example.com`;
-    const { enrolment } = await users.add({ email, name: 'Linus' }, cause);
+    const { enrolment } = await users.add({ tenant: DEFAULT_TENANT, email, name: 'Linus' }, cause);
     await page.goto(enrolment?.url ?? '');
     await isFine(page, 'Choose how you sign in');
     await fillFactor();

@@ -2,8 +2,8 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
-
 import { addResource } from '../../src/domain/resources/index.ts';
+import { DEFAULT_TENANT } from '../../src/kernel/ids.ts';
 import {
   type Browser,
   type BrowserContext,
@@ -194,6 +194,7 @@ describeWith('browser', 'consent, in Chromium', () => {
     await addResource(
       stack.server.database.prisma,
       {
+        tenantId: DEFAULT_TENANT,
         identifier: 'https://hostile.example/mcp',
         name: CORPUS.join(' ').slice(0, 120),
         scopes: CORPUS.map((text, index) => ({

@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 
+import { DEFAULT_TENANT } from '../../src/kernel/ids.ts';
 import {
   addVirtualAuthenticator,
   type Browser,
@@ -93,7 +94,10 @@ describeWith('browser', 'a person with a passkey, in Chromium', () => {
     const complaints = complaintsOf(page);
     const authenticator = await addVirtualAuthenticator(context);
     const { users } = stack.server.installation;
-    const { enrolment } = await users.add({ email: 'katherine@example.com', name: 'Katherine' }, cause);
+    const { enrolment } = await users.add(
+      { tenant: DEFAULT_TENANT, email: 'katherine@example.com', name: 'Katherine' },
+      cause,
+    );
 
     await page.goto(enrolment?.url ?? '');
     expect(page.url()).toBe(`${stack.server.issuer}/enrol`);

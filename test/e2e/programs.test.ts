@@ -1,8 +1,8 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
-
 import { rejectRequest, setRule } from '../../src/domain/admission/index.ts';
 import { removeClient } from '../../src/domain/clients/index.ts';
 import { revokeGrantsOf } from '../../src/domain/grants/index.ts';
+import { DEFAULT_TENANT } from '../../src/kernel/ids.ts';
 import {
   type Browser,
   type BrowserContext,
@@ -66,7 +66,8 @@ describeWith('browser', 'a program that is lost, refused, changed or elsewhere, 
         ...more,
       }),
     );
-  const letIn = (pattern: string) => setRule(server.database.prisma, { pattern, trust: 'untrusted' }, cause);
+  const letIn = (pattern: string) =>
+    setRule(server.database.prisma, { tenantId: DEFAULT_TENANT, pattern, trust: 'untrusted' }, cause);
   const publish = async (url: string, more: Readonly<Record<string, unknown>> = {}) => {
     await server.database.pool.query('DELETE FROM web_copies WHERE url = $1', [url]);
     web.publish(url, () =>
@@ -111,7 +112,7 @@ describeWith('browser', 'a program that is lost, refused, changed or elsewhere, 
     await press('Ask for it');
     await isFine(page, 'You have asked for this program');
 
-    await rejectRequest(prisma, client, cause);
+    await rejectRequest(prisma, { name: client, tenantId: DEFAULT_TENANT }, cause);
     await page.reload();
     await isFine(page, 'This program stays out');
     await letIn(client);
@@ -138,7 +139,11 @@ describeWith('browser', 'a program that is lost, refused, changed or elsewhere, 
 
   it('one that is blocked, has no document that can be read, or spells its address otherwise', async () => {
     const blocked = 'https://blocked.example/client.json';
-    await setRule(server.database.prisma, { pattern: blocked, trust: 'blocked' }, cause);
+    await setRule(
+      server.database.prisma,
+      { tenantId: DEFAULT_TENANT, pattern: blocked, trust: 'blocked' },
+      cause,
+    );
     await authorize(blocked);
     await isFine(page, 'This program is blocked here');
     expect(await page.getByText(blocked).isVisible()).toBe(true);

@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
 
+import { DEFAULT_TENANT } from '../../src/kernel/ids.ts';
 import {
   type Browser,
   type BrowserContext,
@@ -45,7 +46,10 @@ describeWith('browser', 'a person whose browser runs no scripts', () => {
 
   it('NEW-3: makes a password and a code through a one-time link', async () => {
     const { users } = stack.server.installation;
-    const { enrolment } = await users.add({ email: 'dorothy@example.com', name: 'Dorothy' }, cause);
+    const { enrolment } = await users.add(
+      { tenant: DEFAULT_TENANT, email: 'dorothy@example.com', name: 'Dorothy' },
+      cause,
+    );
     await page.goto(enrolment?.url ?? '');
     expect(await page.getByRole('button').allInnerTexts()).toEqual(['Use password and code']);
     const seed = (await page.locator('code.secret').innerText()).replaceAll(' ', '');

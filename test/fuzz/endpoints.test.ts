@@ -1,9 +1,9 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-
 import { setRule } from '../../src/domain/admission/index.ts';
 import { createRegistrationToken, revokeRegistrationToken } from '../../src/domain/clients/index.ts';
+import { DEFAULT_TENANT } from '../../src/kernel/ids.ts';
 import { type Agent, createAgent } from '../support/agent.ts';
 import { addKeyClient, assertionOf } from '../support/assertion.ts';
 import { authorizeUrl, CALLBACK, obtainCode, pkce } from '../support/flow.ts';
@@ -66,7 +66,7 @@ beforeAll(async () => {
       fetch: async () => new Response('{"client_id":1}', { headers: { 'content-type': 'application/json' } }),
     },
   );
-  await setRule(server.database.prisma, { pattern: LET_IN }, cause);
+  await setRule(server.database.prisma, { tenantId: DEFAULT_TENANT, pattern: LET_IN }, cause);
   ({ host } = new URL(server.issuer));
   port = Number(host.split(':')[1]);
   ada = await connected(server);
@@ -141,7 +141,7 @@ async function prepare(): Promise<readonly (() => Draft)[]> {
 /** One that is good for as many uses as there may be, and one that was revoked. */
 async function registrationTokens(): Promise<readonly string[]> {
   const { prisma } = server.database;
-  const token = { trust: 'known', uses: 1_000, lifetime: 3_600 } as const;
+  const token = { tenantId: DEFAULT_TENANT, trust: 'known', uses: 1_000, lifetime: 3_600 } as const;
   const good = await createRegistrationToken(prisma, token, cause);
   const revoked = await createRegistrationToken(prisma, token, cause);
   await revokeRegistrationToken(prisma, revoked.id, cause);

@@ -18,6 +18,7 @@ import { parseArgs } from 'node:util';
 import { loadConfig } from '../../src/config/load.ts';
 import { addResource } from '../../src/domain/resources/index.ts';
 import { byHousekeeping } from '../../src/kernel/cause.ts';
+import { DEFAULT_TENANT } from '../../src/kernel/ids.ts';
 import { startServer } from '../../src/main.ts';
 import { freePort } from '../support/free-port.ts';
 import { startTestWeb, type TestWeb } from '../support/web.ts';
@@ -150,7 +151,7 @@ async function measure(rounds: number, timeout: string): Promise<ReadonlyMap<End
   const unfurnish = await furnish(web, rounds + 1);
   try {
     const scopes = [{ scope: 'files:read', description: 'Read files', destructive: false }];
-    const files = { identifier: RESOURCE, name: 'Files', scopes };
+    const files = { tenantId: DEFAULT_TENANT, identifier: RESOURCE, name: 'Files', scopes };
     await addResource(server.database.prisma, files, byHousekeeping('oracle'));
     const answers = new Map(ALL.map((end) => [end, [] as Answer[]]));
     const asked: Promise<void>[] = [];

@@ -1,5 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 
+import { DEFAULT_TENANT } from '../../src/kernel/ids.ts';
 import { type Agent, askedScopes, type Page } from './agent.ts';
 import { cause, FILES, type TestServer } from './server.ts';
 
@@ -21,7 +22,7 @@ export async function addPerson(server: TestServer, more: { readonly role?: stri
   const email = `ada${people}-${randomBytes(4).toString('hex')}@example.com`;
   const password = 'correct horse battery staple';
   const added = await server.installation.users.add(
-    { email, name: 'Ada Lovelace', password, totp: true, ...more },
+    { tenant: DEFAULT_TENANT, email, name: 'Ada Lovelace', password, totp: true, ...more },
     cause,
   );
   if (!added.totp) throw new Error('a person was added without a factor');

@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
-
 import { loadConfig } from '../../src/config/load.ts';
 import { addClient, type NewClient } from '../../src/domain/clients/index.ts';
 import { addResource } from '../../src/domain/resources/index.ts';
 import type { Installation } from '../../src/installation.ts';
+import { DEFAULT_TENANT } from '../../src/kernel/ids.ts';
 import { startServer } from '../../src/main.ts';
 import type { Database } from '../../src/platform/database/index.ts';
 import type { Outbound, OutboundModule } from '../../src/platform/fetch/index.ts';
@@ -87,6 +87,7 @@ async function addFixtures({ prisma }: Database): Promise<void> {
   await addResource(
     prisma,
     {
+      tenantId: DEFAULT_TENANT,
       identifier: FILES,
       name: 'Team Files',
       scopes: [
@@ -106,6 +107,7 @@ async function addFixtures({ prisma }: Database): Promise<void> {
   await addResource(
     prisma,
     {
+      tenantId: DEFAULT_TENANT,
       identifier: MAIL,
       name: 'Mail',
       scopes: [
@@ -126,7 +128,7 @@ export async function addTestClient(
 ): Promise<{ readonly clientId: string; readonly clientSecret: string | undefined }> {
   return addClient(
     database.prisma,
-    { name: 'Test Client', redirectUris: ['http://127.0.0.1/callback'], ...client },
+    { tenantId: DEFAULT_TENANT, name: 'Test Client', redirectUris: ['http://127.0.0.1/callback'], ...client },
     cause,
   );
 }

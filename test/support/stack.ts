@@ -1,6 +1,7 @@
 import { type Example, startExample } from '../../examples/mcp-server/server.ts';
 import { teamFiles } from '../../examples/mcp-server/tools.ts';
 import { addResource } from '../../src/domain/resources/index.ts';
+import { DEFAULT_TENANT } from '../../src/kernel/ids.ts';
 
 import { freePort } from './free-port.ts';
 import { cause, startTestServer, type TestServer } from './server.ts';
@@ -25,6 +26,7 @@ export async function startStack(
   await addResource(
     server.database.prisma,
     {
+      tenantId: DEFAULT_TENANT,
       identifier: resource,
       name: teamFiles.name,
       scopes: Object.entries(teamFiles.scopes).map(([scope, description]) => ({

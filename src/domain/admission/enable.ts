@@ -1,6 +1,5 @@
 import type { Cause } from '../../kernel/cause.ts';
 import { NotFound } from '../../kernel/errors.ts';
-import { DEFAULT_TENANT } from '../../kernel/ids.ts';
 import type { PrismaClient } from '../../platform/database/generated/client.ts';
 import type { TrustLevel } from '../authority/index.ts';
 import { addClient, changeRedirectUris, type RemoveClientDeps, removeClient } from '../clients/index.ts';
@@ -25,7 +24,7 @@ export interface Enabled extends CatalogueStatus {
 /** Every entry, in the order of the catalogue. */
 export async function catalogueStatus(
   prisma: PrismaClient,
-  { tenantId = DEFAULT_TENANT }: { readonly tenantId?: string } = {},
+  { tenantId }: { readonly tenantId: string },
 ): Promise<readonly CatalogueStatus[]> {
   const [rules, clients] = await Promise.all([
     prisma.clientRule.findMany({
@@ -56,7 +55,7 @@ export async function catalogueStatus(
 export async function enableCatalogued(
   prisma: PrismaClient,
   name: string,
-  { tenantId = DEFAULT_TENANT, trust = 'known' }: { readonly tenantId?: string; readonly trust?: TrustLevel },
+  { tenantId, trust = 'known' }: { readonly tenantId: string; readonly trust?: TrustLevel },
   cause: Cause,
 ): Promise<Enabled> {
   const entry = entryOf(name);
@@ -97,7 +96,7 @@ export async function enableCatalogued(
 export async function disableCatalogued(
   { prisma, revokeGrantsOf }: RemoveClientDeps,
   name: string,
-  { tenantId = DEFAULT_TENANT }: { readonly tenantId?: string },
+  { tenantId }: { readonly tenantId: string },
   cause: Cause,
 ): Promise<{ readonly entry: CatalogueEntry; readonly grantsRevoked: number }> {
   const entry = entryOf(name);

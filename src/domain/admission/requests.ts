@@ -1,6 +1,6 @@
 import type { Cause } from '../../kernel/cause.ts';
 import { InvalidInput, NotFound } from '../../kernel/errors.ts';
-import { DEFAULT_TENANT, newId } from '../../kernel/ids.ts';
+import { newId } from '../../kernel/ids.ts';
 import { plainText } from '../../kernel/plain-text.ts';
 import type { Prisma, PrismaClient } from '../../platform/database/generated/client.ts';
 import { ADVISORY_LOCKS } from '../../platform/database/index.ts';
@@ -140,17 +140,16 @@ export interface Decided {
 /**
  * Lets a client in that somebody asked for, by a rule for its URL, and answers everybody who asked for it.
  *
- * @param name the id of a request, or the URL of the client.
  * @throws NotFound when nobody waits for it.
  */
 export async function approveRequest(
   prisma: PrismaClient,
-  name: string,
+  { name, tenantId }: Named,
   { trust }: { readonly trust: TrustLevel },
   cause: Cause,
 ): Promise<Decided> {
   return prisma.$transaction(async (tx) => {
-    const asked = await waitingFor(tx, name);
+    const asked = await waitingFor(tx, { name, tenantId });
     await writeRule(tx, { tenantId: asked.tenantId, pattern: asked.clientId, trust }, cause);
     return decide(tx, asked, { decision: 'approved', detail: { trust } }, cause);
   });
@@ -160,13 +159,19 @@ export async function approveRequest(
  * Keeps a client out that somebody asked for. Those who asked are told when they come again, and cannot ask for
  * it again for a while; a rule can still let it in.
  *
- * @param name the id of a request, or the URL of the client.
  * @throws NotFound when nobody waits for it.
  */
-export async function rejectRequest(prisma: PrismaClient, name: string, cause: Cause): Promise<Decided> {
+export async function rejectRequest(prisma: PrismaClient, named: Named, cause: Cause): Promise<Decided> {
   return prisma.$transaction(async (tx) =>
-    decide(tx, await waitingFor(tx, name), { decision: 'rejected', detail: {} }, cause),
+    decide(tx, await waitingFor(tx, named), { decision: 'rejected', detail: {} }, cause),
   );
+}
+
+/** Requests as an administrator of a tenant names them. */
+interface Named {
+  /** The id of a request, or the URL of the client. */
+  readonly name: string;
+  readonly tenantId: string;
 }
 
 interface Asked {
@@ -174,11 +179,12 @@ interface Asked {
   readonly clientId: string;
 }
 
-async function waitingFor(tx: Prisma.TransactionClient, name: string): Promise<Asked> {
+async function waitingFor(tx: Prisma.TransactionClient, { name, tenantId }: Named): Promise<Asked> {
   const found = await tx.clientRequest.findFirst({
     where: {
       decision: null,
-      ...(name.startsWith('crq_') ? { id: name } : { clientId: name, tenantId: DEFAULT_TENANT }),
+      tenantId,
+      ...(name.startsWith('crq_') ? { id: name } : { clientId: name }),
     },
     select: { tenantId: true, clientId: true },
   });

@@ -1,6 +1,6 @@
 import type { Cause } from '../../kernel/cause.ts';
 import { InvalidInput, NotFound } from '../../kernel/errors.ts';
-import { DEFAULT_TENANT, newId } from '../../kernel/ids.ts';
+import { newId } from '../../kernel/ids.ts';
 import type { Prisma, PrismaClient } from '../../platform/database/generated/client.ts';
 import { recordAudit } from '../audit/index.ts';
 import { TRUST_LEVELS, type TrustLevel } from '../authority/index.ts';
@@ -22,7 +22,7 @@ export interface Rule {
 
 export interface NewRule {
   /** `ten_default` when absent. */
-  readonly tenantId?: string | undefined;
+  readonly tenantId: string;
   /** As `parsePattern` reads it. */
   readonly pattern: string;
   /** `known` when absent, and `untrusted` for what names no more than a host. */
@@ -51,7 +51,7 @@ export async function setRule(prisma: PrismaClient, rule: NewRule, cause: Cause)
 /** `setRule`, in the transaction of the act that it is part of. */
 export async function writeRule(
   tx: Prisma.TransactionClient,
-  { tenantId = DEFAULT_TENANT, pattern: written, trust: asked, catalogue }: NewRule,
+  { tenantId, pattern: written, trust: asked, catalogue }: NewRule,
   cause: Cause,
 ): Promise<SetRule> {
   const pattern = parsePattern(written);
@@ -102,10 +102,7 @@ export async function writeRule(
  */
 export async function removeRule(
   prisma: PrismaClient,
-  {
-    tenantId = DEFAULT_TENANT,
-    pattern,
-  }: { readonly tenantId?: string | undefined; readonly pattern: string },
+  { tenantId, pattern }: { readonly tenantId: string; readonly pattern: string },
   cause: Cause,
 ): Promise<void> {
   await prisma.$transaction(async (tx) => {
@@ -136,7 +133,7 @@ export async function deleteRules(
 /** The rules of a tenant, by host and pattern. */
 export async function listRules(
   prisma: PrismaClient,
-  { tenantId = DEFAULT_TENANT }: { readonly tenantId?: string } = {},
+  { tenantId }: { readonly tenantId: string },
 ): Promise<readonly Rule[]> {
   const rows = await prisma.clientRule.findMany({
     where: { tenantId },

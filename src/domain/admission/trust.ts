@@ -1,6 +1,5 @@
 import type { Cause } from '../../kernel/cause.ts';
 import { NotFound } from '../../kernel/errors.ts';
-import { DEFAULT_TENANT } from '../../kernel/ids.ts';
 import type { PrismaClient } from '../../platform/database/generated/client.ts';
 import { recordAudit } from '../audit/index.ts';
 import type { TrustLevel } from '../authority/index.ts';
@@ -34,8 +33,8 @@ export async function setTrust(
   {
     clientId,
     trust,
-    tenantId = DEFAULT_TENANT,
-  }: { readonly clientId: string; readonly trust: TrustLevel; readonly tenantId?: string | undefined },
+    tenantId,
+  }: { readonly clientId: string; readonly trust: TrustLevel; readonly tenantId: string },
   cause: Cause,
 ): Promise<ChangedTrust> {
   return prisma.$transaction(async (tx) => {

@@ -1,6 +1,6 @@
 import type { Cause } from '../../kernel/cause.ts';
 import { InvalidInput } from '../../kernel/errors.ts';
-import { DEFAULT_TENANT, hashSecret, newId, newSecret } from '../../kernel/ids.ts';
+import { hashSecret, newId, newSecret } from '../../kernel/ids.ts';
 import type { PrismaClient } from '../../platform/database/generated/client.ts';
 import { recordAudit } from '../audit/index.ts';
 
@@ -12,7 +12,7 @@ import { insertClient } from './store.ts';
 
 export interface NewClient {
   /** `ten_default` when absent. */
-  readonly tenantId?: string | undefined;
+  readonly tenantId: string;
   readonly name: string;
   readonly redirectUris: readonly string[];
   /** `none`: a public client, which proves itself with PKCE alone. */
@@ -98,7 +98,7 @@ function build(input: NewClient) {
   }
   return {
     id: newId('cli'),
-    tenantId: input.tenantId ?? DEFAULT_TENANT,
+    tenantId: input.tenantId,
     registration: 'preregistered' as const,
     name,
     authMethod,

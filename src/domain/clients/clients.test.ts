@@ -3,6 +3,7 @@ import { METADATA_DOCUMENTS } from '../../../test/fixtures/clients/index.ts';
 import { createTestDatabase, type TestDatabase } from '../../../test/support/database.ts';
 import { byHousekeeping } from '../../kernel/cause.ts';
 import { InvalidInput, NotFound } from '../../kernel/errors.ts';
+import { DEFAULT_TENANT } from '../../kernel/ids.ts';
 import { listAudit } from '../audit/index.ts';
 import { seedDefaultTenant } from '../tenants/index.ts';
 
@@ -21,7 +22,7 @@ import {
 } from './index.ts';
 
 const cause = byHousekeeping('test');
-const inHouse = { name: 'In-house', redirectUris: ['https://client.example/cb'] };
+const inHouse = { tenantId: DEFAULT_TENANT, name: 'In-house', redirectUris: ['https://client.example/cb'] };
 
 describe('clients', () => {
   let test: TestDatabase;

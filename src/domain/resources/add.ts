@@ -1,6 +1,6 @@
 import type { Cause } from '../../kernel/cause.ts';
 import { AlreadyExists, InvalidInput } from '../../kernel/errors.ts';
-import { DEFAULT_TENANT, hashSecret, newId, newSecret } from '../../kernel/ids.ts';
+import { hashSecret, newId, newSecret } from '../../kernel/ids.ts';
 import type { PrismaClient } from '../../platform/database/generated/client.ts';
 import { recordAudit } from '../audit/index.ts';
 
@@ -11,7 +11,7 @@ import { insertResource, type ResourceToInsert } from './store.ts';
 
 export interface NewResource {
   /** `ten_default` when absent. */
-  readonly tenantId?: string | undefined;
+  readonly tenantId: string;
   readonly identifier: string;
   readonly name: string;
   /** At least one. */
@@ -107,7 +107,7 @@ function build(input: NewResource, secretHash: Buffer | undefined): ResourceToIn
 
   return {
     id: newId('res'),
-    tenantId: input.tenantId ?? DEFAULT_TENANT,
+    tenantId: input.tenantId,
     identifier,
     name,
     defaultScopes: defaultScopes && [...new Set(defaultScopes)],

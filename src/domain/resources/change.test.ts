@@ -2,6 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createTestDatabase, type TestDatabase } from '../../../test/support/database.ts';
 import { byHousekeeping } from '../../kernel/cause.ts';
 import { InvalidInput, NotFound } from '../../kernel/errors.ts';
+import { DEFAULT_TENANT } from '../../kernel/ids.ts';
 import { listAudit } from '../audit/index.ts';
 import { seedDefaultTenant } from '../tenants/index.ts';
 
@@ -22,6 +23,7 @@ beforeEach(async () => {
   ({ resource } = await addResource(
     test.database.prisma,
     {
+      tenantId: DEFAULT_TENANT,
       identifier: `https://change${count}.example/mcp`,
       name: 'Files',
       scopes: [

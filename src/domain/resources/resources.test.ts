@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createTestDatabase, type TestDatabase } from '../../../test/support/database.ts';
 import { byHousekeeping } from '../../kernel/cause.ts';
 import { AlreadyExists, InvalidInput, NotFound } from '../../kernel/errors.ts';
+import { DEFAULT_TENANT } from '../../kernel/ids.ts';
 import { listAudit } from '../audit/index.ts';
 import { seedDefaultTenant } from '../tenants/index.ts';
 
@@ -17,6 +18,7 @@ import {
 
 const cause = byHousekeeping('test');
 const files = {
+  tenantId: DEFAULT_TENANT,
   identifier: 'https://files.example/mcp',
   name: 'Files',
   scopes: [
@@ -94,6 +96,7 @@ describe('resources', () => {
 
   describe('SEC-H2, NEW-1: a scope that a destructive tool needs', () => {
     const unflagged = {
+      tenantId: DEFAULT_TENANT,
       identifier: 'https://unflagged.example/mcp',
       name: 'Files',
       scopes: ['files:read', 'files:write', 'files:delete', 'files:admin'].map((scope) => ({

@@ -1,6 +1,5 @@
 import type { Cause } from '../../kernel/cause.ts';
 import { AlreadyExists, NotFound } from '../../kernel/errors.ts';
-import { DEFAULT_TENANT } from '../../kernel/ids.ts';
 import { recordAudit } from '../audit/index.ts';
 import { type FactorState, removeEveryFactor } from '../credentials/index.ts';
 import { endLinksOf } from '../links/index.ts';
@@ -73,7 +72,7 @@ export interface UserAdministration {
     userId: string,
     roles: readonly string[],
     cause: Cause,
-    options?: Insistence & { readonly tenant?: string | undefined },
+    options: Insistence & { readonly tenant: string },
   ): Promise<readonly string[]>;
 }
 
@@ -182,7 +181,7 @@ export function createAdministration({
       }
     },
 
-    async setRoles(userId, wanted, cause, { tenant = DEFAULT_TENANT, force } = {}) {
+    async setRoles(userId, wanted, cause, { tenant, force }) {
       const tenantId = await findTenant(prisma, tenant);
       const roles = withMember(wanted);
       await prisma.$transaction(async (tx) => {

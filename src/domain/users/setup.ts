@@ -1,6 +1,6 @@
 import { anonymously, byUser, type Cause } from '../../kernel/cause.ts';
 import { AlreadyExists, InvalidInput, NotFound } from '../../kernel/errors.ts';
-import { DEFAULT_TENANT, newId } from '../../kernel/ids.ts';
+import { newId } from '../../kernel/ids.ts';
 import type { Origin } from '../../kernel/origin.ts';
 import { type AnonymousRecorder, recordAudit } from '../audit/index.ts';
 import {
@@ -69,6 +69,8 @@ interface Deps {
   readonly prisma: PrismaClient;
   readonly anonymous: Pick<AnonymousRecorder, 'record'>;
   readonly issuer: string;
+  /** The tenant whose first administrator is made. */
+  readonly tenantId: string;
   /** Whole seconds that a link is valid. */
   readonly lifetime: number;
   readonly attempts: Attempts;
@@ -84,13 +86,14 @@ export function createSetup({
   prisma,
   anonymous,
   issuer,
+  tenantId,
   lifetime,
   attempts,
   passwords,
   totps,
   passkeys,
 }: Deps): Setup {
-  const needed = async () => !(await hasAdministrator(prisma, DEFAULT_TENANT));
+  const needed = async () => !(await hasAdministrator(prisma, tenantId));
 
   const refuse = async (reason: string, origin: Origin): Promise<never> => {
     const entry = { event: 'setup.rejected', outcome: 'refused', reason } as const;
@@ -120,18 +123,18 @@ export function createSetup({
     credentials: (tx: Db, cause: Cause) => Promise<T>,
   ): Promise<T> =>
     prisma.$transaction(async (tx) => {
-      await lockTenant(tx, DEFAULT_TENANT);
-      if (await hasAdministrator(tx, DEFAULT_TENANT)) throw gone();
+      await lockTenant(tx, tenantId);
+      if (await hasAdministrator(tx, tenantId)) throw gone();
       if (!(await spendLink(tx, token, 'setup'))) throw gone();
       const { userId, email, name } = identity;
       const cause = byUser(userId, origin);
       const roles = ['member', 'admin'];
-      await insertUser(tx, { id: userId, email, name, tenantId: DEFAULT_TENANT, roles }, cause);
+      await insertUser(tx, { id: userId, email, name, tenantId, roles }, cause);
       const stored = await credentials(tx, cause);
       await attempts.finish(tx, token);
       await recordAudit(
         tx,
-        { event: 'setup.completed', outcome: 'success', tenant: DEFAULT_TENANT, subject: userId },
+        { event: 'setup.completed', outcome: 'success', tenant: tenantId, subject: userId },
         cause,
       );
       return stored;

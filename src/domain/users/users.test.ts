@@ -66,7 +66,13 @@ describe('the default tenant', () => {
 describe('users', () => {
   it('are added with an address in lower case, a factor and a role', async () => {
     const added = await users.add(
-      { email: ' Ada@Example.COM', name: ' Ada ', password: 'correct horse battery', totp: true },
+      {
+        tenant: DEFAULT_TENANT,
+        email: ' Ada@Example.COM',
+        name: ' Ada ',
+        password: 'correct horse battery',
+        totp: true,
+      },
       cause,
     );
 
@@ -85,7 +91,7 @@ describe('users', () => {
   });
 
   it('are not added twice, also not at the same time', async () => {
-    const add = () => users.add({ email: 'twice@example.com', name: 'Twice' }, cause);
+    const add = () => users.add({ tenant: DEFAULT_TENANT, email: 'twice@example.com', name: 'Twice' }, cause);
     const results = await Promise.allSettled([add(), add(), add()]);
     const codes = results
       .map((result) => (result.status === 'rejected' ? result.reason.code : 'added'))
@@ -105,7 +111,7 @@ describe('users', () => {
     [{ tenant: 'nowhere' }, 'not_found'],
   ])('are not added with %j', async (fault, code) => {
     const user = { email: 'new@example.com', name: 'New', ...fault };
-    await expect(users.add(user, cause)).rejects.toMatchObject({ code });
+    await expect(users.add({ tenant: DEFAULT_TENANT, ...user }, cause)).rejects.toMatchObject({ code });
     expect(await users.findByEmail('new@example.com')).toBeUndefined();
   });
 
@@ -117,7 +123,10 @@ describe('users', () => {
   });
 
   it('lose sessions and grants when they are disabled, once, and may come back', async () => {
-    const { id } = await users.add({ email: 'leaver@example.com', name: 'Leaver' }, cause);
+    const { id } = await users.add(
+      { tenant: DEFAULT_TENANT, email: 'leaver@example.com', name: 'Leaver' },
+      cause,
+    );
     await users.disable(id, cause);
     await users.disable(id, cause);
     expect(ended).toEqual([`sessions of ${id}: user_disabled`, `connections of ${id}: user_disabled`]);
@@ -139,7 +148,10 @@ describe('users', () => {
   });
 
   it('stay enabled when what they have cannot be ended', async () => {
-    const { id } = await users.add({ email: 'half@example.com', name: 'Half' }, cause);
+    const { id } = await users.add(
+      { tenant: DEFAULT_TENANT, email: 'half@example.com', name: 'Half' },
+      cause,
+    );
     failing = true;
     await expect(users.disable(id, cause)).rejects.toThrow('the store is gone');
     failing = false;
@@ -153,7 +165,10 @@ describe('users', () => {
   it('administer when they are said to', async () => {
     const { prisma } = test.database;
     expect(await hasAdministrator(prisma, DEFAULT_TENANT)).toBe(false);
-    const { id } = await users.add({ email: 'admin@example.com', name: 'Admin', role: 'admin' }, cause);
+    const { id } = await users.add(
+      { tenant: DEFAULT_TENANT, email: 'admin@example.com', name: 'Admin', role: 'admin' },
+      cause,
+    );
     expect(await hasAdministrator(prisma, DEFAULT_TENANT)).toBe(true);
     expect(await isAdministrator(prisma, id, DEFAULT_TENANT)).toBe(true);
   });
@@ -161,7 +176,7 @@ describe('users', () => {
 
 describe('the role of a person', () => {
   const administrator = async (email: string) =>
-    (await users.add({ email, name: 'Admin', role: 'admin' }, cause)).id;
+    (await users.add({ tenant: DEFAULT_TENANT, email, name: 'Admin', role: 'admin' }, cause)).id;
   /** Leaves exactly these administrators. */
   const onlyAdministrators = async (...ids: readonly string[]) => {
     await test.database.prisma.membership.deleteMany({
@@ -172,9 +187,14 @@ describe('the role of a person', () => {
   it('NEW-3: user add gives member beside admin, and an unknown role lists the roles', async () => {
     const id = await administrator('both@example.com');
     expect(await rolesOf(test.database.prisma, id, DEFAULT_TENANT)).toEqual(['admin', 'member']);
-    const banana = users.add({ email: 'banana@example.com', name: 'B', role: 'banana' }, cause);
+    const banana = users.add(
+      { tenant: DEFAULT_TENANT, email: 'banana@example.com', name: 'B', role: 'banana' },
+      cause,
+    );
     await expect(banana).rejects.toThrow('the tenant has no role banana; it has: admin, member');
-    await expect(users.setRoles(id, ['banana'], cause)).rejects.toThrow('admin, member');
+    await expect(users.setRoles(id, ['banana'], cause, { tenant: DEFAULT_TENANT })).rejects.toThrow(
+      'admin, member',
+    );
   });
 
   it('NEW-3, NEW-16: the last administrator cannot be disabled, removed or demoted unless forced', async () => {
@@ -186,7 +206,7 @@ describe('the role of a person', () => {
     for (const act of [
       () => users.disable(last, cause),
       () => users.remove(last, cause),
-      () => users.setRoles(last, ['member'], cause),
+      () => users.setRoles(last, ['member'], cause, { tenant: DEFAULT_TENANT }),
     ]) {
       await expect(act()).rejects.toThrow('--force');
     }
@@ -194,7 +214,7 @@ describe('the role of a person', () => {
     expect(await rolesOf(test.database.prisma, last, DEFAULT_TENANT)).toEqual(['admin', 'member']);
 
     await users.enable(other, cause);
-    expect(await users.setRoles(last, ['member'], cause)).toEqual(['member']);
+    expect(await users.setRoles(last, ['member'], cause, { tenant: DEFAULT_TENANT })).toEqual(['member']);
     await users.remove(other, cause, { force: true });
     expect(await users.find(other)).toBeUndefined();
     expect(await hasAdministrator(test.database.prisma, DEFAULT_TENANT)).toBe(false);
@@ -204,7 +224,7 @@ describe('the role of a person', () => {
     const acts = [
       (id: string) => users.disable(id, cause),
       (id: string) => users.remove(id, cause),
-      (id: string) => users.setRoles(id, ['member'], cause),
+      (id: string) => users.setRoles(id, ['member'], cause, { tenant: DEFAULT_TENANT }),
     ];
     for (const [index, first] of acts.entries()) {
       for (const second of acts.slice(index)) {
@@ -218,7 +238,10 @@ describe('the role of a person', () => {
   });
 
   it('NEW-3: user rename changes the address, and refuses one that is taken', async () => {
-    const { id } = await users.add({ email: 'before@example.com', name: 'Before' }, cause);
+    const { id } = await users.add(
+      { tenant: DEFAULT_TENANT, email: 'before@example.com', name: 'Before' },
+      cause,
+    );
     await users.rename(id, { email: 'After@example.com', name: 'After' }, cause);
     expect(await users.findByEmail('after@example.com')).toMatchObject({ id, name: 'After' });
     await expect(users.rename(id, { email: 'twice@example.com' }, cause)).rejects.toMatchObject({
@@ -231,8 +254,11 @@ describe('the role of a person', () => {
 
   it('NEW-3: user list says who can sign in, and how', async () => {
     const factors = { password: 'correct horse battery', totp: true };
-    await users.add({ email: 'l1@example.com', name: 'L', ...factors }, cause);
-    await users.add({ email: 'l2@example.com', name: 'L', password: factors.password }, cause);
+    await users.add({ tenant: DEFAULT_TENANT, email: 'l1@example.com', name: 'L', ...factors }, cause);
+    await users.add(
+      { tenant: DEFAULT_TENANT, email: 'l2@example.com', name: 'L', password: factors.password },
+      cause,
+    );
     const listed = (await users.list()).filter(({ email }) => /^l\d@/.test(email));
 
     expect(listed).toMatchObject([

@@ -1,5 +1,4 @@
 import type { Cause } from '../../kernel/cause.ts';
-import { DEFAULT_TENANT } from '../../kernel/ids.ts';
 import { type FactorState, factorsByUser, isEnough, type TotpProposal } from '../credentials/index.ts';
 import { openLinkExpiries } from '../links/index.ts';
 import { allRolesOf, findTenant, type RolesIn, rolesByUser, withMember } from '../tenants/index.ts';
@@ -20,7 +19,7 @@ export interface NewUser {
   /** `member` unless said otherwise; `member` is given beside `admin`. */
   readonly role?: string | undefined;
   /** Id or name of a tenant; `default` unless said otherwise. */
-  readonly tenant?: string | undefined;
+  readonly tenant: string;
 }
 
 /** A person who was just added. Seed and link are shown this once. */
@@ -69,7 +68,7 @@ export function createUsers(deps: UsersDeps): Users {
   return {
     ...createAdministration(deps),
 
-    async add({ role = 'member', tenant = DEFAULT_TENANT, password, totp = false, ...given }, cause) {
+    async add({ role = 'member', tenant, password, totp = false, ...given }, cause) {
       const email = validEmail(given.email);
       const name = validName(given.name);
       const roles = withMember([role]);

@@ -1,4 +1,5 @@
 import { addClient } from '../../../src/domain/clients/index.ts';
+import { DEFAULT_TENANT } from '../../../src/kernel/ids.ts';
 import { addPerson, CALLBACK, type Person } from '../../support/flow.ts';
 import { cause } from '../../support/server.ts';
 import type { History } from '../history.ts';
@@ -38,7 +39,7 @@ export async function takeSeats(world: World, people: number, seats: number): Pr
 export async function registerClient({ server }: Pick<World, 'server'>): Promise<string> {
   const added = await addClient(
     server.database.prisma,
-    { name: 'A program', redirectUris: [CALLBACK] },
+    { tenantId: DEFAULT_TENANT, name: 'A program', redirectUris: [CALLBACK] },
     cause,
   );
   return added.clientId;

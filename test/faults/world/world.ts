@@ -4,11 +4,11 @@ import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { pino } from 'pino';
-
 import { loadConfig } from '../../../src/config/load.ts';
 import { addResource } from '../../../src/domain/resources/index.ts';
 import { createInstallation } from '../../../src/installation.ts';
 import { systemClock } from '../../../src/kernel/clock.ts';
+import { DEFAULT_TENANT } from '../../../src/kernel/ids.ts';
 import { APPLICATION, connectionUrl } from '../../../src/platform/database/embedded/endpoint.ts';
 import { startEmbeddedPostgres } from '../../../src/platform/database/embedded/start.ts';
 import { type Database, openDatabase } from '../../../src/platform/database/index.ts';
@@ -108,6 +108,7 @@ export async function startWorld(shape: Shape, random: Random): Promise<World> {
     const { resource, secret = '' } = await addResource(
       database.prisma,
       {
+        tenantId: DEFAULT_TENANT,
         identifier: FILES,
         name: 'Team Files',
         scopes: [{ scope: 'files:read', description: 'Read files', destructive: false }],

@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Pool } from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-
 import { listAudit } from '../../../src/domain/audit/index.ts';
 import { listConnections, revokeGrant } from '../../../src/domain/grants/index.ts';
+import { DEFAULT_TENANT } from '../../../src/kernel/ids.ts';
 import { PLAIN_TEXT, readRows, readTables, writeRows } from '../../../src/platform/database/index.ts';
 import { type Agent, createAgent } from '../../support/agent.ts';
 import { type Authenticator, createAuthenticator } from '../../support/authenticator.ts';
@@ -86,7 +86,10 @@ const byOtherTools: Way = async (source, environment) => {
 
 async function addPasskey(server: TestServer, authenticator: Authenticator): Promise<string> {
   const { users, attempts, passkeys } = server.installation;
-  const { id } = await users.add({ email: 'grace@example.com', name: 'Grace' }, cause);
+  const { id } = await users.add(
+    { tenant: DEFAULT_TENANT, email: 'grace@example.com', name: 'Grace' },
+    cause,
+  );
   const token = await attempts.start('enrolment', { userId: id });
   const attempt = { token, purpose: 'enrolment' } as const;
   const person = { userId: id, email: 'grace@example.com', name: 'Grace' };

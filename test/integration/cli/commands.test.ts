@@ -14,7 +14,7 @@ import {
 import { addResource, authenticateResource, findResource } from '../../../src/domain/resources/index.ts';
 import { seedDefaultTenant } from '../../../src/domain/tenants/index.ts';
 import { byHousekeeping } from '../../../src/kernel/cause.ts';
-import { newId } from '../../../src/kernel/ids.ts';
+import { DEFAULT_TENANT, newId } from '../../../src/kernel/ids.ts';
 import { type CliRun, runCli } from '../../support/cli.ts';
 import { createTestDatabase, type TestDatabase } from '../../support/database.ts';
 
@@ -495,7 +495,11 @@ describe('gatehouse', () => {
   it('prints names that were chosen to confuse a terminal without their control characters', async () => {
     const { prisma } = test.database;
     const plain = { name: 'Plain', redirectUris: ['https://c.example/cb'] };
-    const { clientId } = await addClient(prisma, plain, byHousekeeping('test'));
+    const { clientId } = await addClient(
+      prisma,
+      { tenantId: DEFAULT_TENANT, ...plain },
+      byHousekeeping('test'),
+    );
     await prisma.client.update({
       where: { id: clientId },
       data: { name: 'Evil\u001b[2J\u009b31m\u202egpj' },
@@ -511,12 +515,13 @@ describe('gatehouse', () => {
     const person = await prisma.user.create({ data: { id: newId('usr'), email, name: 'Somebody' } });
     const { clientId } = await addClient(
       prisma,
-      { name: 'App', redirectUris: ['https://app.example/cb'] },
+      { tenantId: DEFAULT_TENANT, name: 'App', redirectUris: ['https://app.example/cb'] },
       cause,
     );
     const { resource } = await addResource(
       prisma,
       {
+        tenantId: DEFAULT_TENANT,
         identifier: `https://${randomBytes(8).toString('hex')}.example/mcp`,
         name: 'Files',
         scopes: [{ scope: 'files:read', description: 'Read', destructive: false }],

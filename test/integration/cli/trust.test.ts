@@ -3,11 +3,11 @@ import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-
 import { askForClient, catalogueStatus, listRules, setRule } from '../../../src/domain/admission/index.ts';
 import { findClientCredentials } from '../../../src/domain/clients/index.ts';
 import { findResource } from '../../../src/domain/resources/index.ts';
 import { seedDefaultTenant } from '../../../src/domain/tenants/index.ts';
+import { DEFAULT_TENANT } from '../../../src/kernel/ids.ts';
 import { type CliRun, runCli } from '../../support/cli.ts';
 import { createTestDatabase, type TestDatabase } from '../../support/database.ts';
 import { cause } from '../../support/server.ts';
@@ -81,7 +81,7 @@ describe('gatehouse', { timeout: 120_000 }, () => {
         ({ client_id }) => client_id === URL_OF,
       )?.trust;
     expect(await listed()).toBe('blocked');
-    await setRule(prisma, { pattern: URL_OF }, cause);
+    await setRule(prisma, { tenantId: DEFAULT_TENANT, pattern: URL_OF }, cause);
     expect(await json('client', 'allow', URL_OF, '--trust', 'trusted')).toEqual({
       pattern: URL_OF,
       trust: 'trusted',
@@ -144,12 +144,16 @@ describe('gatehouse', { timeout: 120_000 }, () => {
       { decision: 'rejected' },
     ]);
     expect((await cli('client', 'approve', urls[0])).code).toBe(1);
-    expect(await listRules(prisma)).toMatchObject([{ pattern: urls[0], trust: 'untrusted' }]);
+    expect(await listRules(prisma, { tenantId: DEFAULT_TENANT })).toMatchObject([
+      { pattern: urls[0], trust: 'untrusted' },
+    ]);
   });
 
   it('client catalogue lists the well-known clients, and switches them on and off by name', async () => {
     const known = await json<{ name: string; enabled: boolean; by: string }[]>('client', 'catalogue', 'list');
-    const entries = (await catalogueStatus(test.database.prisma)).map(({ entry }) => entry.name);
+    const entries = (await catalogueStatus(test.database.prisma, { tenantId: DEFAULT_TENANT })).map(
+      ({ entry }) => entry.name,
+    );
     expect(known.map(({ name }) => name)).toEqual(entries);
     expect(known.filter(({ enabled }) => enabled)).toEqual([]);
 

@@ -45,26 +45,34 @@ describe('where those on a list are let in', () => {
     const { prisma } = server().database;
     for (const pattern of [ZED, 'https://zed.dev/oauth/*', 'https://zed.dev']) {
       expect(await stop(server(), 'zed'), pattern).toEqual(notLetIn('client_not_allowed'));
-      await setRule(prisma, { pattern }, cause);
+      await setRule(prisma, { tenantId: DEFAULT_TENANT, pattern }, cause);
       expect(await stop(server(), 'zed'), pattern).toBeUndefined();
-      await removeRule(prisma, { pattern }, cause);
+      await removeRule(prisma, { tenantId: DEFAULT_TENANT, pattern }, cause);
     }
   });
 
   it('a client is not admitted by a rule for others of its host', async () => {
-    await setRule(server().database.prisma, { pattern: 'https://zed.dev/other/*' }, cause);
+    await setRule(
+      server().database.prisma,
+      { tenantId: DEFAULT_TENANT, pattern: 'https://zed.dev/other/*' },
+      cause,
+    );
     expect(await stop(server(), 'zed')).toEqual(notLetIn('client_not_allowed'));
   });
 
   it('one that is blocked is said to be blocked on purpose, and no command lets it in', async () => {
     const { prisma } = server().database;
-    await setRule(prisma, { pattern: 'https://zed.dev', trust: 'untrusted' }, cause);
-    await setTrust(prisma, { clientId: ZED, trust: 'blocked' }, cause);
+    await setRule(
+      prisma,
+      { tenantId: DEFAULT_TENANT, pattern: 'https://zed.dev', trust: 'untrusted' },
+      cause,
+    );
+    await setTrust(prisma, { tenantId: DEFAULT_TENANT, clientId: ZED, trust: 'blocked' }, cause);
     const blocked = await stop(server(), 'zed');
     expect(blocked).toEqual(notLetIn('client_blocked'));
     expect(blocked).toContain('gatehouse client rules');
     expect(blocked).not.toContain('enable');
-    await setTrust(prisma, { clientId: ZED, trust: 'known' }, cause);
+    await setTrust(prisma, { tenantId: DEFAULT_TENANT, clientId: ZED, trust: 'known' }, cause);
     expect(await stop(server(), 'zed')).toBeUndefined();
   });
 
@@ -74,7 +82,7 @@ describe('where those on a list are let in', () => {
       stopOf(await examineBeside(server(), { clients: ['codex'], document }), 'codex');
     expect(await judged()).toContain('https://chatgpt.com/oauth/codex/client.json');
     expect(await judged(one)).toContain(`is named by ${one}, which is not let in (client_not_allowed)`);
-    await setRule(server().database.prisma, { pattern: one }, cause);
+    await setRule(server().database.prisma, { tenantId: DEFAULT_TENANT, pattern: one }, cause);
     expect(await judged(one)).toBeUndefined();
     expect(await judged()).toContain('client_not_allowed');
   });
@@ -91,7 +99,7 @@ describe('where an administrator is asked', () => {
     expect(await stop(server(), 'zed')).toEqual(notLetIn('client_awaits_review'));
     await askForClient(prisma, asked, bounds, cause);
     expect(await stop(server(), 'zed')).toContain(`gatehouse client approve ${ZED}`);
-    await approveRequest(prisma, ZED, { trust: 'known' }, cause);
+    await approveRequest(prisma, { name: ZED, tenantId: DEFAULT_TENANT }, { trust: 'known' }, cause);
     expect(await stop(server(), 'zed')).toBeUndefined();
   });
 
@@ -101,7 +109,7 @@ describe('where an administrator is asked', () => {
     const { id: userId } = await addPerson(server());
     const asked = { tenantId: DEFAULT_TENANT, userId, clientId, reason: '' };
     await askForClient(prisma, asked, { perPerson: 10, inAll: 1000 }, cause);
-    await rejectRequest(prisma, clientId, cause);
+    await rejectRequest(prisma, { name: clientId, tenantId: DEFAULT_TENANT }, cause);
     expect(await stop(server(), 'vscode')).toContain('client_awaits_review');
   });
 
@@ -120,7 +128,7 @@ describe('where no documents are read', () => {
   });
 
   it('a client that can register itself does, and a rule for its document changes nothing', async () => {
-    await setRule(server().database.prisma, { pattern: ZED }, cause);
+    await setRule(server().database.prisma, { tenantId: DEFAULT_TENANT, pattern: ZED }, cause);
     const { clients } = await examineBeside(server(), { clients: ['zed'], register: true });
     expect(clients[0]).toMatchObject({ outcome: 'connects' });
     expect(clients[0]?.steps).toContainEqual(
@@ -134,7 +142,11 @@ describe('where everybody is let in', () => {
 
   it('one that is blocked stops all the same', async () => {
     expect(await stop(server(), 'zed')).toBeUndefined();
-    await setRule(server().database.prisma, { pattern: 'https://zed.dev', trust: 'blocked' }, cause);
+    await setRule(
+      server().database.prisma,
+      { tenantId: DEFAULT_TENANT, pattern: 'https://zed.dev', trust: 'blocked' },
+      cause,
+    );
     expect(await stop(server(), 'zed')).toEqual(notLetIn('client_blocked'));
   });
 });

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-
 import { type Example, startExample } from '../../../examples/mcp-server/server.ts';
 import { teamFiles } from '../../../examples/mcp-server/tools.ts';
 import { enableCatalogued } from '../../../src/domain/admission/index.ts';
 import { addResource } from '../../../src/domain/resources/index.ts';
+import { DEFAULT_TENANT } from '../../../src/kernel/ids.ts';
 import { type BreakingProxy, edited, page, startBreakingProxy } from '../../support/breaking-proxy.ts';
 import { createTestAuthority } from '../../support/certificates.ts';
 import { runCli } from '../../support/cli.ts';
@@ -30,6 +30,7 @@ beforeAll(async () => {
   await addResource(
     server.database.prisma,
     {
+      tenantId: DEFAULT_TENANT,
       identifier: resource,
       name: teamFiles.name,
       scopes: Object.entries(teamFiles.scopes).map(([scope, description]) => ({
@@ -410,7 +411,7 @@ describe('clients that no rule lets in', () => {
       expect(stopOf(outside, 'claude-code')).toMatch(
         /^authorization: is refused on a page: .* gatehouse client catalogue enable claude-code$/,
       );
-      await enableCatalogued(listed.database.prisma, 'claude-code', {}, cause);
+      await enableCatalogued(listed.database.prisma, 'claude-code', { tenantId: DEFAULT_TENANT }, cause);
       const after = await examineBeside(listed, { clients: ['claude-code'] });
       expect(stopOf(after, 'claude-code')).toBeUndefined();
     } finally {

@@ -1,10 +1,10 @@
 import type { LookupFunction } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-
 import { addressesOf, isPrivateAddress } from '../../../src/doctor/addresses.ts';
 import { SHAPES } from '../../../src/doctor/index.ts';
 import { CATALOGUE, documentsOf } from '../../../src/domain/admission/catalogue.ts';
 import { enableCatalogued } from '../../../src/domain/admission/index.ts';
+import { DEFAULT_TENANT } from '../../../src/kernel/ids.ts';
 import { runCli } from '../../support/cli.ts';
 import { clientsWeb } from '../../support/clients-web.ts';
 import { complaints, examineBeside, examineFromOutside, stopOf } from '../../support/doctor.ts';
@@ -114,7 +114,7 @@ describe('a default installation', () => {
       expect(stopOf(before, 'opencode')).toBe(
         'registration: cannot become known: the server offers no way for it gatehouse client catalogue enable opencode',
       );
-      await enableCatalogued(closed.database.prisma, 'opencode', {}, cause);
+      await enableCatalogued(closed.database.prisma, 'opencode', { tenantId: DEFAULT_TENANT }, cause);
       const after = await examineBeside(closed, { clients: ['opencode'] });
       expect(after.clients[0]).toMatchObject({ outcome: 'connects', version: '1.18.33' });
     } finally {
@@ -165,7 +165,7 @@ describe('beside the store', () => {
       expect(stopOf(before, 'gemini-cli')).toBe(
         'registration: cannot become known: the server offers no way for it gatehouse client catalogue enable gemini-cli',
       );
-      await enableCatalogued(other.database.prisma, 'gemini-cli', {}, cause);
+      await enableCatalogued(other.database.prisma, 'gemini-cli', { tenantId: DEFAULT_TENANT }, cause);
       const after = await examineBeside(other, { clients: ['gemini-cli'] });
       expect(after.clients[0]?.outcome).toBe('connects');
       expect(after.clients[0]?.steps.map(({ stage }) => stage)).toEqual([

@@ -1,5 +1,4 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-
 import {
   approveRequest,
   askForClient,
@@ -8,6 +7,7 @@ import {
   setRule,
   sweepRequests,
 } from '../../../src/domain/admission/index.ts';
+import { DEFAULT_TENANT } from '../../../src/kernel/ids.ts';
 import { type Agent, createAgent, type Page } from '../../support/agent.ts';
 import { observe } from '../../support/audit.ts';
 import { askFor, expectRefusedOnPage } from '../../support/authorization.ts';
@@ -119,7 +119,12 @@ describe('a client that waits for review', () => {
     expect(asked).toEqual([]);
 
     const approved = await observe(server, () =>
-      approveRequest(server.database.prisma, clientId, { trust: 'known' }, cause),
+      approveRequest(
+        server.database.prisma,
+        { name: clientId, tenantId: DEFAULT_TENANT },
+        { trust: 'known' },
+        cause,
+      ),
     );
     expect(approved.value).toEqual({ clientId, requests: 1 });
     expect(approved.records.map(({ event, detail }) => ({ event, detail }))).toEqual([
@@ -137,7 +142,7 @@ describe('a client that waits for review', () => {
     const form = await ada.get(pageOf(clientId, FILES));
     await ada.submit(form, { reason: '' });
     const [request] = await waiting();
-    await rejectRequest(server.database.prisma, request?.id ?? '', cause);
+    await rejectRequest(server.database.prisma, { name: request?.id ?? '', tenantId: DEFAULT_TENANT }, cause);
     expect(await waiting()).toEqual([]);
     expect(text(await ada.get(pageOf(clientId, FILES)))).toContain('This program stays out');
     const { records } = await observe(server, () => ada.submit(form, { reason: 'please' }));
@@ -150,7 +155,7 @@ describe('a client that waits for review', () => {
     expect(await sweepRequests(prisma)).toBe(1);
     expect((await ada.get(pageOf(clientId, FILES))).form?.step).toBe('client-request');
 
-    await setRule(prisma, { pattern: clientId, trust: 'untrusted' }, cause);
+    await setRule(prisma, { tenantId: DEFAULT_TENANT, pattern: clientId, trust: 'untrusted' }, cause);
     expect(text(await ada.get(pageOf(clientId, FILES)))).toContain('This program is let in');
   });
 
@@ -164,9 +169,9 @@ describe('a client that waits for review', () => {
     }
     const { prisma } = server.database;
     const decisions = await Promise.allSettled([
-      approveRequest(prisma, clientId, { trust: 'untrusted' }, cause),
-      rejectRequest(prisma, clientId, cause),
-      approveRequest(prisma, clientId, { trust: 'known' }, cause),
+      approveRequest(prisma, { name: clientId, tenantId: DEFAULT_TENANT }, { trust: 'untrusted' }, cause),
+      rejectRequest(prisma, { name: clientId, tenantId: DEFAULT_TENANT }, cause),
+      approveRequest(prisma, { name: clientId, tenantId: DEFAULT_TENANT }, { trust: 'known' }, cause),
     ]);
     const done = decisions.filter(({ status }) => status === 'fulfilled');
     expect(done).toEqual([{ status: 'fulfilled', value: { clientId, requests: 3 } }]);
@@ -192,7 +197,7 @@ describe('a client that waits for review', () => {
     const { prisma } = server.database;
     const form = await ada.get(pageOf(clientId));
     await ada.submit(form, { reason: 'first' });
-    await approveRequest(prisma, clientId, { trust: 'known' }, cause);
+    await approveRequest(prisma, { name: clientId, tenantId: DEFAULT_TENANT }, { trust: 'known' }, cause);
     await prisma.clientRule.deleteMany({ where: { pattern: clientId } });
     await ada.submit(await ada.get(pageOf(clientId)), { reason: 'again' });
     expect(await waiting()).toMatchObject([{ clientId, reason: 'again' }]);
@@ -340,7 +345,12 @@ describe('asking', () => {
     await ada.submit(await ada.get(pageOf(clientId, theirs.resource)), { reason: '' });
     const [request] = await waiting();
     expect(request?.tenantId).toBe(theirs.id);
-    await approveRequest(server.database.prisma, request?.id ?? '', { trust: 'known' }, cause);
+    await approveRequest(
+      server.database.prisma,
+      { name: request?.id ?? '', tenantId: DEFAULT_TENANT },
+      { trust: 'known' },
+      cause,
+    );
     const tokens = await connect(server, ada, clientId, { resource: theirs.resource });
     expect(claimsOf(tokens.access_token)['tenant']).toBe(theirs.id);
     expectRefusedOnPage(await askFor(server, step, clientId), { reason: 'client_awaits_review' });
@@ -348,7 +358,11 @@ describe('asking', () => {
 
   it('what is blocked cannot be asked for', async () => {
     const client = newUrl();
-    await setRule(server.database.prisma, { pattern: client, trust: 'blocked' }, cause);
+    await setRule(
+      server.database.prisma,
+      { tenantId: DEFAULT_TENANT, pattern: client, trust: 'blocked' },
+      cause,
+    );
     const { value, records } = await observe(server, () => step.get(pageOf(client)));
     expect(value.status).toBe(400);
     expect(records).toEqual([expect.objectContaining({ reason: 'client_blocked' })]);

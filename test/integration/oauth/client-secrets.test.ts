@@ -1,5 +1,4 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-
 import { listAudit } from '../../../src/domain/audit/index.ts';
 import { addResource } from '../../../src/domain/resources/index.ts';
 import {
@@ -10,6 +9,7 @@ import {
   type SecretHolder,
 } from '../../../src/domain/secrets/index.ts';
 import { InvalidInput, NotFound } from '../../../src/kernel/errors.ts';
+import { DEFAULT_TENANT } from '../../../src/kernel/ids.ts';
 import { basic, post } from '../../support/flow.ts';
 import { addTestClient, cause, startTestServer, type TestServer } from '../../support/server.ts';
 import { connected, freshTokens, recordsOf } from '../../support/token-requests.ts';
@@ -121,6 +121,7 @@ describe('a secret that is replaced', () => {
     const { resource, secret: old = '' } = await addResource(
       server.database.prisma,
       {
+        tenantId: DEFAULT_TENANT,
         identifier,
         name: 'Rotating',
         scopes: [{ scope: 'r:read', description: 'Read', destructive: false }],
@@ -161,6 +162,7 @@ describe('a secret that is replaced', () => {
     const { resource } = await addResource(
       server.database.prisma,
       {
+        tenantId: DEFAULT_TENANT,
         identifier: 'https://secretless.example/mcp',
         name: 'Secretless',
         scopes: [{ scope: 's:read', description: 'Read', destructive: false }],

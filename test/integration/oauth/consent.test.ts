@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-
 import { type NewClient, removeClient } from '../../../src/domain/clients/index.ts';
 import { revokeGrantsOf } from '../../../src/domain/grants/index.ts';
 import { addResource } from '../../../src/domain/resources/index.ts';
+import { DEFAULT_TENANT } from '../../../src/kernel/ids.ts';
 import { makeOffer } from '../../../src/oauth/interaction/offer.ts';
 import { type Agent, askedScopes, createAgent, type Page, scopesBeyond } from '../../support/agent.ts';
 import { observe } from '../../support/audit.ts';
@@ -128,6 +128,7 @@ describe('the consent page', () => {
     await addResource(
       server.database.prisma,
       {
+        tenantId: DEFAULT_TENANT,
         identifier,
         name: 'Bare',
         scopes: ['notes:read', 'notes', 'read_write', 'notes:write', 'tread', 'list_notes'].map((scope) => ({
@@ -1031,6 +1032,7 @@ describe('names that would be more than names', () => {
       await addResource(
         server.database.prisma,
         {
+          tenantId: DEFAULT_TENANT,
           identifier,
           name: `x${name}`,
           scopes: [{ scope: 'a"b'.replace('"', '<'), description: `x${name}`, destructive: false }],

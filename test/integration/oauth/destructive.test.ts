@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-
 import { listConnections } from '../../../src/domain/grants/index.ts';
 import { addResource, changeResource } from '../../../src/domain/resources/index.ts';
+import { DEFAULT_TENANT } from '../../../src/kernel/ids.ts';
 import { type Agent, createAgent, type Page } from '../../support/agent.ts';
 import { askFor } from '../../support/authorization.ts';
 import { addPerson, allow, connect, type Person, post, signedIn } from '../../support/flow.ts';
@@ -24,6 +24,7 @@ beforeAll(async () => {
   await addResource(
     stack.server.database.prisma,
     {
+      tenantId: DEFAULT_TENANT,
       identifier: UNFLAGGED,
       name: 'Unflagged',
       scopes: [
@@ -125,7 +126,7 @@ describe('a grant that holds a removed scope', () => {
       description: `May ${scope}`,
       destructive: false,
     }));
-    await addResource(prisma, { identifier, name: 'Changing', scopes }, cause);
+    await addResource(prisma, { tenantId: DEFAULT_TENANT, identifier, name: 'Changing', scopes }, cause);
     const { clientId } = await addTestClient(stack.server);
     let { refresh_token: token = '' } = await connect(stack.server, ada, clientId, { resource: identifier });
     const refresh = async () => {

@@ -1,7 +1,7 @@
 import { type CryptoKey, exportJWK, generateKeyPair, SignJWT } from 'jose';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-
 import { setTrust } from '../../../src/domain/admission/index.ts';
+import { DEFAULT_TENANT } from '../../../src/kernel/ids.ts';
 import { type Agent, createAgent, type Page } from '../../support/agent.ts';
 import {
   addPerson,
@@ -70,7 +70,7 @@ const CHANGED = 'This program has changed';
 
 /** A client that need not ask again what it was allowed. */
 async function trusted(clientId: string): Promise<void> {
-  await setTrust(server.database.prisma, { clientId, trust: 'trusted' }, cause);
+  await setTrust(server.database.prisma, { tenantId: DEFAULT_TENANT, clientId, trust: 'trusted' }, cause);
 }
 
 describe('a document that changes', () => {

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-
 import { setRule } from '../../../src/domain/admission/index.ts';
+import { DEFAULT_TENANT } from '../../../src/kernel/ids.ts';
 import { createAgent } from '../../support/agent.ts';
 import { assertionOf, type ClientKey, newClientKey } from '../../support/assertion.ts';
 import { addPerson, obtainCode, type Person, signedIn, type TokenResponse } from '../../support/flow.ts';
@@ -112,7 +112,11 @@ describe.each(['open', 'allowlist'])('a known client with a metadata document, w
   async function known(more: Readonly<Record<string, unknown>> = {}): Promise<string> {
     const url = publish(more);
     if (mode === 'allowlist') {
-      await setRule(server.database.prisma, { pattern: url, trust: 'known' }, cause);
+      await setRule(
+        server.database.prisma,
+        { tenantId: DEFAULT_TENANT, pattern: url, trust: 'known' },
+        cause,
+      );
     }
     return url;
   }

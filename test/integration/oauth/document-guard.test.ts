@@ -1,8 +1,8 @@
 import { deflateSync } from 'node:zlib';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-
 import { setRule } from '../../../src/domain/admission/index.ts';
 import { createRegistrationToken } from '../../../src/domain/clients/index.ts';
+import { DEFAULT_TENANT } from '../../../src/kernel/ids.ts';
 import { writeChunks } from '../../../src/platform/images/chunks.ts';
 import { type Agent, createAgent, type Page } from '../../support/agent.ts';
 import { observe } from '../../support/audit.ts';
@@ -252,7 +252,11 @@ const image = (bytes: Uint8Array<ArrayBuffer> | string, type = 'image/png') =>
 describe('the logo of a client', () => {
   /** Once it was looked for: a page may come before it. */
   async function pageWithLogo(clientId: string): Promise<Page> {
-    await setRule(server.database.prisma, { pattern: clientId, trust: 'known' }, cause);
+    await setRule(
+      server.database.prisma,
+      { tenantId: DEFAULT_TENANT, pattern: clientId, trust: 'known' },
+      cause,
+    );
     await consentFor(clientId);
     await new Promise((resolve) => setTimeout(resolve, 1_200));
     return consentFor(clientId);
@@ -304,7 +308,7 @@ describe('the logo of a client', () => {
     web.publish(logo, () => image(new Uint8Array(PNG)));
     const { token } = await createRegistrationToken(
       server.database.prisma,
-      { trust: 'known', uses: 1, lifetime: 60 },
+      { tenantId: DEFAULT_TENANT, trust: 'known', uses: 1, lifetime: 60 },
       cause,
     );
     const registered = await Promise.all(

@@ -1,5 +1,4 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-
 import {
   catalogueStatus,
   disableCatalogued,
@@ -19,6 +18,7 @@ import {
   rotateRefreshToken,
 } from '../../../src/domain/grants/index.ts';
 import { addResource } from '../../../src/domain/resources/index.ts';
+import { DEFAULT_TENANT } from '../../../src/kernel/ids.ts';
 import { type Agent, createAgent, type Page } from '../../support/agent.ts';
 import { observe } from '../../support/audit.ts';
 import { askFor, expectRefusedOnPage, type RequestParams } from '../../support/authorization.ts';
@@ -77,9 +77,9 @@ function newUrl(path = '/oauth/client.json'): string {
   return `https://app${hosts}.example${path}`;
 }
 
-const allowed = (pattern: string, trust?: TrustLevel, tenantId?: string) =>
+const allowed = (pattern: string, trust?: TrustLevel, tenantId: string = DEFAULT_TENANT) =>
   setRule(server.database.prisma, { pattern, trust, tenantId }, cause);
-const disallowed = (pattern: string, tenantId?: string) =>
+const disallowed = (pattern: string, tenantId: string = DEFAULT_TENANT) =>
   removeRule(server.database.prisma, { pattern, tenantId }, cause);
 
 async function pageFor(clientId: string, params: RequestParams = {}): Promise<Page> {
@@ -318,6 +318,7 @@ describe('a rule that changes', () => {
     const { resource, secret } = await addResource(
       server.database.prisma,
       {
+        tenantId: DEFAULT_TENANT,
         identifier: 'https://asks.example/mcp',
         name: 'Asks',
         scopes: [{ scope: 'asks:read', description: 'Ask', destructive: false }],
@@ -351,10 +352,10 @@ describe('a rule that changes', () => {
 
   it('gives another level at the next refresh, with what follows from it', async () => {
     const clientId = newUrl();
-    await setTrust(server.database.prisma, { clientId, trust: 'known' }, cause);
+    await setTrust(server.database.prisma, { tenantId: DEFAULT_TENANT, clientId, trust: 'known' }, cause);
     const tokens = await connect(server, ada, clientId, { scope: 'files:read files:delete' });
     expect(tokens.scope).toBe('files:read files:delete');
-    await setTrust(server.database.prisma, { clientId, trust: 'untrusted' }, cause);
+    await setTrust(server.database.prisma, { tenantId: DEFAULT_TENANT, clientId, trust: 'untrusted' }, cause);
     const { body, status } = await refresh(clientId, tokens.refresh_token);
     expect(status).toBe(200);
     expect(body.scope).toBe('files:read');
@@ -478,7 +479,7 @@ describe('two tenants', () => {
       }),
     });
     const { client_id: clientId } = (await registered.json()) as { client_id: string };
-    await setTrust(server.database.prisma, { clientId, trust: 'trusted' }, cause);
+    await setTrust(server.database.prisma, { tenantId: DEFAULT_TENANT, clientId, trust: 'trusted' }, cause);
     const here = await connect(server, ada, clientId);
     const there = await connect(server, ada, clientId, { resource: other.resource });
     expect([here, there].map((tokens) => claimsOf(tokens.access_token)['client_trust'])).toEqual([
@@ -520,7 +521,11 @@ describe('the mode', () => {
     const off = await startTestServer({ GATEHOUSE_METADATA_DOCUMENTS: 'off' }, { fetch: web });
     try {
       const clientId = newUrl();
-      await setRule(off.database.prisma, { pattern: clientId, trust: 'first_party' }, cause);
+      await setRule(
+        off.database.prisma,
+        { tenantId: DEFAULT_TENANT, pattern: clientId, trust: 'first_party' },
+        cause,
+      );
       const agent = createAgent({ follow: false });
       expectRefusedOnPage(await askFor(off, agent, clientId), { reason: 'client_documents_off' });
       expect(asked).toEqual([]);
@@ -538,11 +543,15 @@ describe('the mode', () => {
       const tokens = await connect(open, agent, stranger);
       expect(claimsOf(tokens.access_token)['client_trust']).toBe('untrusted');
       const known = newUrl();
-      await setRule(open.database.prisma, { pattern: known }, cause);
+      await setRule(open.database.prisma, { tenantId: DEFAULT_TENANT, pattern: known }, cause);
       expect(claimsOf((await connect(open, agent, known)).access_token)['client_trust']).toBe('known');
       asked.length = 0;
       const blocked = newUrl();
-      await setRule(open.database.prisma, { pattern: new URL(blocked).origin, trust: 'blocked' }, cause);
+      await setRule(
+        open.database.prisma,
+        { tenantId: DEFAULT_TENANT, pattern: new URL(blocked).origin, trust: 'blocked' },
+        cause,
+      );
       expectRefusedOnPage(await askFor(open, createAgent({ follow: false }), blocked), {
         reason: 'client_blocked',
       });
@@ -581,20 +590,22 @@ describe('the catalogue', () => {
     const { prisma } = server.database;
     const clientId = 'https://claude.ai/oauth/claude-code-client-metadata';
     expectRefusedOnPage(await askFor(server, step, clientId), { reason: 'client_not_allowed' });
-    expect(await enableCatalogued(prisma, 'claude-code', {}, cause)).toMatchObject({ enabled: true });
+    expect(await enableCatalogued(prisma, 'claude-code', { tenantId: DEFAULT_TENANT }, cause)).toMatchObject({
+      enabled: true,
+    });
     const tokens = await connect(server, ada, clientId);
     expect(claimsOf(tokens.access_token)['client_trust']).toBe('known');
-    expect((await catalogueStatus(prisma)).filter(({ enabled }) => enabled)).toMatchObject([
-      { entry: { name: 'claude-code' } },
-    ]);
-    await disableCatalogued({ prisma, revokeGrantsOf }, 'claude-code', {}, cause);
+    expect(
+      (await catalogueStatus(prisma, { tenantId: DEFAULT_TENANT })).filter(({ enabled }) => enabled),
+    ).toMatchObject([{ entry: { name: 'claude-code' } }]);
+    await disableCatalogued({ prisma, revokeGrantsOf }, 'claude-code', { tenantId: DEFAULT_TENANT }, cause);
     expect((await refresh(clientId, tokens.refresh_token)).status).toBe(401);
     expectRefusedOnPage(await askFor(server, step, clientId), { reason: 'client_not_allowed' });
   });
 
   it('every connector of ChatGPT is let in by one entry, and nothing else of its host', async () => {
     const { prisma } = server.database;
-    await enableCatalogued(prisma, 'chatgpt', {}, cause);
+    await enableCatalogued(prisma, 'chatgpt', { tenantId: DEFAULT_TENANT }, cause);
     const page = await pageFor('https://chatgpt.com/oauth/c0ffee1234/client.json');
     expect(page.form?.step).toBe('consent');
     for (const evil of [
@@ -612,11 +623,11 @@ describe('the catalogue', () => {
     expectRefusedOnPage(await askFor(server, step, clientId, { redirect_uri: redirectUri }), {
       reason: 'redirect_uri',
     });
-    await enableCatalogued(prisma, 'opencode', {}, cause);
+    await enableCatalogued(prisma, 'opencode', { tenantId: DEFAULT_TENANT }, cause);
     const tokens = await connect(server, ada, clientId, { redirect_uri: redirectUri });
     expect((await refresh(clientId, tokens.refresh_token)).status).toBe(200);
     // Another level of trust leaves it what the entry says.
-    await setTrust(prisma, { clientId, trust: 'trusted' }, cause);
+    await setTrust(prisma, { tenantId: DEFAULT_TENANT, clientId, trust: 'trusted' }, cause);
     expect((await pageFor(clientId, { redirect_uri: redirectUri })).status).toBe(200);
     for (const evil of [
       'http://127.0.0.1:19876/mcp/oauth/other',
@@ -629,28 +640,32 @@ describe('the catalogue', () => {
 
   it('a client with redirects that are always the same is registered once, and removed with all it has', async () => {
     const { prisma } = server.database;
-    const first = await enableCatalogued(prisma, 'gemini-cli', {}, cause);
+    const first = await enableCatalogued(prisma, 'gemini-cli', { tenantId: DEFAULT_TENANT }, cause);
     expect(first).toMatchObject({
       enabled: true,
       clientId: expect.stringMatching(/^cli_/),
       clientSecret: undefined,
     });
-    expect((await enableCatalogued(prisma, 'gemini-cli', {}, cause)).clientId).toBe(first.clientId);
+    expect((await enableCatalogued(prisma, 'gemini-cli', { tenantId: DEFAULT_TENANT }, cause)).clientId).toBe(
+      first.clientId,
+    );
     const redirectUri = 'http://localhost:7777/oauth/callback';
     const tokens = await connect(server, ada, first.clientId ?? '', { redirect_uri: redirectUri });
     expect(claimsOf(tokens.access_token)['client_trust']).toBe('known');
-    expect(await disableCatalogued({ prisma, revokeGrantsOf }, 'gemini-cli', {}, cause)).toMatchObject({
+    expect(
+      await disableCatalogued({ prisma, revokeGrantsOf }, 'gemini-cli', { tenantId: DEFAULT_TENANT }, cause),
+    ).toMatchObject({
       grantsRevoked: 1,
     });
     expect((await refresh(first.clientId ?? '', tokens.refresh_token)).status).toBe(401);
-    await expect(disableCatalogued({ prisma, revokeGrantsOf }, 'gemini-cli', {}, cause)).rejects.toThrow(
-      /not switched on/,
-    );
+    await expect(
+      disableCatalogued({ prisma, revokeGrantsOf }, 'gemini-cli', { tenantId: DEFAULT_TENANT }, cause),
+    ).rejects.toThrow(/not switched on/);
   });
 
   it('a client that can only register itself is not switched on, and nothing is made', async () => {
     const { value, records } = await observe(server, () =>
-      enableCatalogued(server.database.prisma, 'lm-studio', {}, cause),
+      enableCatalogued(server.database.prisma, 'lm-studio', { tenantId: DEFAULT_TENANT }, cause),
     );
     expect(value).toMatchObject({ enabled: false, clientId: undefined });
     expect(records).toEqual([]);

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-
 import { removeClient } from '../../../src/domain/clients/index.ts';
 import { revokeGrant, revokeGrantsOf } from '../../../src/domain/grants/index.ts';
 import { addResource, removeResource } from '../../../src/domain/resources/index.ts';
+import { DEFAULT_TENANT } from '../../../src/kernel/ids.ts';
 import { basic, claimsOf, obtainCode, pkce, post, type TokenResponse } from '../../support/flow.ts';
 import { addTestClient, cause, FILES, startTestServer, type TestServer } from '../../support/server.ts';
 import { statementsDuring } from '../../support/statements.ts';
@@ -47,6 +47,7 @@ async function addIntrospectingResource(identifier: string): Promise<Credential>
   const { resource, secret = '' } = await addResource(
     server.database.prisma,
     {
+      tenantId: DEFAULT_TENANT,
       identifier,
       name: 'Notes',
       scopes: [{ scope: 'notes:read', description: 'Read notes', destructive: false }],

@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-
 import { loadConfig } from '../../../src/config/load.ts';
 import { addResource } from '../../../src/domain/resources/index.ts';
+import { DEFAULT_TENANT } from '../../../src/kernel/ids.ts';
 import { startServer } from '../../../src/main.ts';
 import type { TokenResponse } from '../../support/flow.ts';
 import { freePort } from '../../support/free-port.ts';
@@ -112,6 +112,7 @@ describe('a PostgreSQL that goes away under load', () => {
     await addResource(
       database.prisma,
       {
+        tenantId: DEFAULT_TENANT,
         identifier: FILES,
         name: 'Team Files',
         scopes: [{ scope: 'files:read', description: 'Read files', destructive: false }],

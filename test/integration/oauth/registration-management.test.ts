@@ -1,9 +1,9 @@
 import { OAuthClientInformationFullSchema } from '@modelcontextprotocol/sdk/shared/auth.js';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-
 import { setTrust, trustLevels } from '../../../src/domain/admission/index.ts';
 import { createRegistrationToken } from '../../../src/domain/clients/index.ts';
 import { listConnections, settleCutoffs } from '../../../src/domain/grants/index.ts';
+import { DEFAULT_TENANT } from '../../../src/kernel/ids.ts';
 import { type Agent, createAgent, type Page } from '../../support/agent.ts';
 import { observe } from '../../support/audit.ts';
 import { askFor, expectRefusedOnPage } from '../../support/authorization.ts';
@@ -412,7 +412,7 @@ describe('what people are shown of a change', () => {
   async function known(): Promise<Registered> {
     const { token } = await createRegistrationToken(
       server.database.prisma,
-      { trust: 'known', uses: 1, lifetime: 60 },
+      { tenantId: DEFAULT_TENANT, trust: 'known', uses: 1, lifetime: 60 },
       cause,
     );
     return register(server, NATIVE, { authorization: `Bearer ${token}` });
@@ -484,7 +484,7 @@ describe('what people are shown of a change', () => {
       const web = { ...NATIVE, redirect_uris: ['https://native.example/cb'], application_type: 'web' };
       const client = await register(server, web);
       const { client_id: clientId } = client.body;
-      await setTrust(server.database.prisma, { clientId, trust: 'known' }, cause);
+      await setTrust(server.database.prisma, { tenantId: DEFAULT_TENANT, clientId, trust: 'known' }, cause);
       const params = { redirect_uri: 'https://native.example/cb', scope: 'files:read' };
       expect(saysVerified(await pageFor(client, ada, params))).toBe(true);
       await connect(server, ada, clientId, params);

@@ -1,5 +1,4 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-
 import { revokeAllGrants } from '../../../src/domain/backup/index.ts';
 import {
   createRegistrationToken,
@@ -7,6 +6,7 @@ import {
   listRegistrationTokens,
   revokeRegistrationToken,
 } from '../../../src/domain/clients/index.ts';
+import { DEFAULT_TENANT } from '../../../src/kernel/ids.ts';
 import { observe } from '../../support/audit.ts';
 import { NATIVE, register } from '../../support/registration.ts';
 import { cause, startTestServer, type TestServer } from '../../support/server.ts';
@@ -26,7 +26,12 @@ afterAll(async () => {
 const create = (
   of: TestServer,
   { uses = 1, trust = 'untrusted' }: { readonly uses?: number; readonly trust?: 'untrusted' | 'known' } = {},
-) => createRegistrationToken(of.database.prisma, { uses, trust, lifetime: 3600 }, cause);
+) =>
+  createRegistrationToken(
+    of.database.prisma,
+    { tenantId: DEFAULT_TENANT, uses, trust, lifetime: 3600 },
+    cause,
+  );
 
 const bearer = (token: string) => ({ authorization: `Bearer ${token}` });
 

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { addResource, removeResource } from '../../../src/domain/resources/index.ts';
+import { DEFAULT_TENANT } from '../../../src/kernel/ids.ts';
 import { type Agent, askedScopes, createAgent } from '../../support/agent.ts';
 import { observe } from '../../support/audit.ts';
 import {
@@ -222,7 +223,11 @@ describe('resource', () => {
   it('a server that was removed is known no more, in the middle of an authorization too', async () => {
     const identifier = 'https://goes.example/mcp';
     const scopes = [{ scope: 'x:read', description: 'Read', destructive: false }];
-    await addResource(server.database.prisma, { identifier, name: 'Goes', scopes }, cause);
+    await addResource(
+      server.database.prisma,
+      { tenantId: DEFAULT_TENANT, identifier, name: 'Goes', scopes },
+      cause,
+    );
     const { value: started } = await askFor(server, ada, clientId, { resource: identifier });
     const page = await ada.get(started.location ?? '');
     const answered = await ada.submit(page, { decision: 'allow', scope: 'x:read' });

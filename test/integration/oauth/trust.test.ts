@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-
 import { setRule, setTrust } from '../../../src/domain/admission/index.ts';
 import type { TrustLevel } from '../../../src/domain/authority/index.ts';
 import { admitStrangers } from '../../../src/domain/resources/index.ts';
+import { DEFAULT_TENANT } from '../../../src/kernel/ids.ts';
 import { type Agent, askedScopes, createAgent, type Page } from '../../support/agent.ts';
 import { observe } from '../../support/audit.ts';
 import { askFor, expectRefusedOnPage, type RequestParams } from '../../support/authorization.ts';
@@ -49,7 +49,7 @@ beforeEach(async () => {
 const clientOf = async (trust: TrustLevel) =>
   (await addTestClient(server, { trust, redirectUris: ['http://127.0.0.1/callback', WEB] })).clientId;
 const trusted = (clientId: string, trust: TrustLevel) =>
-  setTrust(server.database.prisma, { clientId, trust }, cause);
+  setTrust(server.database.prisma, { tenantId: DEFAULT_TENANT, clientId, trust }, cause);
 const refresh = (clientId: string, refreshToken = '') =>
   post(server, '/token', { grant_type: 'refresh_token', client_id: clientId, refresh_token: refreshToken });
 
@@ -337,7 +337,11 @@ describe('a stranger', () => {
 
   it('MCP 30: that is known is warned of too, where it leads to this computer', async () => {
     const clientId = 'https://known.stranger.example/client.json';
-    await setRule(server.database.prisma, { pattern: clientId, trust: 'known' }, cause);
+    await setRule(
+      server.database.prisma,
+      { tenantId: DEFAULT_TENANT, pattern: clientId, trust: 'known' },
+      cause,
+    );
     const words = text(await pageFor(clientId));
     expect(words).not.toContain('This program is not verified');
     expect(words).toContain('Another program on this computer could pretend to be Some App');
@@ -360,11 +364,19 @@ describe('a stranger', () => {
   it('MCP 21: is granted nothing silently, whatever was allowed before, by whom, and at which level', async () => {
     const clientId = 'https://web.silent.example/client.json';
     const params = { redirect_uri: WEB, scope: 'files:read' };
-    await setRule(server.database.prisma, { pattern: clientId, trust: 'trusted' }, cause);
+    await setRule(
+      server.database.prisma,
+      { tenantId: DEFAULT_TENANT, pattern: clientId, trust: 'trusted' },
+      cause,
+    );
     await connect(server, ada, clientId, params);
     expect((await pageFor(clientId, { ...params, prompt: 'none' })).location).toContain('code=');
 
-    await setRule(server.database.prisma, { pattern: clientId, trust: 'untrusted' }, cause);
+    await setRule(
+      server.database.prisma,
+      { tenantId: DEFAULT_TENANT, pattern: clientId, trust: 'untrusted' },
+      cause,
+    );
     const silent = await askFor(server, step, clientId, { ...params, prompt: 'none' });
     expect(silent.value.location).toBeUndefined();
     expect(silent.value.html).toContain('consent_required');

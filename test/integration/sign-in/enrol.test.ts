@@ -1,6 +1,7 @@
 import type { PublicKeyCredentialCreationOptionsJSON } from '@simplewebauthn/server';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
+import { DEFAULT_TENANT } from '../../../src/kernel/ids.ts';
 import { createAuthenticator } from '../../support/authenticator.ts';
 import { type Harness, PASSWORD, signIn, startSignIn, type Visitor, whoAmI } from './harness.ts';
 
@@ -16,7 +17,7 @@ async function addPending(more: { readonly password?: string } = {}) {
   people += 1;
   const email = `new${people}@example.com`;
   const { id, enrolment } = await harness.installation.users.add(
-    { email, name: 'Grace Hopper', ...more },
+    { tenant: DEFAULT_TENANT, email, name: 'Grace Hopper', ...more },
     harness.cause,
   );
   if (!enrolment) throw new Error('there is no link');

@@ -7,6 +7,7 @@ import { loadConfig } from '../../../src/config/load.ts';
 import { createSessionCookie } from '../../../src/domain/sessions/index.ts';
 import { createInstallation } from '../../../src/installation.ts';
 import { byHousekeeping } from '../../../src/kernel/cause.ts';
+import { DEFAULT_TENANT } from '../../../src/kernel/ids.ts';
 import {
   createAssets,
   createCookies,
@@ -99,7 +100,10 @@ export async function startSignIn(env: Readonly<Record<string, string>> = {}) {
       now += seconds * 1000;
     },
     async addUser(email: string, password = PASSWORD) {
-      const user = await installation.users.add({ email, name: 'Ada Lovelace', password, totp: true }, CAUSE);
+      const user = await installation.users.add(
+        { tenant: DEFAULT_TENANT, email, name: 'Ada Lovelace', password, totp: true },
+        CAUSE,
+      );
       return { id: user.id, email, password, secret: user.totp?.secret ?? '' };
     },
     audit: (event: string) =>

@@ -4,6 +4,7 @@ import type {
 } from '@simplewebauthn/server';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
+import { DEFAULT_TENANT } from '../../../src/kernel/ids.ts';
 import { type Authenticator, createAuthenticator, type Lie } from '../../support/authenticator.ts';
 import { type Harness, signIn, startSignIn, type Visitor, whoAmI } from './harness.ts';
 
@@ -16,7 +17,7 @@ afterAll(() => harness.stop());
 /** A person whose only credential is a passkey of this authenticator. */
 async function addPasskeyUser(email: string, authenticator: Authenticator) {
   const { users, attempts, passkeys } = harness.installation;
-  const { id } = await users.add({ email, name: 'Grace Hopper' }, harness.cause);
+  const { id } = await users.add({ tenant: DEFAULT_TENANT, email, name: 'Grace Hopper' }, harness.cause);
   const token = await attempts.start('enrolment', { userId: id });
   const attempt = { token, purpose: 'enrolment' } as const;
   const options = await passkeys.registrationOptions(attempt, { userId: id, email, name: 'Grace Hopper' });
@@ -240,7 +241,10 @@ describe('/sign-in/passkey', () => {
 describe('passkeys', () => {
   it('N4: are made discoverable, with user verification and a real algorithm, here and nowhere else', async () => {
     const { attempts, passkeys, users } = harness.installation;
-    const { id } = await users.add({ email: 'make@example.com', name: 'Make' }, harness.cause);
+    const { id } = await users.add(
+      { tenant: DEFAULT_TENANT, email: 'make@example.com', name: 'Make' },
+      harness.cause,
+    );
     const owner = { userId: id, email: 'make@example.com', name: 'Make' };
     const authenticator = createAuthenticator({ origin: harness.issuer });
     const attempt = {

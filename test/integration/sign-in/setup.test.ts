@@ -28,6 +28,7 @@ describe('/setup', () => {
     await addResource(
       harness.database.prisma,
       {
+        tenantId: DEFAULT_TENANT,
         identifier: 'https://files.example/mcp',
         name: 'Team Files',
         scopes: [{ scope: 'files:read', description: 'Read your files', destructive: false }],
@@ -167,7 +168,10 @@ describe('/setup', () => {
 
   it('N10: a disabled last administrator does not open it again', async () => {
     const { setup, users } = harness.installation;
-    const { id } = await users.add({ email: 'a@example.com', name: 'A', role: 'admin' }, harness.cause);
+    const { id } = await users.add(
+      { tenant: DEFAULT_TENANT, email: 'a@example.com', name: 'A', role: 'admin' },
+      harness.cause,
+    );
     await users.disable(id, harness.cause, { force: true });
 
     expect(await setup.needed()).toBe(false);

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
+import { DEFAULT_TENANT } from '../../../src/kernel/ids.ts';
 import { csrfOf, type Harness, PASSWORD, signIn, startSignIn, whoAmI } from './harness.ts';
 
 let harness: Harness;
@@ -122,7 +123,10 @@ describe('/sign-in with password and code', () => {
 
   it('N3: a password without a second factor makes no session', async () => {
     const { users } = harness.installation;
-    await users.add({ email: 'one@example.com', name: 'One', password: PASSWORD }, harness.cause);
+    await users.add(
+      { tenant: DEFAULT_TENANT, email: 'one@example.com', name: 'One', password: PASSWORD },
+      harness.cause,
+    );
     const browser = harness.browser();
 
     const end = await signIn(browser, { email: 'one@example.com', password: PASSWORD, code: '123456' });

@@ -1,7 +1,7 @@
 import type { Pool, PoolClient } from 'pg';
 import type { Cause } from '../../../kernel/cause.ts';
 import { InvalidInput, NotFound } from '../../../kernel/errors.ts';
-import { DEFAULT_TENANT, hashSecret, newId, newSecret } from '../../../kernel/ids.ts';
+import { hashSecret, newId, newSecret } from '../../../kernel/ids.ts';
 import type { Prisma, PrismaClient } from '../../../platform/database/generated/client.ts';
 import { recordAudit } from '../../audit/index.ts';
 
@@ -36,6 +36,7 @@ const MAX_USES = 100_000;
 const MAX_LIFETIME = 31_536_000;
 
 export interface NewRegistrationToken {
+  readonly tenantId: string;
   readonly trust: RegistrationTrust;
   readonly uses: number;
   /** Seconds. */
@@ -49,7 +50,7 @@ export interface NewRegistrationToken {
  */
 export async function createRegistrationToken(
   prisma: PrismaClient,
-  { trust, uses, lifetime }: NewRegistrationToken,
+  { tenantId, trust, uses, lifetime }: NewRegistrationToken,
   cause: Cause,
 ): Promise<{ readonly id: string; readonly token: string; readonly expiresAt: Date }> {
   if (!Number.isInteger(uses) || uses < 1 || uses > MAX_USES) {
@@ -63,7 +64,7 @@ export async function createRegistrationToken(
   return prisma.$transaction(async (tx) => {
     const [made] = await tx.$queryRaw<{ expires_at: Date }[]>`
       INSERT INTO registration_tokens (id, tenant_id, token_hash, trust, uses, expires_at)
-      VALUES (${id}, ${DEFAULT_TENANT}, ${hashSecret(token)}, ${trust}, ${uses},
+      VALUES (${id}, ${tenantId}, ${hashSecret(token)}, ${trust}, ${uses},
               now() + make_interval(secs => ${lifetime}))
       RETURNING expires_at`;
     if (!made) throw new Error('the registration token was not written');
@@ -72,7 +73,7 @@ export async function createRegistrationToken(
       {
         event: 'registration_token.created',
         outcome: 'success',
-        tenant: DEFAULT_TENANT,
+        tenant: tenantId,
         detail: { registration_token: id, trust, uses, expires_at: made.expires_at.toISOString() },
       },
       cause,

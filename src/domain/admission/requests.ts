@@ -167,10 +167,11 @@ export async function rejectRequest(prisma: PrismaClient, named: Named, cause: C
   );
 }
 
-/** Requests as an administrator of a tenant names them. */
+/** Requests as an administrator of the installation names them. */
 interface Named {
-  /** The id of a request, or the URL of the client. */
+  /** The id of a request, in whatever tenant, or the URL of the client. */
   readonly name: string;
+  /** Where a client is meant that was named by its URL. */
   readonly tenantId: string;
 }
 
@@ -183,8 +184,7 @@ async function waitingFor(tx: Prisma.TransactionClient, { name, tenantId }: Name
   const found = await tx.clientRequest.findFirst({
     where: {
       decision: null,
-      tenantId,
-      ...(name.startsWith('crq_') ? { id: name } : { clientId: name }),
+      ...(name.startsWith('crq_') ? { id: name } : { clientId: name, tenantId }),
     },
     select: { tenantId: true, clientId: true },
   });

@@ -24,7 +24,7 @@ const DOMAIN_ARROWS = {
   grants: ['admission', 'audit', 'authority', 'keys', 'resources'],
   keys: ['audit'],
   links: [],
-  resources: ['audit'],
+  resources: ['audit', 'tenants'],
   secrets: ['audit'],
   sessions: ['audit', 'credentials', 'users'],
   tokens: ['admission', 'audit', 'authority', 'grants'],

@@ -16,6 +16,7 @@ interface Options {
   readonly tools?: string;
   readonly withSecret?: true;
   readonly strangers: boolean;
+  readonly member: boolean;
 }
 
 /** `resource add`: registers an MCP server to issue tokens for, and shows its secret this once. */
@@ -47,6 +48,10 @@ export const resourceAdd: Register = (resources, cli) => {
       'make a secret, with which the server can introspect its tokens, and show it once',
     )
     .option('--no-strangers', 'give nothing to clients that nobody vouches for (trust level untrusted)')
+    .option(
+      '--no-member',
+      'permit the role member of the tenant nothing here (see: gatehouse resource set --member)',
+    )
     .addHelpText(
       'after',
       `
@@ -69,6 +74,7 @@ Example:
             tools: catalogue === undefined ? undefined : parseTools(catalogue),
             withSecret: options.withSecret,
             admitsStrangers: options.strangers,
+            permitsMembers: options.member,
           },
           cause,
         );
@@ -78,6 +84,7 @@ Example:
           text: [
             `Added ${printable(resource.name)} as ${id}.`,
             `identifier  ${identifier}`,
+            ...(options.member ? [] : ['The role member is permitted nothing there yet.']),
             ...(secret === undefined ? [] : [`secret      ${secret}`, 'The secret is shown this once.']),
           ].join('\n'),
         };

@@ -14,6 +14,7 @@ interface Options {
   readonly destructiveScope?: readonly string[];
   readonly harmlessScope?: readonly string[];
   readonly tools?: string;
+  readonly member?: boolean;
 }
 
 /** `resource set`: changes name, scopes, default scopes, flags and tools of an MCP server. */
@@ -33,6 +34,11 @@ export const resourceSet: Register = (resources, cli) => {
     .option('--destructive-scope <scope...>', 'scopes to flag as destructive')
     .option('--harmless-scope <scope...>', 'scopes whose flag to remove; a destructive tool still counts')
     .option('--tools <file>', 'replaces the tool catalogue')
+    .option('--member', 'permit the role member of the tenant every scope')
+    .option(
+      '--no-member',
+      'permit the role member of the tenant nothing; its next tokens carry no scope of it',
+    )
     .addHelpText(
       'after',
       `
@@ -51,6 +57,7 @@ Example:
         defaultScopes: options.defaultScope,
         flag: options.destructiveScope,
         unflag: options.harmlessScope,
+        permitsMembers: options.member,
         tools: catalogue === undefined ? undefined : parseTools(catalogue),
       };
       await cli.withStore(async ({ database, cause }) => {

@@ -25,7 +25,7 @@ export async function addTenant(
     data: {
       id,
       name,
-      roles: { create: { id: `rol_${name}`, name: 'member', permits: { create: { id: `prm_${name}` } } } },
+      roles: { create: { id: `rol_${name}`, name: 'member' } },
     },
   });
   for (const { id: userId } of people) await addMembership(prisma, { tenantId: id, userId, role: 'member' });

@@ -123,7 +123,7 @@ const GRANT_COLUMNS = `
   ARRAY(SELECT COALESCE(rp.scope, '*') FROM memberships m
         JOIN role_permits rp ON rp.role_id = m.role_id
         WHERE m.user_id = g.user_id AND m.tenant_id = g.tenant_id
-          AND (rp.resource_id IS NULL OR rp.resource_id = res.id)) AS permitted`;
+          AND rp.resource_id = res.id) AS permitted`;
 
 const GRANT_JOINS = `
   LEFT JOIN grants g ON g.id = t.grant_id

@@ -3,6 +3,7 @@ import { AlreadyExists, InvalidInput } from '../../kernel/errors.ts';
 import { hashSecret, newId, newSecret } from '../../kernel/ids.ts';
 import type { PrismaClient } from '../../platform/database/generated/client.ts';
 import { recordAudit } from '../audit/index.ts';
+import { permitMembers } from '../tenants/index.ts';
 
 import { canonicalizeResource } from './canonicalize.ts';
 import { refuseDestructiveDefaults, refuseScope } from './checks.ts';
@@ -10,7 +11,6 @@ import type { Resource, ResourceScope, ResourceTool } from './resource.ts';
 import { insertResource, type ResourceToInsert } from './store.ts';
 
 export interface NewResource {
-  /** `ten_default` when absent. */
   readonly tenantId: string;
   readonly identifier: string;
   readonly name: string;
@@ -21,6 +21,8 @@ export interface NewResource {
   readonly tools?: readonly ResourceTool[] | undefined;
   /** Whether clients that nobody vouches for may have anything here; they may when absent. */
   readonly admitsStrangers?: boolean | undefined;
+  /** Whether the role `member` of the tenant is permitted every scope here; it is when absent. */
+  readonly permitsMembers?: boolean | undefined;
   /** Makes the secret with which the resource introspects its own tokens. */
   readonly withSecret?: boolean | undefined;
 }
@@ -52,6 +54,8 @@ export async function addResource(
       throw new AlreadyExists(`A resource with the identifier ${toInsert.identifier} exists already.`);
     }
     refuseDestructiveDefaults(inserted);
+    const { tenantId, id: resourceId } = inserted;
+    const members = input.permitsMembers !== false && (await permitMembers(tx, { tenantId, resourceId }));
     await recordAudit(
       tx,
       {
@@ -64,6 +68,7 @@ export async function addResource(
           id: inserted.id,
           with_secret: inserted.hasSecret,
           admits_strangers: inserted.admitsStrangers,
+          members,
         },
       },
       cause,

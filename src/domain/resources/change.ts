@@ -3,6 +3,7 @@ import { InvalidInput, NotFound } from '../../kernel/errors.ts';
 import type { Prisma, PrismaClient } from '../../platform/database/generated/client.ts';
 
 import { recordAudit } from '../audit/index.ts';
+import { forbidMembers, permitMembers } from '../tenants/index.ts';
 
 import { refuseDestructiveDefaults, refuseScope } from './checks.ts';
 import type { Resource, ResourceTool } from './resource.ts';
@@ -19,6 +20,8 @@ export interface ResourceChange {
   /** Scopes to flag as destructive, and scopes whose flag to remove. */
   readonly flag?: readonly string[] | undefined;
   readonly unflag?: readonly string[] | undefined;
+  /** Whether the role `member` of the tenant is permitted every scope here. */
+  readonly permitsMembers?: boolean | undefined;
   /** Replaces the tool catalogue. */
   readonly tools?: readonly ResourceTool[] | undefined;
 }
@@ -39,6 +42,8 @@ export interface ResourceDifference {
   readonly destructive?: readonly string[];
   readonly no_longer_destructive?: readonly string[];
   readonly default_scopes?: readonly string[];
+  /** What the role `member` is permitted from now on. */
+  readonly members?: 'every scope' | 'nothing';
   readonly tools_added?: readonly string[];
   readonly tools_removed?: readonly string[];
   readonly tools_changed?: readonly string[];
@@ -67,7 +72,7 @@ export async function changeResource(
     await settleDefaults(tx, before, change.defaultScopes);
     const after = (await readResource(tx, before.id)) ?? before;
     refuseUnsound(after);
-    const changes = differenceOf(before, after);
+    const changes = { ...differenceOf(before, after), ...(await changeMembers(tx, before, change)) };
     if (Object.keys(changes).length > 0) {
       await recordAudit(
         tx,
@@ -84,6 +89,16 @@ export async function changeResource(
     }
     return { before, after, changes };
   });
+}
+
+async function changeMembers(
+  tx: Prisma.TransactionClient,
+  { id: resourceId, tenantId }: Resource,
+  { permitsMembers }: ResourceChange,
+): Promise<Pick<ResourceDifference, 'members'>> {
+  if (permitsMembers === undefined) return {};
+  const changed = await (permitsMembers ? permitMembers : forbidMembers)(tx, { tenantId, resourceId });
+  return changed ? { members: permitsMembers ? 'every scope' : 'nothing' } : {};
 }
 
 async function apply(tx: Prisma.TransactionClient, before: Resource, change: ResourceChange): Promise<void> {

@@ -5,7 +5,7 @@ import type { Db } from './store.ts';
 /** The role that administers a tenant. */
 export const ADMIN = 'admin';
 /** The role that permits what MCP servers offer. */
-const MEMBER = 'member';
+export const MEMBER = 'member';
 
 /** A person's roles in one tenant. */
 export interface RolesIn {

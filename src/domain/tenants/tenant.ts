@@ -8,16 +8,12 @@ import type { Db } from './store.ts';
 const SEED = `
   WITH tenant AS (
     INSERT INTO tenants (id, name) VALUES ($1, 'default') ON CONFLICT DO NOTHING RETURNING id
-  ), role AS (
-    INSERT INTO roles (id, tenant_id, name)
-    SELECT 'rol_default_' || name, tenant.id, name FROM tenant, unnest(ARRAY['member', 'admin']) AS name
-    RETURNING id, name
   )
-  INSERT INTO role_permits (id, role_id, resource_id, scope)
-  SELECT 'prm_default_' || name, id, NULL, NULL FROM role WHERE name = 'member'`;
+  INSERT INTO roles (id, tenant_id, name)
+  SELECT 'rol_default_' || name, tenant.id, name FROM tenant, unnest(ARRAY['member', 'admin']) AS name`;
 
 /**
- * Makes the tenant `default` with its roles `member` and `admin`, if this database has none yet.
+ * Makes the tenant `default` with its roles `member` and `admin`, which permit nothing yet, if this database has none yet.
  *
  * Any number of processes may call it at once. What an administrator changed afterwards stays:
  * only the process whose insert made the tenant makes its roles.

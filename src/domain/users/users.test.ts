@@ -54,12 +54,15 @@ describe('the default tenant', () => {
     const roles = await prisma.role.findMany({ orderBy: { name: 'asc' }, include: { permits: true } });
     expect(roles).toMatchObject([
       { name: 'admin', tenantId: DEFAULT_TENANT, permits: [] },
-      { name: 'member', tenantId: DEFAULT_TENANT, permits: [{ resourceId: null, scope: null }] },
+      { name: 'member', tenantId: DEFAULT_TENANT, permits: [] },
     ]);
 
-    await prisma.rolePermit.deleteMany();
+    await prisma.role.delete({ where: { tenantId_name: { tenantId: DEFAULT_TENANT, name: 'admin' } } });
     await seedDefaultTenant(pool);
-    expect(await prisma.rolePermit.count()).toBe(0);
+    expect(await prisma.role.count()).toBe(1);
+    await prisma.tenant.delete({ where: { id: DEFAULT_TENANT } });
+    await seedDefaultTenant(pool);
+    expect(await prisma.role.count()).toBe(2);
   });
 });
 

@@ -208,6 +208,8 @@ describe('restoring a backup', () => {
         VALUES ('cli_1', 'ten_default', 'preregistered', 'Old', 'none', 'known');
       INSERT INTO resources (id, tenant_id, identifier, name)
         VALUES ('res_1', 'ten_default', 'https://old.example/mcp', 'Old');
+      INSERT INTO roles (id, tenant_id, name) VALUES ('rol_1', 'ten_default', 'member');
+      INSERT INTO role_permits (id, role_id) VALUES ('prm_1', 'rol_1');
       INSERT INTO grants (id, tenant_id, user_id, client_id, resource_id, redirect_uri, auth_time, acr, activated_at, expires_at)
         VALUES ('grt_1', 'ten_default', 'usr_1', 'cli_1', 'res_1', 'https://a.example/', now(), 'phr', now(), now() + interval '1 day')`);
     const bytes = await backUp(old.database.pool, sealer);
@@ -219,6 +221,10 @@ describe('restoring a backup', () => {
     expect(installation).toBeUndefined();
     expect(ended).toEqual({ epoch: 2, grants: 1, sessions: 0 });
     expect(await target.database.prisma.grant.findMany()).toMatchObject([{ id: 'grt_1', epoch: 1 }]);
+    // A permit for every resource has become one for each that there is.
+    expect(await target.database.prisma.rolePermit.findMany()).toMatchObject([
+      { roleId: 'rol_1', resourceId: 'res_1', scope: null },
+    ]);
     expect(await migrate(target.database.pool, { log: silent })).toEqual([]);
   });
 });
@@ -320,7 +326,7 @@ describe('U6: what is not whole, or not ours, is refused and changes nothing:', 
     ],
     [
       'a row too few',
-      () => altered((lines) => lines.filter((line) => !line.startsWith('["prm_default_member"'))),
+      () => altered((lines) => lines.filter((line) => !line.startsWith('["prm_'))),
       /damaged/,
     ],
     ['a row of nothing', () => altered(([header = '', ...lines]) => [header, '["x"]', ...lines]), /damaged/],

@@ -524,12 +524,13 @@ describe('offered beyond what was asked', () => {
     const page = await pageFor(clientId, { scope: 'files:read' });
     const answered = await ada.submit(page, { decision: 'allow', scope: ['files:read', 'files:write'] });
     const { prisma } = server.database;
+    const files = await prisma.resource.findUniqueOrThrow({ where: { identifier: FILES } });
     await prisma.role.create({
       data: {
         id: `rol_n${person.id}`,
         tenantId: 'ten_default',
         name: `narrow-${person.id}`,
-        permits: { create: { id: `prm_n${person.id}`, scope: 'files:read' } },
+        permits: { create: { id: `prm_n${person.id}`, scope: 'files:read', resourceId: files.id } },
         memberships: { create: { tenantId: 'ten_default', userId: person.id } },
       },
     });
@@ -954,12 +955,13 @@ describe('remembered consent', () => {
     const params = { redirect_uri: WEB, scope: ALL };
     await allowAll(clientId, params);
     const { prisma } = server.database;
+    const files = await prisma.resource.findUniqueOrThrow({ where: { identifier: FILES } });
     const role = await prisma.role.create({
       data: {
         id: `rol_${person.id}`,
         tenantId: 'ten_default',
         name: `reader-${person.id}`,
-        permits: { create: { id: `prm_${person.id}`, scope: 'files:read' } },
+        permits: { create: { id: `prm_${person.id}`, scope: 'files:read', resourceId: files.id } },
       },
     });
     await prisma.membership.deleteMany({ where: { userId: person.id } });

@@ -140,7 +140,7 @@ describe('a snapshot', () => {
     await readingSnapshot(source.pool, async () => {
       expect(await migrate(source.pool, { log: silent })).toEqual([]);
       await source.pool.query(
-        'DELETE FROM _prisma_migrations WHERE migration_name = (SELECT max(migration_name) FROM _prisma_migrations)',
+        'DELETE FROM _prisma_migrations WHERE migration_name = (SELECT min(migration_name) FROM _prisma_migrations)',
       );
       migrated = migrate(source.pool, { log: silent }).catch((error: Error) => error.message);
       await expect

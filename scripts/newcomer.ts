@@ -5,6 +5,7 @@ import type { Config, Listen } from '../src/config/config.ts';
 import { ConfigError, loadConfig } from '../src/config/load.ts';
 import { addResource, changeResource, findResource, type Resource } from '../src/domain/resources/index.ts';
 import { byHousekeeping } from '../src/kernel/cause.ts';
+import { GATEHOUSE } from '../src/kernel/command-line.ts';
 import { DEFAULT_TENANT } from '../src/kernel/ids.ts';
 import { type RunningServer, startServer } from '../src/main.ts';
 import {
@@ -12,6 +13,7 @@ import {
   EmbeddedPostgresFailed,
   MigrationRefused,
 } from '../src/platform/database/index.ts';
+import { connectLine } from '../src/sign-in/connect-line.ts';
 import { untilStopped } from '../src/until-stopped.ts';
 
 /**
@@ -89,11 +91,8 @@ async function updateExample(
   );
 }
 
-async function greet(
-  server: RunningServer,
-  { issuer, issuerIsLoopback: onLoopback }: Config,
-  resource: string | undefined,
-): Promise<void> {
+async function greet(server: RunningServer, config: Config, resource: string | undefined): Promise<void> {
+  const { issuer, issuerIsLoopback: onLoopback } = config;
   const lines = ['', 'Gatehouse is running.', '', `  Issuer         ${issuer}`];
   if (resource) lines.push(`  Example server ${resource}`);
   lines.push(`  Data           ${server.database.location}`, '');
@@ -102,7 +101,7 @@ async function greet(
       const { url } = await server.installation.setup.createLink(byHousekeeping('start'));
       lines.push('Make the first administrator (this link works once, for 15 minutes):', `  ${url}`, '');
     } else {
-      lines.push('Make the first administrator: gatehouse setup-link prints a link.', '');
+      lines.push(`Make the first administrator: ${GATEHOUSE} setup-link prints a link.`, '');
     }
   }
   if (!(await server.documentsReachable)) {
@@ -113,8 +112,12 @@ async function greet(
       '',
     );
   }
-  if (resource) {
-    lines.push('Then connect a client:', `  claude mcp add --transport http team-files ${resource}`, '');
+  const connectable = resource ? await connectLine(server.database.pool, config) : undefined;
+  if (connectable && 'connectLine' in connectable) {
+    lines.push('Then connect a client:', `  ${connectable.connectLine}`, '');
+  } else if (connectable) {
+    lines.push('Then let a client in; this lists the well-known ones:');
+    lines.push(`  ${GATEHOUSE} client catalogue list`, '');
   }
   lines.push('Ctrl-C stops everything.', '');
   console.log(lines.join('\n'));

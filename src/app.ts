@@ -3,12 +3,12 @@ import { fileURLToPath } from 'node:url';
 import Koa from 'koa';
 import mount from 'koa-mount';
 import type { Logger } from 'pino';
-
 import { accountRoutes } from './account/index.ts';
 import type { Config } from './config/config.ts';
 import { createSessionCookie } from './domain/sessions/index.ts';
 import type { Installation } from './installation.ts';
 import type { Clock } from './kernel/clock.ts';
+import { GATEHOUSE } from './kernel/command-line.ts';
 import { prefixShare } from './kernel/network.ts';
 import { carryFlow, cors, createOAuth, type DocumentLimiters, READABLE_BY_ALL } from './oauth/index.ts';
 import type { Database } from './platform/database/index.ts';
@@ -135,7 +135,7 @@ export async function createApp(
     keyFetch: guardedFetch(deps, 'fetch client keys'),
     documentAsked: telemetry.documentAsked,
     documentsReachable: deps.documentsReachable,
-    clientRequested: (request) => log.info(request, 'a client was asked for: gatehouse client requests'),
+    clientRequested: (request) => log.info(request, `a client was asked for: ${GATEHOUSE} client requests`),
   });
 
   const doors = new Koa();

@@ -1,5 +1,6 @@
 import { AUDIT_EVENTS, type AuditRecord, listAudit } from '../domain/audit/index.ts';
 import type { Installation } from '../installation.ts';
+import { GATEHOUSE } from '../kernel/command-line.ts';
 
 import type { Register } from './cli.ts';
 import { UsageError } from './failure.ts';
@@ -41,14 +42,14 @@ export const auditList: Register = (audit, cli) => {
 Events: ${AUDIT_EVENTS.join(' ')}
 
 Example:
-  $ gatehouse audit list --since 1h --subject ada@example.com`,
+  $ ${GATEHOUSE} audit list --since 1h --subject ada@example.com`,
     )
     .action(async (options: Options) => {
       const since = options.since === undefined ? undefined : readSince(options.since, new Date());
       const { event, client, grant } = options;
       const limit = readLimit(options.limit);
       if (event !== undefined && !AUDIT_EVENTS.some((known) => known === event)) {
-        throw new UsageError(`There is no event ${event}; see: gatehouse audit list --help`);
+        throw new UsageError(`There is no event ${event}; see: ${GATEHOUSE} audit list --help`);
       }
       await cli.withStore(async ({ database, installation }) => {
         const subject = await idOf(installation, options.subject);

@@ -1,6 +1,6 @@
 import type { Writable } from 'node:stream';
-
 import { type BackupSummary, writeBackup } from '../domain/backup/index.ts';
+import { GATEHOUSE } from '../kernel/command-line.ts';
 import { createMasterSealer } from '../platform/crypto/seal.ts';
 import { version } from '../version.ts';
 
@@ -26,8 +26,8 @@ it elsewhere. Tokens and client secrets are in the backup as hashes, seeds and k
 audit trail can be read by whoever has the file; it is written for its owner only (mode 0600).
 
 Examples:
-  $ gatehouse backup /var/backups/gatehouse-$(date +%F).gz
-  $ gatehouse backup - | age -r age1… > gatehouse.gz.age`,
+  $ ${GATEHOUSE} backup /var/backups/gatehouse-$(date +%F).gz
+  $ ${GATEHOUSE} backup - | age -r age1… > gatehouse.gz.age`,
     )
     .action(async (file: string) => {
       if (file === '-' && process.stdout.isTTY) {

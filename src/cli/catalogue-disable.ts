@@ -1,5 +1,6 @@
 import { disableCatalogued } from '../domain/admission/index.ts';
 import { revokeGrantsOf } from '../domain/grants/index.ts';
+import { GATEHOUSE } from '../kernel/command-line.ts';
 import { DEFAULT_TENANT } from '../kernel/ids.ts';
 
 import type { Register } from './cli.ts';
@@ -12,7 +13,7 @@ export const catalogueDisable: Register = (catalogue, cli) => {
     .description(
       'Takes the rules of a well-known client away, or removes the client that was registered for it, with all of its grants.',
     )
-    .argument('<name>', 'as gatehouse client catalogue list shows it')
+    .argument('<name>', `as ${GATEHOUSE} client catalogue list shows it`)
     .action((name: string) =>
       cli.withStore(async ({ database, cause }) => {
         const deps = { prisma: database.prisma, revokeGrantsOf };

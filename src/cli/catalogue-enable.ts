@@ -1,4 +1,5 @@
 import { enableCatalogued } from '../domain/admission/index.ts';
+import { GATEHOUSE } from '../kernel/command-line.ts';
 import { DEFAULT_TENANT } from '../kernel/ids.ts';
 
 import { describeEntry } from './catalogue-entry.ts';
@@ -12,12 +13,12 @@ export const catalogueEnable: Register = (catalogue, cli) => {
     .description(
       'Lets a well-known client in: by rules for its metadata documents, or by registering it in advance. For one that can only register itself it says what can be done.',
     )
-    .argument('<name>', 'as gatehouse client catalogue list shows it')
+    .argument('<name>', `as ${GATEHOUSE} client catalogue list shows it`)
     .addHelpText(
       'after',
       `
 Example:
-  $ gatehouse client catalogue enable claude-code`,
+  $ ${GATEHOUSE} client catalogue enable claude-code`,
     )
     .action((name: string) =>
       cli.withStore(async ({ database, cause }) => {

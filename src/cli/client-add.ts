@@ -8,6 +8,7 @@ import {
   TRUST_LEVELS,
   type Trust,
 } from '../domain/clients/index.ts';
+import { GATEHOUSE } from '../kernel/command-line.ts';
 import { DEFAULT_TENANT } from '../kernel/ids.ts';
 
 import { checkJwksUri } from './check-jwks-uri.ts';
@@ -48,9 +49,9 @@ export const clientAdd: Register = (clients, cli) => {
       'after',
       `
 Examples:
-  $ gatehouse client add --name 'Claude Code' --redirect-uri http://localhost/callback http://127.0.0.1/callback
-  $ gatehouse client add --name Portal --redirect-uri https://portal.example.com/callback --auth client_secret_basic
-  $ gatehouse client add --name Reports --redirect-uri https://reports.example.com/callback \\
+  $ ${GATEHOUSE} client add --name 'Claude Code' --redirect-uri http://localhost/callback http://127.0.0.1/callback
+  $ ${GATEHOUSE} client add --name Portal --redirect-uri https://portal.example.com/callback --auth client_secret_basic
+  $ ${GATEHOUSE} client add --name Reports --redirect-uri https://reports.example.com/callback \\
       --auth private_key_jwt --jwks-file reports.jwks.json`,
     )
     .action(async (options: Options) => {
@@ -102,5 +103,5 @@ async function warningOf({ auth, jwksUri }: Options): Promise<string | undefined
 /** People cannot tell two clients of one name apart. */
 function namesakesWarning(namesakes: readonly string[]): string | undefined {
   if (namesakes.length === 0) return undefined;
-  return `People will not tell it from ${namesakes.join(', ')} of the same name; gatehouse client remove ID removes one.`;
+  return `People will not tell it from ${namesakes.join(', ')} of the same name; ${GATEHOUSE} client remove ID removes one.`;
 }

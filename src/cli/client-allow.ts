@@ -1,6 +1,7 @@
 import { Option } from 'commander';
 import { setRule } from '../domain/admission/index.ts';
 import { TRUST_LEVELS, type TrustLevel } from '../domain/authority/index.ts';
+import { GATEHOUSE } from '../kernel/command-line.ts';
 import { DEFAULT_TENANT } from '../kernel/ids.ts';
 
 import type { Register } from './cli.ts';
@@ -27,9 +28,9 @@ export const clientAllow: Register = (clients, cli) => {
       'after',
       `
 Examples:
-  $ gatehouse client allow https://app.example.com/oauth/client.json
-  $ gatehouse client allow 'https://chatgpt.com/oauth/*!codex/client.json' --trust trusted
-  $ gatehouse client allow https://evil.example --trust blocked`,
+  $ ${GATEHOUSE} client allow https://app.example.com/oauth/client.json
+  $ ${GATEHOUSE} client allow 'https://chatgpt.com/oauth/*!codex/client.json' --trust trusted
+  $ ${GATEHOUSE} client allow https://evil.example --trust blocked`,
     )
     .action((pattern: string, { trust: asked }: { readonly trust?: TrustLevel }) =>
       cli.withStore(async ({ config, database, cause }) => {

@@ -1,4 +1,5 @@
 import { removeRule } from '../domain/admission/index.ts';
+import { GATEHOUSE } from '../kernel/command-line.ts';
 import { DEFAULT_TENANT } from '../kernel/ids.ts';
 
 import type { Register } from './cli.ts';
@@ -10,9 +11,9 @@ export const clientDisallow: Register = (clients, cli) => {
     .command('disallow')
     .summary('take a rule of client allow away')
     .description(
-      'Takes a rule away. What it let in is judged by the other rules and by GATEHOUSE_METADATA_DOCUMENTS from now on, connections too. To keep a client out in every mode: gatehouse client allow <url> --trust blocked.',
+      `Takes a rule away. What it let in is judged by the other rules and by GATEHOUSE_METADATA_DOCUMENTS from now on, connections too. To keep a client out in every mode: ${GATEHOUSE} client allow <url> --trust blocked.`,
     )
-    .argument('<pattern>', 'as gatehouse client rules shows it')
+    .argument('<pattern>', `as ${GATEHOUSE} client rules shows it`)
     .action((pattern: string) =>
       cli.withStore(async ({ database, cause }) => {
         await removeRule(database.prisma, { tenantId: DEFAULT_TENANT, pattern }, cause);

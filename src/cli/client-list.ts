@@ -1,5 +1,6 @@
 import { trustLevels } from '../domain/admission/index.ts';
 import { listClients } from '../domain/clients/index.ts';
+import { GATEHOUSE } from '../kernel/command-line.ts';
 
 import type { Register } from './cli.ts';
 import { minute, table } from './output.ts';
@@ -10,7 +11,7 @@ export const clientList: Register = (clients, cli) => {
     .command('list')
     .summary('list clients')
     .description(
-      'Lists clients, oldest first: registered here, by themselves, or known by their metadata document, which are trusted as the rules say (gatehouse client rules).',
+      `Lists clients, oldest first: registered here, by themselves, or known by their metadata document, which are trusted as the rules say (${GATEHOUSE} client rules).`,
     )
     .action(() =>
       cli.withStore(async ({ config, database }) => {
@@ -43,7 +44,7 @@ export const clientList: Register = (clients, cli) => {
               ['added', (client) => minute(client.createdAt)],
               ['client_id', (client) => client.id],
             ],
-            'No client is registered yet. Add one with: gatehouse client add',
+            `No client is registered yet. Add one with: ${GATEHOUSE} client add`,
           ),
         };
       }),

@@ -1,4 +1,5 @@
 import { rejectRequest } from '../domain/admission/index.ts';
+import { GATEHOUSE } from '../kernel/command-line.ts';
 import { DEFAULT_TENANT } from '../kernel/ids.ts';
 
 import type { Register } from './cli.ts';
@@ -10,7 +11,7 @@ export const clientReject: Register = (clients, cli) => {
     .command('reject')
     .summary('keep a client out that somebody asked for')
     .description(
-      'Answers everybody who asked for a client that it does not come in. They can ask again after 90 days; others can ask at any time, unless it is kept out by: gatehouse client allow <url> --trust blocked.',
+      `Answers everybody who asked for a client that it does not come in. They can ask again after 90 days; others can ask at any time, unless it is kept out by: ${GATEHOUSE} client allow <url> --trust blocked.`,
     )
     .argument('<request>', 'the id of a request, or the URL of the client')
     .action((request: string) =>

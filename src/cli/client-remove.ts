@@ -1,6 +1,7 @@
 import { isDocumentUrl, removeClient } from '../domain/clients/index.ts';
 import { COUNTED, revokeGrantsOf } from '../domain/grants/index.ts';
 import { describeRevocationDelay } from '../domain/tokens/index.ts';
+import { GATEHOUSE } from '../kernel/command-line.ts';
 
 import type { Register } from './cli.ts';
 import { counted, printable } from './output.ts';
@@ -29,5 +30,5 @@ export const clientRemove: Register = (clients, cli) => {
 /** Says how a metadata document, whose URL a client presents again, is admitted again. */
 function barred(clientId: string): string {
   if (!isDocumentUrl(clientId)) return '';
-  return `\nIts metadata document is barred from now on. To admit it again: gatehouse client allow ${printable(clientId)}\n(one of the catalogue: gatehouse client catalogue enable NAME)`;
+  return `\nIts metadata document is barred from now on. To admit it again: ${GATEHOUSE} client allow ${printable(clientId)}\n(one of the catalogue: ${GATEHOUSE} client catalogue enable NAME)`;
 }

@@ -1,4 +1,5 @@
 import { listRules } from '../domain/admission/index.ts';
+import { GATEHOUSE } from '../kernel/command-line.ts';
 import { DEFAULT_TENANT } from '../kernel/ids.ts';
 
 import type { Register } from './cli.ts';
@@ -31,7 +32,7 @@ export const clientRules: Register = (clients, cli) => {
               ['catalogue', (rule) => rule.catalogue],
               ['since', (rule) => minute(rule.createdAt)],
             ],
-            `There is no rule yet; GATEHOUSE_METADATA_DOCUMENTS is ${config.metadataDocuments}. Begin with: gatehouse client catalogue list`,
+            `There is no rule yet; GATEHOUSE_METADATA_DOCUMENTS is ${config.metadataDocuments}. Begin with: ${GATEHOUSE} client catalogue list`,
           ),
         };
       }),

@@ -1,6 +1,7 @@
 import type { Config } from '../config/config.ts';
 import { ConfigError } from '../config/load.ts';
 import { SHAPES } from '../doctor/shapes/index.ts';
+import { GATEHOUSE } from '../kernel/command-line.ts';
 
 import type { Cli, Register } from './cli.ts';
 import { reportText } from './doctor-report.ts';
@@ -41,8 +42,8 @@ Clients: ${NAMES.join(' ')}
 Exit codes: 0 all is well, 1 something is not, 2 wrong usage, 3 nobody answers.
 
 Examples:
-  $ gatehouse doctor
-  $ gatehouse doctor --client claude-code cursor --resource https://files.example.com/mcp`,
+  $ ${GATEHOUSE} doctor
+  $ ${GATEHOUSE} doctor --client claude-code cursor --resource https://files.example.com/mcp`,
     )
     .action(async (options: Options) => {
       const { client, document, register } = options;

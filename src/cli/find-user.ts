@@ -1,5 +1,6 @@
 import type { User } from '../domain/users/index.ts';
 import type { Installation } from '../installation.ts';
+import { GATEHOUSE } from '../kernel/command-line.ts';
 import { NotFound } from '../kernel/errors.ts';
 
 import { UsageError } from './failure.ts';
@@ -11,7 +12,7 @@ import { UsageError } from './failure.ts';
  */
 export async function findUser({ users }: Installation, name: string): Promise<User> {
   const user = name.startsWith('usr_') ? await users.find(name) : await users.findByEmail(name);
-  if (!user) throw new NotFound(`there is no user ${name}; see: gatehouse user list`);
+  if (!user) throw new NotFound(`there is no user ${name}; see: ${GATEHOUSE} user list`);
   return user;
 }
 

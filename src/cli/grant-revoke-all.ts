@@ -1,5 +1,6 @@
 import { revokeAllGrants } from '../domain/backup/index.ts';
 import { describeRevocationDelay } from '../domain/tokens/index.ts';
+import { GATEHOUSE } from '../kernel/command-line.ts';
 
 import type { Register } from './cli.ts';
 import { UsageError } from './failure.ts';
@@ -10,7 +11,7 @@ export const grantRevokeAll: Register = (grants, cli) => {
     .command('revoke-all')
     .summary('end all grants and sessions of everybody')
     .description(
-      'Ends every grant and every session, forgets all remembered consent, and replaces the signing keys. For a store that other tools have put back to an earlier state (pg_restore, point-in-time recovery), where nobody can know what was revoked since; gatehouse restore does it by itself.',
+      `Ends every grant and every session, forgets all remembered consent, and replaces the signing keys. For a store that other tools have put back to an earlier state (pg_restore, point-in-time recovery), where nobody can know what was revoked since; ${GATEHOUSE} restore does it by itself.`,
     )
     .option('--yes', 'do it: everybody signs in and connects again')
     .action(async ({ yes = false }: { readonly yes?: boolean }) => {

@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
-
 import { readMasterKeyFile } from '../config/master-key.ts';
 import { rotateMasterKey } from '../domain/keys/index.ts';
+import { GATEHOUSE } from '../kernel/command-line.ts';
 import { createMasterSealer } from '../platform/crypto/seal.ts';
 
 import type { Register } from './cli.ts';
@@ -15,7 +15,7 @@ export const keysRotateMaster: Register = (keys, cli) => {
     .description(
       'Seals the data keys of the store under the master key in FILE, in one transaction. The settings name the present master key. Nothing else is rewritten: tokens, sessions, second factors and signing keys stay as they are.',
     )
-    .argument('<file>', 'the new master key; make it with gatehouse keys create-master')
+    .argument('<file>', `the new master key; make it with ${GATEHOUSE} keys create-master`)
     .addHelpText(
       'after',
       `

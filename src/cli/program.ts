@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { GATEHOUSE } from '../kernel/command-line.ts';
 
 import { version } from '../version.ts';
 
@@ -104,10 +105,10 @@ Exit codes: 0 done; 1 refused, and nothing changed; 2 usage or configuration: an
 a value that cannot be read; 3 store or server not available.
 
 Begin with:
-  $ gatehouse setup-link
-  $ gatehouse resource add --identifier https://files.example.com/mcp --name Files \\
+  $ ${GATEHOUSE} setup-link
+  $ ${GATEHOUSE} resource add --identifier https://files.example.com/mcp --name Files \\
       --scope 'files:read=Read your files' 'files:write=Change your files'
-  $ gatehouse serve`;
+  $ ${GATEHOUSE} serve`;
 
 /** The command line, ready to parse. Errors are thrown, not printed: `run` says how. */
 export function createProgram(cli: Cli): Command {

@@ -4,6 +4,7 @@ import {
   REGISTRATION_TRUST,
   type RegistrationTrust,
 } from '../domain/clients/index.ts';
+import { GATEHOUSE } from '../kernel/command-line.ts';
 import { DEFAULT_TENANT } from '../kernel/ids.ts';
 
 import type { Register } from './cli.ts';
@@ -36,7 +37,7 @@ export const registrationTokenCreate: Register = (tokens, cli) => {
       'after',
       `
 Example:
-  $ gatehouse client registration-token create --expires 1d --uses 20 --trust known`,
+  $ ${GATEHOUSE} client registration-token create --expires 1d --uses 20 --trust known`,
     )
     .action(async ({ expires, uses, trust }: Options) => {
       const lifetime = readDuration(expires);

@@ -1,4 +1,5 @@
 import { listRegistrationTokens, type RegistrationToken } from '../domain/clients/index.ts';
+import { GATEHOUSE } from '../kernel/command-line.ts';
 
 import type { Register } from './cli.ts';
 import { minute, table } from './output.ts';
@@ -36,7 +37,7 @@ export const registrationTokenList: Register = (tokens, cli) => {
               ['created', ({ createdAt }) => minute(createdAt)],
               ['id', ({ id }) => id],
             ],
-            'There is no registration token. Make one with: gatehouse client registration-token create',
+            `There is no registration token. Make one with: ${GATEHOUSE} client registration-token create`,
           ),
         };
       }),

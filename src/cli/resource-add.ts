@@ -1,4 +1,5 @@
 import { addResource, parseTools, type ResourceScope } from '../domain/resources/index.ts';
+import { GATEHOUSE } from '../kernel/command-line.ts';
 import { DEFAULT_TENANT } from '../kernel/ids.ts';
 
 import type { Register } from './cli.ts';
@@ -56,7 +57,7 @@ export const resourceAdd: Register = (resources, cli) => {
       'after',
       `
 Example:
-  $ gatehouse resource add --identifier https://files.example.com/mcp --name Files \\
+  $ ${GATEHOUSE} resource add --identifier https://files.example.com/mcp --name Files \\
       --scope 'files:read=Read your files' 'files:delete=Delete your files' --destructive-scope files:delete`,
     )
     .action(async (options: Options) => {

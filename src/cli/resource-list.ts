@@ -1,4 +1,5 @@
 import { listResources } from '../domain/resources/index.ts';
+import { GATEHOUSE } from '../kernel/command-line.ts';
 
 import type { Register } from './cli.ts';
 import { table } from './output.ts';
@@ -34,7 +35,7 @@ export const resourceList: Register = (resources, cli) => {
               ['secret', (resource) => (resource.hasSecret ? 'yes' : 'no')],
               ['id', (resource) => resource.id],
             ],
-            'No MCP server is registered yet. Add one with: gatehouse resource add',
+            `No MCP server is registered yet. Add one with: ${GATEHOUSE} resource add`,
           ),
         };
       }),

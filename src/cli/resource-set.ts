@@ -1,4 +1,5 @@
 import { changeResource, parseTools, type ResourceChange } from '../domain/resources/index.ts';
+import { GATEHOUSE } from '../kernel/command-line.ts';
 
 import type { Register } from './cli.ts';
 import { UsageError } from './failure.ts';
@@ -43,11 +44,13 @@ export const resourceSet: Register = (resources, cli) => {
       'after',
       `
 Example:
-  $ gatehouse resource set https://files.example.com/mcp --scope 'files:delete=Delete files' --tools tools.json`,
+  $ ${GATEHOUSE} resource set https://files.example.com/mcp --scope 'files:delete=Delete files' --tools tools.json`,
     )
     .action(async (name: string, options: Options) => {
       if (Object.keys(options).length === 0) {
-        throw new UsageError('Name what to change, for example --scope; see: gatehouse resource set --help');
+        throw new UsageError(
+          `Name what to change, for example --scope; see: ${GATEHOUSE} resource set --help`,
+        );
       }
       const catalogue = options.tools === undefined ? undefined : readJsonFile(options.tools);
       const change: ResourceChange = {

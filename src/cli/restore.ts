@@ -1,4 +1,5 @@
 import { type RestoreSummary, restoreBackup } from '../domain/backup/index.ts';
+import { GATEHOUSE } from '../kernel/command-line.ts';
 import { createMasterSealer } from '../platform/crypto/seal.ts';
 
 import type { Register } from './cli.ts';
@@ -14,7 +15,7 @@ export const restore: Register = (program, cli) => {
     .description(
       'Makes an empty store the installation that a backup was made of, with the same master key. No server may run on it. When anything is wrong, nothing is changed.',
     )
-    .argument('<file>', 'what gatehouse backup wrote; - is standard input')
+    .argument('<file>', `what ${GATEHOUSE} backup wrote; - is standard input`)
     .addHelpText(
       'after',
       `
@@ -22,7 +23,7 @@ Nobody can know what was revoked after the backup was made. So every grant, sess
 ended when this is done, and the signing keys are replaced: people sign in and connect again. People, their passkeys
 and passwords, clients, MCP servers and the audit trail are as they were.
 
-After restoring by other means (pg_restore, point-in-time recovery), run: gatehouse grant revoke-all`,
+After restoring by other means (pg_restore, point-in-time recovery), run: ${GATEHOUSE} grant revoke-all`,
     )
     .action(async (file: string) => {
       if (file === '-' && process.stdin.isTTY) {

@@ -1,5 +1,6 @@
 import { documentFault } from '../doctor/document-fault.ts';
 import type { Attempt, StageOutcome, StageState, TraceStage } from '../domain/audit/index.ts';
+import { GATEHOUSE } from '../kernel/command-line.ts';
 
 import { printable, table } from './output.ts';
 
@@ -27,25 +28,23 @@ const REASONS: Readonly<Record<string, string>> = {
   signed_in_already: 'the person was signed in already',
   not_asked: 'the person was not asked again',
   left: 'the person did not go on, and then it was too late',
-  never_came:
-    'the client never came for its token: nothing listened at the redirect, or it threw the answer away (see: gatehouse doctor)',
+  never_came: `the client never came for its token: nothing listened at the redirect, or it threw the answer away (see: ${GATEHOUSE} doctor)`,
   unknown_client: 'the client_id is not known here; the client has to forget its connection and begin again',
-  client_removed:
-    'the client was removed here: one with a metadata document stays barred until it is admitted again (see: gatehouse client allow, gatehouse client catalogue enable); any other has to forget its client_id and register again',
+  client_removed: `the client was removed here: one with a metadata document stays barred until it is admitted again (see: ${GATEHOUSE} client allow, ${GATEHOUSE} client catalogue enable); any other has to forget its client_id and register again`,
   client_document: 'the metadata document of the client cannot be used',
-  client_not_allowed: 'no rule lets this client in (see: gatehouse client allow)',
-  client_awaits_review: 'the client waits for an administrator (see: gatehouse client requests)',
+  client_not_allowed: `no rule lets this client in (see: ${GATEHOUSE} client allow)`,
+  client_awaits_review: `the client waits for an administrator (see: ${GATEHOUSE} client requests)`,
   client_documents_off: 'clients with a metadata document are not let in here (GATEHOUSE_METADATA_DOCUMENTS)',
   client_blocked: 'the client is blocked',
   redirect_uri: 'the redirect is not one of this client',
-  resource_unknown: 'the MCP server is not registered here (see: gatehouse resource list)',
+  resource_unknown: `the MCP server is not registered here (see: ${GATEHOUSE} resource list)`,
   resource_missing: 'the client did not say for which MCP server (GATEHOUSE_DEFAULT_RESOURCE)',
   login_required: 'nobody was signed in, and the client did not want a page',
   consent_required: 'somebody had to be asked, and the client did not want a page',
   interaction_ended: 'it was answered already, took too long, or was opened in another browser',
   denied_by_user: 'the person said no',
   not_permitted_by_role: 'the roles of the person permit none of it',
-  above_client_trust: 'this client may have none of it (see: gatehouse client list)',
+  above_client_trust: `this client may have none of it (see: ${GATEHOUSE} client list)`,
   password_not_proven: 'the e-mail address or the password was wrong',
   wrong_code: 'the one-time code was wrong',
   unknown_code: 'the code that it presented was never issued',

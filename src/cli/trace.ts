@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
-
 import { findAttempts, type TraceSubject } from '../domain/audit/index.ts';
+import { GATEHOUSE } from '../kernel/command-line.ts';
 import { NotFound } from '../kernel/errors.ts';
 
 import type { Register } from './cli.ts';
@@ -30,9 +30,9 @@ export const trace: Register = (program, cli) => {
       'after',
       `
 Examples:
-  $ gatehouse trace grace@example.com --since 7d
-  $ gatehouse trace req_3q2-7wAAAAAAAAAAAAAAAA
-  $ gatehouse trace https://claude.ai/oauth/claude-code-client-metadata --since 1h`,
+  $ ${GATEHOUSE} trace grace@example.com --since 7d
+  $ ${GATEHOUSE} trace req_3q2-7wAAAAAAAAAAAAAAAA
+  $ ${GATEHOUSE} trace https://claude.ai/oauth/claude-code-client-metadata --since 1h`,
     )
     .action(async (what: string, options: Options) => {
       const named = nameOf(what);
@@ -74,6 +74,6 @@ function nothing(what: string, since: Date): NotFound {
     );
   }
   return new NotFound(
-    `Nothing is recorded of ${what} since ${since.toISOString()}. A client that only fetched metadata leaves no record. To see what a client sees of this server: gatehouse doctor.`,
+    `Nothing is recorded of ${what} since ${since.toISOString()}. A client that only fetched metadata leaves no record. To see what a client sees of this server: ${GATEHOUSE} doctor.`,
   );
 }

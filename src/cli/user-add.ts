@@ -1,3 +1,4 @@
+import { GATEHOUSE } from '../kernel/command-line.ts';
 import { DEFAULT_TENANT } from '../kernel/ids.ts';
 import type { Register } from './cli.ts';
 import { printable } from './output.ts';
@@ -33,9 +34,9 @@ export const userAdd: Register = (users, cli) => {
 ${ROLES_HELP}
 
 Examples:
-  $ gatehouse user add --email ada@example.com --name 'Ada Lovelace'
-  $ gatehouse user add --email grace@example.com --name 'Grace Hopper' --role admin
-  $ pass show ada | gatehouse user add --email ada@example.com --name Ada --password-stdin --totp`,
+  $ ${GATEHOUSE} user add --email ada@example.com --name 'Ada Lovelace'
+  $ ${GATEHOUSE} user add --email grace@example.com --name 'Grace Hopper' --role admin
+  $ pass show ada | ${GATEHOUSE} user add --email ada@example.com --name Ada --password-stdin --totp`,
     )
     .action(async (options: Options) => {
       const password = options.passwordStdin ? await cli.readSecret() : undefined;

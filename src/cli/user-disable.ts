@@ -1,4 +1,5 @@
 import { describeRevocationDelay } from '../domain/tokens/index.ts';
+import { GATEHOUSE } from '../kernel/command-line.ts';
 
 import type { Register } from './cli.ts';
 import { findUser, nameOf } from './find-user.ts';
@@ -10,12 +11,12 @@ export const userDisable: Register = (users, cli) => {
     .command('disable')
     .summary('shut a person out')
     .description(
-      'Shuts a person out: ends all their sessions, connections, remembered consents, sign-ins under way and one-time links. A server that verifies tokens offline accepts one that was issued before until it expires. What they sign in with stays; if an attacker may have it, use `gatehouse user reset`.',
+      `Shuts a person out: ends all their sessions, connections, remembered consents, sign-ins under way and one-time links. A server that verifies tokens offline accepts one that was issued before until it expires. What they sign in with stays; if an attacker may have it, use \`${GATEHOUSE} user reset\`.`,
     )
     .argument('[user]', 'e-mail address or id')
     .option('--email <address>', 'the same, as an option')
     .option('--force', 'also the last administrator')
-    .addHelpText('after', '\nExample:\n  $ gatehouse user disable ada@example.com')
+    .addHelpText('after', `\nExample:\n  $ ${GATEHOUSE} user disable ada@example.com`)
     .action(
       async (
         argument: string | undefined,
@@ -30,7 +31,7 @@ export const userDisable: Register = (users, cli) => {
             text: [
               `Disabled ${printable(user.email)}: their sessions and connections have ended.`,
               `Tokens that were issued before stop working ${describeRevocationDelay(config.lifetimes.accessToken)}.`,
-              'They keep their passkeys and password. If an attacker may have one: gatehouse user reset',
+              `They keep their passkeys and password. If an attacker may have one: ${GATEHOUSE} user reset`,
             ].join('\n'),
           };
         });

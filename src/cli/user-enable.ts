@@ -1,3 +1,4 @@
+import { GATEHOUSE } from '../kernel/command-line.ts';
 import type { Register } from './cli.ts';
 import { findUser, nameOf } from './find-user.ts';
 import { printable } from './output.ts';
@@ -10,7 +11,7 @@ export const userEnable: Register = (users, cli) => {
     .description('Lets a person sign in again. What ended when they were disabled stays ended.')
     .argument('[user]', 'e-mail address or id')
     .option('--email <address>', 'the same, as an option')
-    .addHelpText('after', '\nExample:\n  $ gatehouse user enable ada@example.com')
+    .addHelpText('after', `\nExample:\n  $ ${GATEHOUSE} user enable ada@example.com`)
     .action(async (argument: string | undefined, { email }: { readonly email?: string }) => {
       const name = nameOf(argument, email);
       await cli.withStore(async ({ installation, cause }) => {

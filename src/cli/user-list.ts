@@ -1,4 +1,5 @@
 import type { ListedUser } from '../domain/users/index.ts';
+import { GATEHOUSE } from '../kernel/command-line.ts';
 
 import type { Register } from './cli.ts';
 import { minute, table } from './output.ts';
@@ -41,7 +42,7 @@ export const userList: Register = (users, cli) => {
               ['added', (user) => minute(user.createdAt)],
               ['id', (user) => user.id],
             ],
-            'There are no people yet. Add a person with: gatehouse user add',
+            `There are no people yet. Add a person with: ${GATEHOUSE} user add`,
           ),
         };
       }),
@@ -66,5 +67,5 @@ function signsInWith({ factors, canSignIn, linkExpiresAt }: ListedUser): string 
     return ways.join(', ');
   }
   if (linkExpiresAt) return `nothing yet: link until ${minute(linkExpiresAt)}`;
-  return 'nothing: gatehouse user reset';
+  return `nothing: ${GATEHOUSE} user reset`;
 }

@@ -1,3 +1,4 @@
+import { GATEHOUSE } from '../kernel/command-line.ts';
 import type { Register } from './cli.ts';
 import { findUser, nameOf } from './find-user.ts';
 import { printable } from './output.ts';
@@ -8,12 +9,12 @@ export const userRemove: Register = (users, cli) => {
     .command('remove')
     .summary('remove a person')
     .description(
-      'Removes a person for good: ends all their sessions and connections, and deletes their passkeys, password, remembered consents and roles. Audit records stay, under the id of the person. To shut a person out for a while use `gatehouse user disable`.',
+      `Removes a person for good: ends all their sessions and connections, and deletes their passkeys, password, remembered consents and roles. Audit records stay, under the id of the person. To shut a person out for a while use \`${GATEHOUSE} user disable\`.`,
     )
     .argument('[user]', 'e-mail address or id')
     .option('--email <address>', 'the same, as an option')
     .option('--force', 'also the last administrator')
-    .addHelpText('after', '\nExample:\n  $ gatehouse user remove ada@example.com')
+    .addHelpText('after', `\nExample:\n  $ ${GATEHOUSE} user remove ada@example.com`)
     .action(
       async (
         argument: string | undefined,
@@ -32,7 +33,7 @@ export const userRemove: Register = (users, cli) => {
             },
             text: [
               `Removed ${printable(user.email)}. Sessions ended: ${sessions}. Connections ended: ${connections}.`,
-              `Audit records stay: gatehouse audit list --subject ${user.id}`,
+              `Audit records stay: ${GATEHOUSE} audit list --subject ${user.id}`,
             ].join('\n'),
           };
         });

@@ -1,3 +1,4 @@
+import { GATEHOUSE } from '../kernel/command-line.ts';
 import type { Register } from './cli.ts';
 import { UsageError } from './failure.ts';
 import { findUser } from './find-user.ts';
@@ -23,8 +24,8 @@ export const userRename: Register = (users, cli) => {
       'after',
       `
 Examples:
-  $ gatehouse user rename ada@example.com --name 'Ada King'
-  $ gatehouse user rename ada@example.com --new-email ada.king@example.com`,
+  $ ${GATEHOUSE} user rename ada@example.com --name 'Ada King'
+  $ ${GATEHOUSE} user rename ada@example.com --new-email ada.king@example.com`,
     )
     .action(async (argument: string, { newEmail, name }: Options) => {
       if (newEmail === undefined && name === undefined) {

@@ -1,3 +1,4 @@
+import { GATEHOUSE } from '../kernel/command-line.ts';
 import type { Register } from './cli.ts';
 import { findUser, nameOf } from './find-user.ts';
 import { printable } from './output.ts';
@@ -13,7 +14,7 @@ export const userReset: Register = (users, cli) => {
     )
     .argument('[user]', 'e-mail address or id')
     .option('--email <address>', 'the same, as an option')
-    .addHelpText('after', '\nExample:\n  $ gatehouse user reset ada@example.com')
+    .addHelpText('after', `\nExample:\n  $ ${GATEHOUSE} user reset ada@example.com`)
     .action(async (argument: string | undefined, { email }: { readonly email?: string }) => {
       const name = nameOf(argument, email);
       await cli.withStore(async ({ installation, cause }) => {
@@ -35,7 +36,7 @@ export const userReset: Register = (users, cli) => {
             `Reset ${printable(user.email)}. Sessions ended: ${ended.sessions}. Connections ended: ${ended.connections}. Passkeys removed: ${factors.passkeys}.`,
             'They choose a new passkey, or password and authenticator app, with this link:',
             ...linkLines(link),
-            ...(disabled ? ['The person is disabled. The link works after: gatehouse user enable'] : []),
+            ...(disabled ? [`The person is disabled. The link works after: ${GATEHOUSE} user enable`] : []),
           ].join('\n'),
         };
       });

@@ -1,3 +1,4 @@
+import { GATEHOUSE } from '../kernel/command-line.ts';
 import { DEFAULT_TENANT } from '../kernel/ids.ts';
 import type { Register } from './cli.ts';
 import { UsageError } from './failure.ts';
@@ -32,9 +33,9 @@ export const userRole: Register = (users, cli) => {
 ${ROLES_HELP}
 
 Examples:
-  $ gatehouse user role ada@example.com
-  $ gatehouse user role ada@example.com admin
-  $ gatehouse user role ada@example.com member`,
+  $ ${GATEHOUSE} user role ada@example.com
+  $ ${GATEHOUSE} user role ada@example.com admin
+  $ ${GATEHOUSE} user role ada@example.com member`,
     )
     .action(async (argument: string, wanted: readonly string[], { tenant, force }: Options) => {
       if (wanted.length === 0 && (tenant !== undefined || force)) {

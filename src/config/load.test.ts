@@ -183,7 +183,7 @@ describe('loadConfig', () => {
 
   it('SEC-M1: makes no master key in development where DATABASE_URL is set', () => {
     const faults = faultsOf({ DATABASE_URL: 'postgres://db.example.com/gatehouse' });
-    expect(faults.join()).toContain('gatehouse keys create-master');
+    expect(faults.join()).toContain('npm run -s gatehouse -- keys create-master');
     expect(existsSync(join(cwd, 'keys'))).toBe(false);
   });
 

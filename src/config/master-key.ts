@@ -1,12 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync, linkSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
+import { GATEHOUSE } from '../kernel/command-line.ts';
 
 import type { Settings } from './schema.ts';
 
 const DEVELOPMENT_KEY_FILE = 'keys/master.key';
 const KEY_BYTES = 32;
-const MAKE_ONE = 'make one with `gatehouse keys create-master FILE` and keep it apart from the database';
+const MAKE_ONE = `make one with \`${GATEHOUSE} keys create-master FILE\` and keep it apart from the database`;
 /** Permission bits of group and others. */
 const SHARED_MODE = 0o077;
 

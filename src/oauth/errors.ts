@@ -1,5 +1,6 @@
 import type { KoaContextWithOIDC } from 'oidc-provider';
 import type { Pool } from 'pg';
+import { GATEHOUSE } from '../kernel/command-line.ts';
 
 import { type ErrorPage, originOf, type Views } from '../platform/http/index.ts';
 
@@ -79,7 +80,7 @@ export async function renderProviderError(
       ...(stale ? { remedies: await remediesFor(pool, asked) } : {}),
       ...aboutClient(reason, params, basePath),
       requestId,
-      forOperator: `gatehouse trace ${requestId}`,
+      forOperator: `${GATEHOUSE} trace ${requestId}`,
       code: [out.error, out.error_description].filter(Boolean).join(': '),
     },
     { status: ctx.status },

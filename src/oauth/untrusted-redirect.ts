@@ -1,8 +1,8 @@
 import type { Context } from 'koa';
 import type { KoaContextWithOIDC } from 'oidc-provider';
 import type { Pool } from 'pg';
-
 import type { DocumentMode } from '../domain/admission/index.ts';
+import { GATEHOUSE } from '../kernel/command-line.ts';
 import { originOf, type Views } from '../platform/http/index.ts';
 
 import { clientBeforeSignIn } from './before-sign-in.ts';
@@ -56,7 +56,7 @@ export function guardErrorRedirects({ pool, documents, views }: Deps) {
         advice: 'Go on only if you started this yourself and know the website. Otherwise close this page.',
         action: { href, label: `Go on to ${address}` },
         requestId,
-        forOperator: `gatehouse trace ${requestId}`,
+        forOperator: `${GATEHOUSE} trace ${requestId}`,
         code: [answered.getAll('error').at(-1), answered.getAll('error_description').at(-1)]
           .filter(Boolean)
           .join(': '),

@@ -5,10 +5,11 @@ import type { Clock } from '../kernel/clock.ts';
 import type { Database } from '../platform/database/index.ts';
 import type { Cookies, Forms, Purpose, Views } from '../platform/http/index.ts';
 import type { Throttle } from '../platform/throttle/index.ts';
+import type { ConnectLineConfig } from './connect-line.ts';
 
 /** What this door stands on. */
 export interface SignInDeps {
-  readonly config: Pick<Config, 'issuer' | 'lifetimes' | 'throttle' | 'defaultResource'>;
+  readonly config: Pick<Config, 'issuer' | 'lifetimes' | 'throttle'> & ConnectLineConfig;
   readonly database: Pick<Database, 'pool'>;
   readonly installation: {
     readonly signIn: SignIn;

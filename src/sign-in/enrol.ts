@@ -1,9 +1,9 @@
 import type Router from '@koa/router';
 import type { Context } from 'koa';
 import { renderSVG } from 'uqr';
-
 import { type Authentication, FieldRefused, PasskeyRefused } from '../domain/credentials/index.ts';
 import { LinkRefused } from '../domain/users/index.ts';
+import { GATEHOUSE } from '../kernel/command-line.ts';
 import { AlreadyExists } from '../kernel/errors.ts';
 import { field, originOf } from '../platform/http/index.ts';
 
@@ -59,7 +59,7 @@ export function addEnrol(router: Router, deps: SignInDeps, limits: SignInLimits)
           'It was used already, it is too old, or a newer one has replaced it. Nothing was changed.',
         advice: 'If you can sign in, do so. If not, ask an administrator of this server for a new link.',
         action: { href: `${basePath}/sign-in`, label: 'Sign in' },
-        forOperator: 'gatehouse user reset <e-mail address>',
+        forOperator: `${GATEHOUSE} user reset <e-mail address>`,
         requestId: originOf(ctx).requestId,
         code: 'not_found',
       },

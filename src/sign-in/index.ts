@@ -1,3 +1,4 @@
+import { GATEHOUSE } from '../kernel/command-line.ts';
 /**
  * The door where a person comes in: `/`, `/sign-in`, `/sign-out`, `/enrol` with a one-time link and, once, `/setup`.
  *
@@ -55,7 +56,7 @@ const SETUP_CLOSED = {
   title: 'Set-up is not open',
   explanation:
     'This server has an administrator already, or the set-up link is wrong, too old, or was used before.',
-  advice: 'Sign in, or make a new link on the server with: gatehouse setup-link',
+  advice: `Sign in, or make a new link on the server with: ${GATEHOUSE} setup-link`,
 };
 
 /** What was refused before the domain saw it goes into the audit trail too. */

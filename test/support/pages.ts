@@ -193,6 +193,7 @@ export const samplePages: Pages = {
   'setup/done': {
     name: user.name,
     connectLine: 'claude mcp add --transport http team-files https://files.acme.example/mcp',
+    clientName: 'Claude Code',
     resourceName: 'Team Files',
     accountUrl: '/account',
   },

@@ -1,3 +1,4 @@
+import { GATEHOUSE } from '../../kernel/command-line.ts';
 import type { Check } from '../examination.ts';
 import { type Finding, findingsOf } from '../finding.ts';
 
@@ -15,7 +16,7 @@ export const checkInstallation: Check = async ({ store, resource }) => {
     return [
       problem(
         'No MCP server is registered: every authorization ends with invalid_target.',
-        `gatehouse resource add --identifier ${resource ?? 'https://mcp.example.com/mcp'} --name 'My server' --scope 'files:read=Read your files' --default-scope files:read`,
+        `${GATEHOUSE} resource add --identifier ${resource ?? 'https://mcp.example.com/mcp'} --name 'My server' --scope 'files:read=Read your files' --default-scope files:read`,
       ),
     ];
   }
@@ -33,7 +34,7 @@ export const checkInstallation: Check = async ({ store, resource }) => {
       found.push(
         problem(
           `${identifier} has no scopes: nobody can be given anything there.`,
-          `Remove it and add it again with its scopes: gatehouse resource remove ${identifier}`,
+          `Remove it and add it again with its scopes: ${GATEHOUSE} resource remove ${identifier}`,
         ),
       );
     } else if (defaultScopes.length === 0) {
@@ -49,7 +50,7 @@ export const checkInstallation: Check = async ({ store, resource }) => {
     found.push(
       problem(
         `GATEHOUSE_DEFAULT_RESOURCE is ${defaultResource}, which is not registered: clients that name no resource get invalid_target.`,
-        `gatehouse resource add --identifier ${defaultResource} …, or correct GATEHOUSE_DEFAULT_RESOURCE.`,
+        `${GATEHOUSE} resource add --identifier ${defaultResource} …, or correct GATEHOUSE_DEFAULT_RESOURCE.`,
       ),
     );
   } else if (defaultResource === undefined && resources.length > 1) {

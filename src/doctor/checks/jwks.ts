@@ -1,3 +1,4 @@
+import { GATEHOUSE } from '../../kernel/command-line.ts';
 import { describe, type Json, jsonOf, listed, told } from '../answers.ts';
 import { type Check, endpointOf } from '../examination.ts';
 import { type Finding, findingsOf } from '../finding.ts';
@@ -18,7 +19,7 @@ export const checkJwks: Check = async (examination) => {
     return [
       problem(
         `The keys at ${url} cannot be read: ${describe(answer)}; no MCP server can verify a token.`,
-        'Route /jwks to Gatehouse, and see with `gatehouse keys list` that there is a key.',
+        `Route /jwks to Gatehouse, and see with \`${GATEHOUSE} keys list\` that there is a key.`,
       ),
     ];
   }
@@ -27,7 +28,7 @@ export const checkJwks: Check = async (examination) => {
     found.push(
       problem(
         `The keys at ${url} have private members: whoever reads them can sign tokens.`,
-        'Find out who answers there, and run: gatehouse keys rotate --compromised',
+        `Find out who answers there, and run: ${GATEHOUSE} keys rotate --compromised`,
       ),
     );
   }
@@ -45,7 +46,7 @@ export const checkJwks: Check = async (examination) => {
     found.push(
       problem(
         `No token can be signed: ${fault}`,
-        'Run: gatehouse keys list. When no key is current, run: gatehouse keys rotate --compromised',
+        `Run: ${GATEHOUSE} keys list. When no key is current, run: ${GATEHOUSE} keys rotate --compromised`,
       ),
     );
   }

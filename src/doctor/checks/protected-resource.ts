@@ -1,3 +1,4 @@
+import { GATEHOUSE } from '../../kernel/command-line.ts';
 import { describe, header, jsonOf, listed, plain, told } from '../answers.ts';
 import { resourceMetadataUrls } from '../discovery.ts';
 import { ACCEPT_JSON, type Check, type Examination } from '../examination.ts';
@@ -118,7 +119,7 @@ export const checkProtectedResource: Check = async (examination) => {
     found.push(
       problem(
         `${resource} is not registered here: every authorization for it ends with invalid_target.`,
-        `gatehouse resource add --identifier ${resource} --name 'My server' --scope 'files:read=Read your files' --default-scope files:read`,
+        `${GATEHOUSE} resource add --identifier ${resource} --name 'My server' --scope 'files:read=Read your files' --default-scope files:read`,
       ),
     );
   }

@@ -1,3 +1,4 @@
+import { GATEHOUSE } from '../../kernel/command-line.ts';
 import { describe, isHtml, isOAuthError, isOurs, jsonOf, listed, plain, told } from '../answers.ts';
 import { endpointOf } from '../examination.ts';
 import { type Answer, isReply } from '../probe.ts';
@@ -59,7 +60,7 @@ export async function removeRegistered({ registered, examination }: Replay): Pro
   return [
     warning(
       `was registered as ${plain(clientId)} and not removed again (${why})`,
-      `gatehouse client remove ${plain(clientId)}`,
+      `${GATEHOUSE} client remove ${plain(clientId)}`,
     ),
   ];
 }
@@ -109,6 +110,6 @@ function registeredAllTheSame(answer: Answer): Step {
   const id = plain(told(jsonOf(answer), 'client_id') ?? 'a client');
   return problem(
     `was registered as ${id} with a redirect to ${REFUSED}, which must be refused: codes would travel in the clear`,
-    `gatehouse client remove ${id}, and find out who answers at the registration endpoint.`,
+    `${GATEHOUSE} client remove ${id}, and find out who answers at the registration endpoint.`,
   );
 }

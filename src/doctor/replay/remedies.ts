@@ -1,3 +1,4 @@
+import { GATEHOUSE } from '../../kernel/command-line.ts';
 import { listed } from '../answers.ts';
 import type { DocumentFault } from '../document-fault.ts';
 import type { ClientShape } from '../shape.ts';
@@ -7,7 +8,7 @@ import type { Replay } from './step.ts';
 /** How to let this client in, whatever way it comes. */
 export function letInCommand({ shape, examination }: Replay): string {
   const off = examination.store?.metadataDocuments === 'off' && comesByDocument(shape);
-  const command = shape.catalogued ? `gatehouse client catalogue enable ${shape.id}` : addCommand(shape);
+  const command = shape.catalogued ? `${GATEHOUSE} client catalogue enable ${shape.id}` : addCommand(shape);
   return off ? `Set GATEHOUSE_METADATA_DOCUMENTS=allowlist, restart, and run: ${command}` : command;
 }
 
@@ -18,7 +19,7 @@ function comesByDocument({ registration }: ClientShape): boolean {
 function addCommand({ name, catalogued, registration, redirectUri }: ClientShape): string {
   const dynamic = registration.find((way) => way.kind === 'dynamic');
   const redirects = dynamic ? listed(dynamic.body, 'redirect_uris') : [redirectUri];
-  return `gatehouse client add --name '${catalogued ? name : 'My client'}' ${redirects.map((uri) => `--redirect-uri ${uri}`).join(' ')}`;
+  return `${GATEHOUSE} client add --name '${catalogued ? name : 'My client'}' ${redirects.map((uri) => `--redirect-uri ${uri}`).join(' ')}`;
 }
 
 /** What helps where a client's metadata document cannot be used. */
@@ -50,14 +51,14 @@ export function refusalRemedy(replay: Replay, reason: string): string {
     case 'invalid_redirect_uri':
       return letInCommand(replay);
     case 'client_awaits_review':
-      return `${letInCommand(replay)}; or, when somebody has asked for it: gatehouse client approve ${clientId ?? '<url>'}`;
+      return `${letInCommand(replay)}; or, when somebody has asked for it: ${GATEHOUSE} client approve ${clientId ?? '<url>'}`;
     case 'client_blocked':
-      return 'Somebody blocked it on purpose; see: gatehouse client rules';
+      return `Somebody blocked it on purpose; see: ${GATEHOUSE} client rules`;
     case 'resource_unknown':
-      return `gatehouse resource add --identifier ${resource ?? 'https://mcp.example.com/mcp'} --name 'My server' --scope 'files:read=Read your files' --default-scope files:read`;
+      return `${GATEHOUSE} resource add --identifier ${resource ?? 'https://mcp.example.com/mcp'} --name 'My server' --scope 'files:read=Read your files' --default-scope files:read`;
     case 'resource_missing':
       return 'Set GATEHOUSE_DEFAULT_RESOURCE to the MCP server that is meant.';
     default:
-      return 'See what the trail says of it: gatehouse audit list --since 10m';
+      return `See what the trail says of it: ${GATEHOUSE} audit list --since 10m`;
   }
 }

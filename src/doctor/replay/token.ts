@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { GATEHOUSE } from '../../kernel/command-line.ts';
 
 import { describe, header, isOAuthError, jsonOf, told } from '../answers.ts';
 import { allows, PAGE } from '../checks/cors.ts';
@@ -71,7 +72,7 @@ export const playToken: Play = async (replay) => {
   return [
     problem(
       `is refused at the token endpoint with ${describe(answer)} before its code is looked at`,
-      'See what the trail says of it: gatehouse audit list --event client.authentication_failed --since 10m',
+      `See what the trail says of it: ${GATEHOUSE} audit list --event client.authentication_failed --since 10m`,
     ),
     replay,
   ];

@@ -1,4 +1,5 @@
 import { CLIENT_DOCUMENTS } from '../../kernel/client-documents.ts';
+import { GATEHOUSE } from '../../kernel/command-line.ts';
 import type { AuthMethod } from '../clients/index.ts';
 
 /** What makes a client of the catalogue known here. */
@@ -180,8 +181,7 @@ export const CATALOGUE: readonly CatalogueEntry[] = [
     title: 'LM Studio',
     maker: 'Element Labs',
     by: 'dynamic registration',
-    advice:
-      'It takes no client_id and has no metadata document. Connect it through mcp-remote (gatehouse client catalogue enable mcp-remote). Outside production GATEHOUSE_DYNAMIC_REGISTRATION=open lets it register itself as untrusted',
+    advice: `It takes no client_id and has no metadata document. Connect it through mcp-remote (${GATEHOUSE} client catalogue enable mcp-remote). Outside production GATEHOUSE_DYNAMIC_REGISTRATION=open lets it register itself as untrusted`,
   },
 ];
 

@@ -1,4 +1,5 @@
 import type { Cause } from '../../kernel/cause.ts';
+import { GATEHOUSE } from '../../kernel/command-line.ts';
 import { NotFound } from '../../kernel/errors.ts';
 import type { PrismaClient } from '../../platform/database/generated/client.ts';
 import type { TrustLevel } from '../authority/index.ts';
@@ -113,6 +114,6 @@ function entryOf(name: string): CatalogueEntry {
   const entry = catalogueEntry(name);
   if (entry) return entry;
   throw new NotFound(
-    `The catalogue has no ${name}. It has ${CATALOGUE.map((known) => known.name).join(', ')}; any other client comes in by: gatehouse client allow <url>, or gatehouse client add.`,
+    `The catalogue has no ${name}. It has ${CATALOGUE.map((known) => known.name).join(', ')}; any other client comes in by: ${GATEHOUSE} client allow <url>, or ${GATEHOUSE} client add.`,
   );
 }

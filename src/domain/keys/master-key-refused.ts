@@ -1,8 +1,10 @@
+import { GATEHOUSE } from '../../kernel/command-line.ts';
+
 const MESSAGES = {
   wrong:
     'The master key is not the one that this store was sealed with, so nothing was read or written. ' +
     'Set GATEHOUSE_MASTER_KEY_FILE to the key of this installation, or DATABASE_URL to the store of this key. ' +
-    'After `gatehouse keys rotate-master` it is the new file.',
+    `After \`${GATEHOUSE} keys rotate-master\` it is the new file.`,
   damaged:
     'The data keys of this store are missing or were altered, so nothing was read or written. ' +
     'Restore the backup of before, or the tables data_keys and installation of one moment.',

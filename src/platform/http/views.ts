@@ -1,5 +1,6 @@
 import type { Context } from 'koa';
 import { Liquid } from 'liquidjs';
+import { GATEHOUSE } from '../../kernel/command-line.ts';
 
 import { originOf } from './context.ts';
 import { escapeText } from './escape.ts';
@@ -44,7 +45,7 @@ export function createViews({ root, basePath, globals }: Deps): Views {
     ownPropertyOnly: true,
     jsTruthy: true,
     outputEscape: escapeText,
-    globals: { ...globals, base: basePath },
+    globals: { ...globals, base: basePath, gatehouse: GATEHOUSE },
   });
   const templates = new Map(Object.keys(PAGES).map((name) => [name, liquid.parseFileSync(name)]));
 

@@ -257,7 +257,7 @@ it('CLI-5: client remove says that a metadata document is barred and how it is a
   const removed = await runCli(['client', 'remove', document], { cwd: '/', env: server.environment });
   expect(removed.code).toBe(0);
   expect(removed.stdout).toContain('barred');
-  expect(removed.stdout).toContain(`gatehouse client allow ${document}`);
+  expect(removed.stdout).toContain(`npm run -s gatehouse -- client allow ${document}`);
 });
 
 it('NEW-11: catalogue enable exits with 1 when the client cannot be switched on', async () => {
@@ -266,5 +266,5 @@ it('NEW-11: catalogue enable exits with 1 when the client cannot be switched on'
     env: server.environment,
   });
   expect(refused.code).toBe(1);
-  expect(refused.stdout).toContain('gatehouse client catalogue enable mcp-remote');
+  expect(refused.stdout).toContain('npm run -s gatehouse -- client catalogue enable mcp-remote');
 });

@@ -70,7 +70,7 @@ describe('where those on a list are let in', () => {
     await setTrust(prisma, { tenantId: DEFAULT_TENANT, clientId: ZED, trust: 'blocked' }, cause);
     const blocked = await stop(server(), 'zed');
     expect(blocked).toEqual(notLetIn('client_blocked'));
-    expect(blocked).toContain('gatehouse client rules');
+    expect(blocked).toContain('npm run -s gatehouse -- client rules');
     expect(blocked).not.toContain('enable');
     await setTrust(prisma, { tenantId: DEFAULT_TENANT, clientId: ZED, trust: 'known' }, cause);
     expect(await stop(server(), 'zed')).toBeUndefined();
@@ -98,7 +98,7 @@ describe('where an administrator is asked', () => {
     const asked = { tenantId: DEFAULT_TENANT, userId, clientId: ZED, reason: '' };
     expect(await stop(server(), 'zed')).toEqual(notLetIn('client_awaits_review'));
     await askForClient(prisma, asked, bounds, cause);
-    expect(await stop(server(), 'zed')).toContain(`gatehouse client approve ${ZED}`);
+    expect(await stop(server(), 'zed')).toContain(`npm run -s gatehouse -- client approve ${ZED}`);
     await approveRequest(prisma, { name: ZED, tenantId: DEFAULT_TENANT }, { trust: 'known' }, cause);
     expect(await stop(server(), 'zed')).toBeUndefined();
   });
@@ -116,7 +116,7 @@ describe('where an administrator is asked', () => {
   it('from outside it is refused on a page, and how to let it in is told all the same', async () => {
     const report = await examineFromOutside(server().issuer, { clients: ['cursor'] });
     expect(stopOf(report, 'cursor')).toMatch(
-      /^authorization: is refused on a page: .*gatehouse client catalogue enable cursor/,
+      /^authorization: is refused on a page: .*npm run -s gatehouse -- client catalogue enable cursor/,
     );
   });
 });
@@ -199,7 +199,7 @@ describe('what it says to type', { timeout: 180_000 }, () => {
 
   it.each(kept.map(({ id }) => id))('lets %s in', async (id) => {
     const before = await stop(server(), id);
-    const [, command] = /gatehouse (client catalogue enable [a-z-]+)$/.exec(before ?? '') ?? [];
+    const [, command] = /gatehouse -- (client catalogue enable [a-z-]+)$/.exec(before ?? '') ?? [];
     expect(command, before).toBe(`client catalogue enable ${id}`);
     const typed = await runCli(command?.split(' ') ?? [], { cwd: '/', env: server().environment });
     expect(typed).toMatchObject({ code: id === 'lm-studio' ? 1 : 0, stderr: '' });

@@ -247,7 +247,7 @@ describe('an installation behind a proxy', () => {
     proxy.break({ instead: ({ path }) => (path === '/jwks' ? page(502, 'Bad Gateway') : undefined) });
     const report = await examineFromOutside(server.issuer, { clients: [] });
     expect(complaints(report)).toContainEqual(
-      `jwks: The keys at ${server.issuer}/jwks cannot be read: 502 with an HTML page; no MCP server can verify a token. Route /jwks to Gatehouse, and see with \`gatehouse keys list\` that there is a key.`,
+      `jwks: The keys at ${server.issuer}/jwks cannot be read: 502 with an HTML page; no MCP server can verify a token. Route /jwks to Gatehouse, and see with \`npm run -s gatehouse -- keys list\` that there is a key.`,
     );
   });
 
@@ -352,10 +352,10 @@ describe('clients that the settings keep out', () => {
     try {
       const report = await examineFromOutside(shut.issuer, { clients: ['gemini-cli', 'sdk-v1', 'zed'] });
       expect(stopOf(report, 'gemini-cli')).toBe(
-        'registration: cannot become known: the server offers no way for it gatehouse client catalogue enable gemini-cli',
+        'registration: cannot become known: the server offers no way for it npm run -s gatehouse -- client catalogue enable gemini-cli',
       );
       expect(stopOf(report, 'sdk-v1')).toBe(
-        "registration: cannot become known: the server offers no way for it gatehouse client add --name 'My client' --redirect-uri http://localhost:8090/callback",
+        "registration: cannot become known: the server offers no way for it npm run -s gatehouse -- client add --name 'My client' --redirect-uri http://localhost:8090/callback",
       );
       expect(stopOf(report, 'zed')).toBeUndefined();
       expect(report.healthy).toBe(false);
@@ -372,7 +372,7 @@ describe('clients that the settings keep out', () => {
     try {
       const report = await examineFromOutside(guarded.issuer, { clients: ['mcp-remote'] });
       expect(stopOf(report, 'mcp-remote')).toBe(
-        'registration: cannot register itself: the server wants an initial access token, and it has none gatehouse client catalogue enable mcp-remote',
+        'registration: cannot register itself: the server wants an initial access token, and it has none npm run -s gatehouse -- client catalogue enable mcp-remote',
       );
     } finally {
       await guarded.stop();
@@ -387,7 +387,7 @@ describe('clients that the settings keep out', () => {
     try {
       const report = await examineBeside(shut, { clients: ['claude-code'] });
       expect(stopOf(report, 'claude-code')).toBe(
-        'registration: cannot become known: the server offers no way for it Set GATEHOUSE_METADATA_DOCUMENTS=allowlist, restart, and run: gatehouse client catalogue enable claude-code',
+        'registration: cannot become known: the server offers no way for it Set GATEHOUSE_METADATA_DOCUMENTS=allowlist, restart, and run: npm run -s gatehouse -- client catalogue enable claude-code',
       );
     } finally {
       await shut.stop();
@@ -404,12 +404,12 @@ describe('clients that no rule lets in', () => {
     try {
       const before = await examineBeside(listed, { clients: ['claude-code', 'chatgpt'] });
       expect(stopOf(before, 'claude-code')).toBe(
-        'registration: is named by https://claude.ai/oauth/claude-code-client-metadata, which is not let in (client_not_allowed) gatehouse client catalogue enable claude-code',
+        'registration: is named by https://claude.ai/oauth/claude-code-client-metadata, which is not let in (client_not_allowed) npm run -s gatehouse -- client catalogue enable claude-code',
       );
       // The same from outside, where the server says no more than that it does not know it.
       const outside = await examineFromOutside(listed.issuer, { clients: ['claude-code'] });
       expect(stopOf(outside, 'claude-code')).toMatch(
-        /^authorization: is refused on a page: .* gatehouse client catalogue enable claude-code$/,
+        /^authorization: is refused on a page: .* npm run -s gatehouse -- client catalogue enable claude-code$/,
       );
       await enableCatalogued(listed.database.prisma, 'claude-code', { tenantId: DEFAULT_TENANT }, cause);
       const after = await examineBeside(listed, { clients: ['claude-code'] });
@@ -424,7 +424,7 @@ describe('clients that no rule lets in', () => {
     try {
       const report = await examineBeside(reviewed, { clients: ['zed'] });
       expect(stopOf(report, 'zed')).toBe(
-        'registration: is named by https://zed.dev/oauth/client-metadata.json, which is not let in (client_awaits_review) gatehouse client catalogue enable zed; or, when somebody has asked for it: gatehouse client approve https://zed.dev/oauth/client-metadata.json',
+        'registration: is named by https://zed.dev/oauth/client-metadata.json, which is not let in (client_awaits_review) npm run -s gatehouse -- client catalogue enable zed; or, when somebody has asked for it: npm run -s gatehouse -- client approve https://zed.dev/oauth/client-metadata.json',
       );
       const { rows } = await reviewed.database.pool.query(
         'SELECT count(*)::int AS count FROM client_requests',
@@ -510,7 +510,7 @@ describe('an MCP server', () => {
     const other = await startTestServer();
     try {
       expect(complaints(await examineBeside(other, { resource, clients: [] }))).toContainEqual(
-        `resource: ${resource} is not registered here: every authorization for it ends with invalid_target. gatehouse resource add --identifier ${resource} --name 'My server' --scope 'files:read=Read your files' --default-scope files:read`,
+        `resource: ${resource} is not registered here: every authorization for it ends with invalid_target. npm run -s gatehouse -- resource add --identifier ${resource} --name 'My server' --scope 'files:read=Read your files' --default-scope files:read`,
       );
     } finally {
       await other.stop();

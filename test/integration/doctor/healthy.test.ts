@@ -112,7 +112,7 @@ describe('a default installation', () => {
     try {
       const before = await examineBeside(closed, { clients: ['opencode'] });
       expect(stopOf(before, 'opencode')).toBe(
-        'registration: cannot become known: the server offers no way for it gatehouse client catalogue enable opencode',
+        'registration: cannot become known: the server offers no way for it npm run -s gatehouse -- client catalogue enable opencode',
       );
       await enableCatalogued(closed.database.prisma, 'opencode', { tenantId: DEFAULT_TENANT }, cause);
       const after = await examineBeside(closed, { clients: ['opencode'] });
@@ -163,7 +163,7 @@ describe('beside the store', () => {
     try {
       const before = await examineBeside(other, { clients: ['gemini-cli'] });
       expect(stopOf(before, 'gemini-cli')).toBe(
-        'registration: cannot become known: the server offers no way for it gatehouse client catalogue enable gemini-cli',
+        'registration: cannot become known: the server offers no way for it npm run -s gatehouse -- client catalogue enable gemini-cli',
       );
       await enableCatalogued(other.database.prisma, 'gemini-cli', { tenantId: DEFAULT_TENANT }, cause);
       const after = await examineBeside(other, { clients: ['gemini-cli'] });

@@ -60,7 +60,7 @@ describe('the master key', () => {
     const run = await gatehouse(['keys', 'rotate', '--compromised'], { DATABASE_URL: server.databaseUrl });
 
     expect(run.code).toBe(2);
-    expect(run.stderr).toContain('gatehouse keys create-master');
+    expect(run.stderr).toContain('npm run -s gatehouse -- keys create-master');
     expect(existsSync(join(cwd, 'keys'))).toBe(false);
     expect(await keyStates()).toEqual(before);
   });

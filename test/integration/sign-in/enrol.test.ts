@@ -142,7 +142,7 @@ describe('/enrol', () => {
     }
     expect(new Set(pages).size).toBe(1);
     expect(pages[0]).toContain('This link cannot be used');
-    expect(pages[0]).toContain('gatehouse user reset');
+    expect(pages[0]).toContain('npm run -s gatehouse -- user reset');
     expect((await harness.browser().open(link.url)).status).toBe(200);
     expect((await harness.audit('link.rejected')).map(({ reason, subject }) => [reason, subject])).toEqual([
       ['link_unknown', null],

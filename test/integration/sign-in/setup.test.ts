@@ -1,5 +1,6 @@
 import type { PublicKeyCredentialCreationOptionsJSON } from '@simplewebauthn/server';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { enableCatalogued } from '../../../src/domain/admission/index.ts';
 import { addResource } from '../../../src/domain/resources/index.ts';
 import { rolesOf } from '../../../src/domain/tenants/index.ts';
 import { DEFAULT_TENANT } from '../../../src/kernel/ids.ts';
@@ -24,6 +25,53 @@ async function identify(browser: Visitor, url: string, email = 'ada@example.com'
 const secretOf = (html: string) => /class="secret">([A-Z2-7 ]+)</.exec(html)?.[1]?.replaceAll(' ', '') ?? '';
 
 describe('/setup', () => {
+  describe('the last step', () => {
+    const STALE = 'http://localhost:4001/mcp';
+    const RUNNING = 'http://localhost:4701/mcp';
+    /** Set-up to its end, where both are registered, the stale one first. */
+    const done = async (env: Readonly<Record<string, string>>, before = async (_: Harness) => {}) => {
+      const here = await startSignIn(env);
+      try {
+        for (const identifier of [STALE, RUNNING]) {
+          const scopes = [{ scope: 'files:read', description: 'Read your files', destructive: false }];
+          await addResource(
+            here.database.prisma,
+            { tenantId: DEFAULT_TENANT, identifier, name: 'Team Files', scopes },
+            here.cause,
+          );
+        }
+        await before(here);
+        const browser = here.browser();
+        const identity = await browser.open((await here.installation.setup.createLink(here.cause)).url);
+        const factor = await browser.submit(identity, { name: 'Ada', email: 'ada@example.com' });
+        const secret = secretOf(factor.html);
+        return (await browser.submit(factor, { password: PASSWORD, code: here.code(secret) })).html;
+      } finally {
+        await here.stop();
+      }
+    };
+    const EXAMPLE = { GATEHOUSE_EXAMPLE_LISTEN: '127.0.0.1:4701', GATEHOUSE_EXAMPLE_RESOURCE: RUNNING };
+
+    it('NEW-11: names the example where it runs now, and not where it ran before', async () => {
+      const html = await done(EXAMPLE);
+      expect(html).toContain(`claude mcp add --transport http team-files ${RUNNING}`);
+      expect(html).not.toContain(STALE);
+    });
+
+    it('NEW-11: shows the line of a client that is let in, and of none where none is', async () => {
+      const closed = { ...EXAMPLE, GATEHOUSE_METADATA_DOCUMENTS: 'allowlist' };
+      const none = await done(closed);
+      expect(none).not.toContain('mcp add');
+      expect(none).toContain('npm run -s gatehouse -- client catalogue list');
+
+      const codex = await done(closed, async ({ database, cause }) => {
+        await enableCatalogued(database.prisma, 'codex', { tenantId: DEFAULT_TENANT }, cause);
+      });
+      expect(codex).toContain(`codex mcp add team-files --url ${RUNNING}`);
+      expect(codex).not.toContain('claude mcp add');
+    });
+  });
+
   it('makes the first administrator with a password and a code, signed in, and shows what to paste', async () => {
     await addResource(
       harness.database.prisma,

@@ -70,7 +70,7 @@ describe('an attempt', () => {
   it('that ends at the authorization endpoint is found by the request id of its page', async () => {
     const page = await createAgent().get(`${server.issuer}/authorize?${requestQuery(UNKNOWN_CLIENT)}`);
     const requestId = page.headers.get('x-request-id') ?? '';
-    expect(page.html).toContain(`gatehouse trace ${requestId}`);
+    expect(page.html).toContain(`npm run -s gatehouse -- trace ${requestId}`);
     const attempt = await onlyAttempt({ requestId });
     expect(told(attempt)).toEqual(['authorize stopped: unknown_client']);
     expect(attempt.stopped).toMatchObject({ stage: 'authorize', reason: 'unknown_client' });
@@ -354,12 +354,18 @@ describe('gatehouse trace', () => {
       expect(attempts.map(({ client }) => client).filter(Boolean)).toEqual([clientId]);
     }
     const unknown = await run(['unknown@example.com']);
-    expect([unknown.code, unknown.stderr]).toEqual([1, expect.stringContaining('gatehouse user list')]);
+    expect([unknown.code, unknown.stderr]).toEqual([
+      1,
+      expect.stringContaining('npm run -s gatehouse -- user list'),
+    ]);
   });
 
   it('is refused in words where nothing is recorded, and where nothing can be', async () => {
     const nobody = await run(['cli_never-seen']);
-    expect([nobody.code, nobody.stderr]).toEqual([1, expect.stringContaining('gatehouse doctor')]);
+    expect([nobody.code, nobody.stderr]).toEqual([
+      1,
+      expect.stringContaining('npm run -s gatehouse -- doctor'),
+    ]);
     const counted = await run(['req_never-seen']);
     expect([counted.code, counted.stderr]).toEqual([1, expect.stringContaining('trace the network address')]);
     const unknown = await run(['Claude']);

@@ -78,8 +78,11 @@ export interface SetupFactorPage extends FormPage {
 /** `setup/done`, step 3 of 3. */
 export interface SetupDonePage {
   readonly name: string;
-  /** The line to paste: `claude mcp add --transport http …`; left out where no server is registered yet. */
+  /** The line to paste: `claude mcp add --transport http …`; left out where no client that has one is let in. */
   readonly connectLine?: string | undefined;
+  /** Of the program that the line is for. */
+  readonly clientName?: string | undefined;
+  /** Left out where no server is registered yet. */
   readonly resourceName?: string | undefined;
   readonly accountUrl: string;
 }

@@ -16,6 +16,7 @@ import { originOf } from '../platform/http/index.ts';
 import { connectedClients, type PersonAccess, securityEnds } from './connections-page.ts';
 import type { AccountDeps } from './deps.ts';
 import { frameOf } from './frame.ts';
+import { factorReview } from './review-factors.ts';
 import { createSignedIn, seeOther } from './signed-in.ts';
 
 /**
@@ -36,6 +37,7 @@ export function addConnections(router: Router, deps: AccountDeps): void {
     signedIn(async (ctx, session) => {
       await views.render(ctx, 'account/connections', {
         ...frameOf(ctx, session, basePath, delay),
+        ...(await factorReview(deps, session, path)),
         ...connectedClients(await accessOf(session), { path, now: clock() }),
         securityEnds: securityEnds(await listSecurityEnds(prisma, session.user.id), clock()),
       });

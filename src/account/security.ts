@@ -5,6 +5,7 @@ import { describeWhen, originOf } from '../platform/http/index.ts';
 
 import type { AccountDeps } from './deps.ts';
 import { frameOf } from './frame.ts';
+import { factorReview } from './review-factors.ts';
 import { createSignedIn, seeOther } from './signed-in.ts';
 
 /** `/account/security`: how I sign in, and where I am signed in. */
@@ -18,16 +19,14 @@ export function addSecurity(router: Router, deps: AccountDeps): void {
     '/account/security',
     signedIn(async (ctx, session) => {
       const now = clock();
-      const [ways, list, notices] = await Promise.all([
+      const [ways, list, review] = await Promise.all([
         factors.ways(session.user.id),
         sessions.list(session.user.id),
-        factors.notices(session),
+        factorReview(deps, session, path),
       ]);
       await views.render(ctx, 'account/security', {
         ...frameOf(ctx, session, basePath),
-        ...(notices.length > 0
-          ? { reviewUrl: `${basePath}/sign-in/notice?continue=${encodeURIComponent(path)}` }
-          : {}),
+        ...review,
         passkeys: ways.passkeys.map(({ id, name, backedUp, createdAt, lastUsedAt }) => ({
           name,
           backedUp,

@@ -244,11 +244,15 @@ describe('/account/security', () => {
     expect(notice.html).toContain('Key of a thief');
     expect(notice.html).toContain('127.0.0.1');
     expect(notice.html).toContain('href="/account/security"');
-    expect((await owner.get(url('/account/security'))).html).toContain('Review them');
+    for (const page of ['/account/security', '/account']) {
+      expect((await owner.get(url(page))).html).toContain('Review them');
+    }
 
     const after = await owner.submit(notice, {});
     expect(after.url).toBe(url('/account'));
-    expect((await owner.get(url('/account/security'))).html).not.toContain('Review them');
+    for (const page of ['/account/security', '/account']) {
+      expect((await owner.get(url(page))).html).not.toContain('Review them');
+    }
     const again = await signInWithPassword(createAgent(), 30_000);
     expect(again.url).toBe(url('/account'));
   });

@@ -61,6 +61,8 @@ export interface ConnectedClient {
 
 /** `account/connections` */
 export interface ConnectionsPage extends AccountFrame {
+  /** Factors were added that this person has not confirmed. */
+  readonly reviewUrl?: string | undefined;
   readonly clients: readonly ConnectedClient[];
   /** Connections that were ended because a credential of them may have been copied. */
   readonly securityEnds: readonly {

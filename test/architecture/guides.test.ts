@@ -39,6 +39,10 @@ async function typeIn(typed: string): Promise<void> {
     readConfig: here,
     print: () => undefined,
   });
+  // It opens no store: it would write its file.
+  program.hook('preAction', (_program, command) => {
+    if (command.name() === 'create-master') throw new Understood();
+  });
   await program.parseAsync([...wordsOf(typed)], { from: 'user' });
 }
 
@@ -52,6 +56,11 @@ describe('the guides', () => {
   it('a command that does not exist is noticed', async () => {
     await expect(typeIn('client catalog enable cursor')).rejects.not.toBeInstanceOf(Understood);
     await expect(typeIn('doctor --client netscape')).rejects.not.toBeInstanceOf(Understood);
+    await expect(typeIn('keys create-master')).rejects.not.toBeInstanceOf(Understood);
+  });
+
+  it('a command that would write a file is understood and not done', async () => {
+    await expect(typeIn('keys create-master /nowhere/master.key')).rejects.toBeInstanceOf(Understood);
   });
 
   it('name clients as the catalogue does', () => {

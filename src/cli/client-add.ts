@@ -3,12 +3,11 @@ import {
   AUTH_METHODS,
   type AuthMethod,
   addClient,
-  GRANT_TYPES,
-  type GrantType,
   TRUST_LEVELS,
   type Trust,
 } from '../domain/clients/index.ts';
 import { GATEHOUSE } from '../kernel/command-line.ts';
+import { DELEGATED_GRANT_TYPES, GRANT_TYPES, type GrantType } from '../kernel/grant-types.ts';
 import { DEFAULT_TENANT } from '../kernel/ids.ts';
 
 import { checkJwksUri } from './check-jwks-uri.ts';
@@ -44,7 +43,12 @@ export const clientAdd: Register = (clients, cli) => {
     .option('--jwks-file <file>', 'its public keys, a JWK Set; for private_key_jwt')
     .option('--jwks-uri <url>', 'the public https URL where it publishes its keys; for private_key_jwt')
     .addOption(new Option('--trust <level>', 'trust level (default: known)').choices(TRUST_LEVELS))
-    .addOption(new Option('--grant-type <type...>', 'grant types (default: all)').choices(GRANT_TYPES))
+    .addOption(
+      new Option(
+        '--grant-type <type...>',
+        `grant types (default: ${DELEGATED_GRANT_TYPES.join(' ')})`,
+      ).choices(GRANT_TYPES),
+    )
     .addHelpText(
       'after',
       `

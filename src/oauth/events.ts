@@ -1,6 +1,7 @@
 import type Provider from 'oidc-provider';
 import type { KoaContextWithOIDC } from 'oidc-provider';
 import type { AuditEntry, AuditEvent } from '../domain/audit/index.ts';
+import { GRANT_TYPES } from '../kernel/grant-types.ts';
 import { plainText } from '../kernel/plain-text.ts';
 import { isStoreUnavailable } from '../platform/database/index.ts';
 
@@ -24,8 +25,8 @@ const EVENTS: readonly (readonly [name: string, event: AuditEvent])[] = [
   ['revocation.error', 'revocation.rejected'],
 ];
 
-/** Those that we serve; what else was sent as one may be anything. */
-const GRANT_TYPES: ReadonlySet<unknown> = new Set(['authorization_code', 'refresh_token']);
+/** What else was sent as a grant type may be anything. */
+const KNOWN: ReadonlySet<unknown> = new Set(GRANT_TYPES);
 
 /** What a person decided or must do first is a denial, not a malformed request. */
 const DENIALS = new Set(['access_denied', 'login_required', 'consent_required', 'interaction_required']);
@@ -71,7 +72,7 @@ function detailOf(
 ): AuditEntry['detail'] {
   const why = whyOf(ctx, { reason, error });
   const type = event === 'token.rejected' && ctx.oidc.params?.['grant_type'];
-  const grantType = type && (GRANT_TYPES.has(type) ? type : 'other');
+  const grantType = type && (KNOWN.has(type) ? type : 'other');
   if (!why && !grantType) return undefined;
   return { ...(why ? { why } : {}), ...(grantType ? { grant_type: grantType } : {}) };
 }

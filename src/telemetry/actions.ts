@@ -2,15 +2,16 @@ import { Counter, type Registry } from 'prom-client';
 
 import type { AuditObserver } from '../domain/audit/index.ts';
 import type { RevocationReason } from '../domain/grants/index.ts';
+import { GRANT_TYPES } from '../kernel/grant-types.ts';
 
 import { reasonLabel } from './reasons.ts';
 
 type Recorded = Parameters<AuditObserver>[0];
 
-const GRANT_TYPES = ['authorization_code', 'refresh_token', 'other'] as const;
+const GRANT_LABELS = [...GRANT_TYPES, 'other'] as const;
 const TOKEN_OUTCOMES = ['issued', 'replayed', 'refused'] as const;
 type TokenRequest = readonly [
-  grantType: (typeof GRANT_TYPES)[number],
+  grantType: (typeof GRANT_LABELS)[number],
   outcome: (typeof TOKEN_OUTCOMES)[number],
 ];
 
@@ -100,7 +101,7 @@ export function countActions(registry: Registry): AuditObserver {
     registers,
   });
 
-  for (const grantType of GRANT_TYPES)
+  for (const grantType of GRANT_LABELS)
     for (const outcome of TOKEN_OUTCOMES) tokens.inc({ grant_type: grantType, outcome }, 0);
   for (const method of METHODS) for (const outcome of SIGN_IN_OUTCOMES) signIns.inc({ method, outcome }, 0);
   records.inc({ event: 'refresh.replay_suspected', outcome: 'success' }, 0);
@@ -126,7 +127,7 @@ export function countActions(registry: Registry): AuditObserver {
 /** What the record says of a token request; the ones refused for their client belong to it too. */
 function tokenRequestOf({ event, detail }: Recorded): TokenRequest | undefined {
   const claimed = detail?.['grant_type'];
-  const grantType = GRANT_TYPES.find((known) => known === claimed);
+  const grantType = GRANT_LABELS.find((known) => known === claimed);
   switch (event) {
     case 'token.issued':
       return [grantType ?? 'authorization_code', 'issued'];

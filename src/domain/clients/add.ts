@@ -1,10 +1,11 @@
 import type { Cause } from '../../kernel/cause.ts';
 import { InvalidInput } from '../../kernel/errors.ts';
+import { DELEGATED_GRANT_TYPES, GRANT_TYPES, type GrantType } from '../../kernel/grant-types.ts';
 import { hashSecret, newId, newSecret } from '../../kernel/ids.ts';
 import type { PrismaClient } from '../../platform/database/generated/client.ts';
 import { recordAudit } from '../audit/index.ts';
 
-import { type AuthMethod, GRANT_TYPES, type GrantType, type Trust } from './client.ts';
+import type { AuthMethod, Trust } from './client.ts';
 import { readKeys } from './registered-keys.ts';
 import { applicationType, checkRedirectUris } from './registered-redirects.ts';
 import { displayName } from './registered-values.ts';
@@ -90,7 +91,7 @@ function build(input: NewClient) {
   const keys = readKeys({ jwks: input.jwks, jwks_uri: input.jwksUri }, authMethod);
   if (!keys.ok) throw new InvalidInput(`The client cannot be registered: ${keys.reason}.`);
 
-  const grantTypes = input.grantTypes ?? GRANT_TYPES;
+  const grantTypes = input.grantTypes ?? DELEGATED_GRANT_TYPES;
   if (!grantTypes.includes('authorization_code')) {
     throw new InvalidInput(
       'A client needs the grant type authorization_code: a refresh has to begin with something.',

@@ -8,10 +8,6 @@ export type AuthMethod = (typeof AUTH_METHODS)[number];
 export const TRUST_LEVELS = ['blocked', 'untrusted', 'known', 'trusted', 'first_party'] as const;
 export type Trust = (typeof TRUST_LEVELS)[number];
 
-/** The grant types that a client can be registered for. */
-export const GRANT_TYPES = ['authorization_code', 'refresh_token'] as const;
-export type GrantType = (typeof GRANT_TYPES)[number];
-
 /** The software that connects; never a user. */
 export interface Client {
   /** The client_id: `cli_…`, or the URL of its metadata document. */

@@ -21,8 +21,6 @@ export {
   AUTH_METHODS,
   type AuthMethod,
   type Client,
-  GRANT_TYPES,
-  type GrantType,
   type Registration,
   TRUST_LEVELS,
   type Trust,

@@ -1,4 +1,5 @@
-import { AUTH_METHODS, type AuthMethod, GRANT_TYPES, type GrantType } from './client.ts';
+import { DELEGATED_GRANT_TYPES, type GrantType } from '../../kernel/grant-types.ts';
+import { AUTH_METHODS, type AuthMethod } from './client.ts';
 import { type Keys, readKeys } from './registered-keys.ts';
 import { applicationType, checkRedirectUris } from './registered-redirects.ts';
 import { displayName, isObject, isText, strings, webUri } from './registered-values.ts';
@@ -63,7 +64,9 @@ export function normalizeRegistration(
   // Before the redirects: a client that needs none asks for a grant type that has none.
   const grantTypes = readGrantTypes(body['grant_types']);
   if (!grantTypes) {
-    return refuse(`none of the grant_types is served here; this server has ${GRANT_TYPES.join(' and ')}`);
+    return refuse(
+      `none of the grant_types can be registered; a client can have ${DELEGATED_GRANT_TYPES.join(' and ')}`,
+    );
   }
   const redirects = checkRedirectUris(body['redirect_uris']);
   if (!redirects.ok) {
@@ -136,14 +139,14 @@ function isUnsigned(jwt: string): boolean {
   }
 }
 
-/** Those that we serve; the default of RFC 7591 §2 when none is named; `undefined` when only others are. */
+/** Those that a client can register for; the default of RFC 7591 §2 when none is named; `undefined` when only others are. */
 function readGrantTypes(value: unknown): readonly GrantType[] | undefined {
   const asked = strings(value);
   if (asked.length === 0) return ['authorization_code'];
-  const served = GRANT_TYPES.filter((type) => asked.includes(type));
-  if (served.length === 0) return undefined;
+  const allowed = DELEGATED_GRANT_TYPES.filter((type) => asked.includes(type));
+  if (allowed.length === 0) return undefined;
   // RFC 7591 §2.1: the code response type goes with its grant, and a refresh needs something to begin with.
-  return served.includes('authorization_code') ? served : ['authorization_code', ...served];
+  return allowed.includes('authorization_code') ? allowed : ['authorization_code', ...allowed];
 }
 
 /** RFC 7591 §2: client_secret_basic when absent. A document cannot hold a secret, so there it is none. */

@@ -1,6 +1,7 @@
 import type { Config } from '../../config/config.ts';
 import { ASSERTION_ALGORITHMS, AUTH_METHODS } from '../../domain/clients/index.ts';
 import type { Resource } from '../../domain/resources/index.ts';
+import { GRANT_TYPES } from '../../kernel/grant-types.ts';
 import { DEFAULT_TENANT } from '../../kernel/ids.ts';
 import { SERVICE_DOCUMENTATION } from '../../kernel/service-documentation.ts';
 
@@ -47,7 +48,7 @@ export function serverMetadata(
     scopes_supported: [...new Set(['openid', 'offline_access', ...scopes])],
     response_types_supported: ['code'],
     response_modes_supported: ['query'],
-    grant_types_supported: ['authorization_code', 'refresh_token'],
+    grant_types_supported: GRANT_TYPES,
     code_challenge_methods_supported: ['S256'],
     token_endpoint_auth_methods_supported: AUTH_METHODS,
     token_endpoint_auth_signing_alg_values_supported: ASSERTION_ALGORITHMS,

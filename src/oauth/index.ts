@@ -1,14 +1,17 @@
 /**
- * OAuth: the authorization server, and the only folder that knows oidc-provider.
+ * OAuth: the authorization server, and the only folder that knows oidc-provider. One folder per part of the protocol:
  *
- *     /.well-known/…, /jwks     metadata/            prepared buffers
- *     /register, /register/:id  registration*.ts     RFC 7591, RFC 7592
- *     /authorize                authorization-endpoint.ts, around oidc-provider, which checks the request
- *     /logos/:hash.png          logos.ts             what clients look like, served by us
- *     /interaction/:uid         interaction/         what the person is asked; dispatch.ts picks the step
- *     /client-request           client-request/      a person asks for a client that waits for an administrator
- *     /token                    grants/              one transaction per request
- *     /introspect, /revoke      introspection.ts, revocation.ts
+ *     /.well-known/…, /jwks     metadata/          prepared buffers
+ *     /register, /register/:id  registration/      RFC 7591, RFC 7592
+ *     /authorize                authorization/     endpoint.ts, around oidc-provider, which checks the request
+ *     /interaction/:uid         authorization/interaction/   what the person is asked; dispatch.ts picks the step
+ *     /client-request           client-request/    a person asks for a client that waits for an administrator
+ *     /token                    token/             one transaction per request
+ *     /introspect               introspection/     RFC 7662
+ *     /revoke                   revocation/        RFC 7009
+ *     /logos/:hash.png          client-documents/  metadata documents, key sets and logos of clients, served by us
+ *
+ * `endpoints/` is what they share on the way in (CORS, methods, turns), `refusals/` what they share on the way out.
  *
  * Holds no rules of its own: what may be granted is `domain/authority`, what is alive is `domain/grants`.
  */
@@ -28,33 +31,33 @@ import type { Database } from '../platform/database/index.ts';
 import { type Document, type Forms, originOf, type Purpose } from '../platform/http/index.ts';
 import type { Limiter, PrefixLimiter } from '../platform/throttle/index.ts';
 
-import { CLIENT_ID } from './adapter/client.ts';
-import { authorizationEndpoint } from './authorization-endpoint.ts';
-import { basicCredentials } from './basic-credentials.ts';
-import { boundAuthorizations } from './bounded-authorizations.ts';
+import { CLIENT_ID } from './authorization/adapter/client.ts';
+import { boundAuthorizations } from './authorization/bounded-authorizations.ts';
+import { authorizationEndpoint } from './authorization/endpoint.ts';
+import { failureOf } from './authorization/events.ts';
+import { describePurpose } from './authorization/interaction/purpose.ts';
+import { createRepeatableRedirects } from './authorization/interaction/repeatable-redirect.ts';
+import { interactionRoutes } from './authorization/interaction/routes.ts';
+import { createProvider, type ProviderDeps } from './authorization/provider.ts';
+import { guardErrorRedirects } from './authorization/untrusted-redirect.ts';
+import { openLogos } from './client-documents/logos.ts';
 import { type ClientRequested, clientRequestRoutes } from './client-request/routes.ts';
-import { failureOf } from './events.ts';
-import { describePurpose } from './interaction/purpose.ts';
-import { createRepeatableRedirects } from './interaction/repeatable-redirect.ts';
-import { interactionRoutes } from './interaction/routes.ts';
-import { introspectionRoutes } from './introspection.ts';
-import { openLogos } from './logos.ts';
+import { methods } from './endpoints/methods.ts';
+import { takeTurns } from './endpoints/turns.ts';
+import { introspectionRoutes } from './introspection/introspection.ts';
 import { blanketScopes, serverMetadata } from './metadata/document.ts';
 import { metadataRoutes } from './metadata/routes.ts';
-import { methods } from './methods.ts';
-import type { VerifyOwnToken } from './own-token.ts';
-import { createProvider, type ProviderDeps } from './provider.ts';
-import { refusalOf } from './refusal.ts';
-import { boundRefusedRequests } from './refused-requests.ts';
-import { registrationRoutes } from './registration.ts';
-import { registrationLimits } from './registration-limits.ts';
-import { revocationRoutes } from './revocation.ts';
-import { takeTurns } from './turns.ts';
-import { guardErrorRedirects } from './untrusted-redirect.ts';
+import { refusalOf } from './refusals/refusal.ts';
+import { boundRefusedRequests } from './refusals/refused-requests.ts';
+import { registrationLimits } from './registration/limits.ts';
+import { registrationRoutes } from './registration/registration.ts';
+import { revocationRoutes } from './revocation/revocation.ts';
+import { basicCredentials } from './token/basic-credentials.ts';
+import type { VerifyOwnToken } from './token/own-token.ts';
 
-export { cors, READABLE_BY_ALL } from './cors.ts';
-export type { DocumentLimiters } from './documents.ts';
-export { carryFlow } from './flow.ts';
+export { carryFlow } from './authorization/flow.ts';
+export type { DocumentLimiters } from './client-documents/documents.ts';
+export { cors, READABLE_BY_ALL } from './endpoints/cors.ts';
 
 export interface OAuthDeps extends Omit<ProviderDeps, 'prefetchLogo'> {
   readonly clock: Clock;

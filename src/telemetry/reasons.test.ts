@@ -18,14 +18,14 @@ describe('reasonLabel', () => {
     const files = globSync(['oauth/**/*.ts', 'domain/**/*.ts', 'sign-in/**/*.ts'], { cwd: SOURCE });
     const said = [
       ...files.filter((file) => !file.endsWith('.test.ts')).flatMap((file) => wordsOf(file, EVERYWHERE)),
-      ...wordsOf('oauth/reasons.ts', /, '([a-z_]+)'\],$/gm),
-      ...wordsOf('oauth/grants/authority.ts', /return '([a-z_]+)'/g),
-      ...wordsOf('oauth/grants/authorization-code.ts', /return '([a-z_]+)'/g),
-      ...wordsOf('oauth/configuration/resources.ts', /'(resource_[a-z]+)'/g),
+      ...wordsOf('oauth/refusals/reasons.ts', /, '([a-z_]+)'\],$/gm),
+      ...wordsOf('oauth/token/grants/authority.ts', /return '([a-z_]+)'/g),
+      ...wordsOf('oauth/token/grants/authorization-code.ts', /return '([a-z_]+)'/g),
+      ...wordsOf('oauth/authorization/configuration/resources.ts', /'(resource_[a-z]+)'/g),
       ...wordsOf('domain/sessions/sign-in.ts', /return (?:enrolled \? )?'([a-z_]+)'/g),
-      ...wordsOf('oauth/registration-limits.ts', /^ {2}(registration\w*): '/gm),
-      ...wordsOf('oauth/registration.ts', /'(registration_[a-z_]+)'/g),
-      ...wordsOf('oauth/registration-management.ts', /'(registration_[a-z_]+)'/g),
+      ...wordsOf('oauth/registration/limits.ts', /^ {2}(registration\w*): '/gm),
+      ...wordsOf('oauth/registration/registration.ts', /'(registration_[a-z_]+)'/g),
+      ...wordsOf('oauth/registration/management.ts', /'(registration_[a-z_]+)'/g),
       ...wordsOf('domain/clients/registration/registration-token.ts', /^ {2}\| '([a-z_]+)'/gm),
       ...wordsOf('domain/clients/redirect-uri.ts', /^ {2}\| '([a-z_]+)'/gm),
       ...wordsOf('domain/authority/effective.ts', /^ {2}\| '([a-z_]+)'/gm).filter((word) =>

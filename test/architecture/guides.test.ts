@@ -72,7 +72,7 @@ describe('the guides', () => {
   });
 
   it('quote what a person reads as it stands there', () => {
-    const words = readFileSync(join(root, 'src/oauth/words.ts'), 'utf8');
+    const words = readFileSync(join(root, 'src/oauth/refusals/words.ts'), 'utf8');
     const quoted = pages.flatMap((page) =>
       [...read(page).matchAll(/"((?:This program|We will not)[^"]*)"/g)].map(([, title = '']) => title),
     );

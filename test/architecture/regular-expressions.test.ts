@@ -10,7 +10,7 @@ import { checkRedirectUri, redirectUriMatches } from '../../src/domain/clients/i
 import { canonicalizeResource } from '../../src/domain/resources/index.ts';
 import { refuseScopeToken } from '../../src/domain/resources/scope-token.ts';
 import { normalizeEmail, validEmail } from '../../src/domain/users/user.ts';
-import { areCredentials } from '../../src/oauth/basic-credentials.ts';
+import { areCredentials } from '../../src/oauth/token/basic-credentials.ts';
 import { MAX_BODY_BYTES } from '../../src/platform/http/limits.ts';
 
 const root = resolve(import.meta.dirname, '../..');

@@ -7,7 +7,7 @@
  *
  * One secret, or two for the time of an overlap: never more, so that nobody loses sight of them. Only
  * hashes are kept. Expiry is the database's word; whoever authenticates a client or a resource reads
- * both hashes with it (`grants/presented`, `oauth/adapter/client`).
+ * both hashes with it (`grants/presented`, `oauth/authorization/adapter/client`).
  *
  * Does not own: making the first secret of a client (`clients`), or what a secret opens.
  */

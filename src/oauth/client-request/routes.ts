@@ -25,8 +25,8 @@ import {
   originOf,
   type Views,
 } from '../../platform/http/index.ts';
-import { noteRefusal } from '../refusal.ts';
-import { wordsOf } from '../words.ts';
+import { noteRefusal } from '../refusals/refusal.ts';
+import { wordsOf } from '../refusals/words.ts';
 
 /** Where a person asks for a client, under the issuer's path. */
 const PATH = '/client-request';

@@ -74,7 +74,7 @@ export const PAGES: Readonly<Record<keyof Pages, true>> = {
 
 export type * from './pages/account.ts';
 export type * from './pages/client-request.ts';
-export type * from './pages/common.ts';
 export type * from './pages/error.ts';
 export type * from './pages/interaction.ts';
+export type * from './pages/parts.ts';
 export type * from './pages/sign-in.ts';

@@ -3,7 +3,7 @@ import { type NewClient, removeClient } from '../../../src/domain/clients/index.
 import { revokeGrantsOf } from '../../../src/domain/grants/index.ts';
 import { addResource } from '../../../src/domain/resources/index.ts';
 import { DEFAULT_TENANT } from '../../../src/kernel/ids.ts';
-import { makeOffer } from '../../../src/oauth/interaction/offer.ts';
+import { makeOffer } from '../../../src/oauth/authorization/interaction/offer.ts';
 import { type Agent, askedScopes, createAgent, type Page, scopesBeyond } from '../../support/agent.ts';
 import { observe } from '../../support/audit.ts';
 import { askFor, type RequestParams } from '../../support/authorization.ts';

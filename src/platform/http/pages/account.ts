@@ -1,5 +1,5 @@
-import type { FormPage, PasskeyEndpoints, ScopeLine, When } from './common.ts';
 import type { ConsentScope } from './interaction.ts';
+import type { FormPage, PasskeyEndpoints, ScopeLine, When } from './parts.ts';
 import type { TotpSeed } from './sign-in.ts';
 
 /** The frame of every page under /account. */

@@ -1,4 +1,4 @@
-import type { FormPage } from './common.ts';
+import type { FormPage } from './parts.ts';
 
 /** `client-request`: a person asks whoever runs the server to let a program in. Posts `reason`. */
 export interface ClientRequestPage extends FormPage {

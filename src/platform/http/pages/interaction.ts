@@ -1,4 +1,4 @@
-import type { FormPage, ScopeLine, When } from './common.ts';
+import type { FormPage, ScopeLine, When } from './parts.ts';
 
 /** The client as its registration tells it; everything in it but the hosts is the client's own claim. */
 export interface ClientLine {

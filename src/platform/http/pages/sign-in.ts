@@ -1,4 +1,4 @@
-import type { FormPage, PasskeyEndpoints, Purpose, When } from './common.ts';
+import type { FormPage, PasskeyEndpoints, Purpose, When } from './parts.ts';
 
 /** `sign-in/identify`: one field and a passkey button. Posts `email`. */
 export interface IdentifyPage extends FormPage {

@@ -112,7 +112,9 @@ async function greet(server: RunningServer, config: Config, resource: string | u
       '',
     );
   }
-  const connectable = resource ? await connectLine(server.database.pool, config) : undefined;
+  const connectable = resource
+    ? await connectLine(server.database.pool, server.installation.defaultTenant, config)
+    : undefined;
   if (connectable && 'connectLine' in connectable) {
     lines.push('Then connect a client:', `  ${connectable.connectLine}`, '');
   } else if (connectable) {

@@ -87,6 +87,7 @@ export async function createApp(
   const oauth = createOAuth({
     config,
     database,
+    defaultTenant: installation.defaultTenant,
     sealer: installation.sealer,
     cookies,
     cookieKey,

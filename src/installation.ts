@@ -121,6 +121,8 @@ export async function createInstallation({
   });
 
   return {
+    /** The tenant that every installation begins with. */
+    defaultTenant: DEFAULT_TENANT,
     anonymous,
     sealer: dataKeys,
     secrets,
@@ -139,7 +141,7 @@ export async function createInstallation({
     /** What every installation begins with: the default tenant and a signing key. Any number of processes may call it. */
     async prepare(cause: Cause): Promise<void> {
       const { rows } = await pool.query<{ seeded: boolean }>(SEEDED, [DEFAULT_TENANT]);
-      if (!rows[0]?.seeded) await seedDefaultTenant(pool);
+      if (!rows[0]?.seeded) await seedDefaultTenant(pool, DEFAULT_TENANT);
       if (!(await keys.canSign())) await keys.ensure(cause);
     },
   };

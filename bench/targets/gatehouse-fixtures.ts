@@ -187,7 +187,7 @@ async function keepDocumentClient(prisma: Database['prisma']): Promise<FixtureCl
   const id = documentUrl('good', 0, 'known');
   const metadata = readDocument(id, goodDocument(id));
   const version = versionOf(metadata);
-  await keepDocument(prisma, { metadata, version }, CAUSE);
+  await keepDocument(prisma, { metadata, version }, DEFAULT_TENANT, CAUSE);
   await setRule(prisma, { tenantId: DEFAULT_TENANT, pattern: id, trust: 'first_party' }, CAUSE);
   return { id, redirectUri: DOCUMENT_REDIRECT, version: Buffer.from(version, 'base64url') };
 }

@@ -93,7 +93,7 @@ export interface OAuth {
 }
 
 export function createOAuth(deps: OAuthDeps): OAuth {
-  const { config, database, forms, views, keys, currentSession } = deps;
+  const { config, database, defaultTenant, forms, views, keys, currentSession } = deps;
   const { pool } = database;
   const { issuer, lifetimes } = config;
   const { pathname } = new URL(issuer);
@@ -103,6 +103,7 @@ export function createOAuth(deps: OAuthDeps): OAuth {
     fetch: deps.guardedFetch,
     timeout: config.fetchTimeout * 1000,
     documents: config.metadataDocuments,
+    defaultTenant,
   });
   const provider = createProvider({ ...deps, prefetchLogo: logos.prefetch });
   const redirects = createRepeatableRedirects({
@@ -118,6 +119,7 @@ export function createOAuth(deps: OAuthDeps): OAuth {
     interactionRoutes({
       provider,
       database,
+      defaultTenant,
       documents: config.metadataDocuments,
       forms,
       views,
@@ -131,6 +133,7 @@ export function createOAuth(deps: OAuthDeps): OAuth {
     logos.routes,
     clientRequestRoutes({
       database,
+      defaultTenant,
       documents: config.metadataDocuments,
       bounds: config.clientRequests,
       forms,
@@ -141,6 +144,7 @@ export function createOAuth(deps: OAuthDeps): OAuth {
     }),
     registrationRoutes({
       provider,
+      defaultTenant,
       database,
       issuer,
       mode: config.dynamicRegistration,
@@ -156,15 +160,20 @@ export function createOAuth(deps: OAuthDeps): OAuth {
     jwksLifetime: config.keys.jwksLifetime,
     jwks: keys.jwks,
     metadata: async () =>
-      serverMetadata(config, blanketScopes(await listResources(pool)), (await keys.jwks()).keys, {
-        documentsReachable: deps.documentsReachable(),
-      }),
+      serverMetadata(
+        config,
+        blanketScopes(await listResources(pool), defaultTenant),
+        (await keys.jwks()).keys,
+        {
+          documentsReachable: deps.documentsReachable(),
+        },
+      ),
   });
 
   const turns = takeTurns();
 
   return {
-    purposeOf: describePurpose({ provider, pool, documents: config.metadataDocuments }),
+    purposeOf: describePurpose({ provider, pool, documents: config.metadataDocuments, defaultTenant }),
     metadata: metadata.middleware,
     documents: metadata.documents,
     endpoints: compose([
@@ -183,7 +192,12 @@ export function createOAuth(deps: OAuthDeps): OAuth {
       ...routers.map((router) => router.routes() as Middleware),
       authorizationEndpoint(mount(provider), {
         anonymous: deps.anonymous,
-        guardErrorRedirect: guardErrorRedirects({ pool, documents: config.metadataDocuments, views }),
+        guardErrorRedirect: guardErrorRedirects({
+          pool,
+          documents: config.metadataDocuments,
+          defaultTenant,
+          views,
+        }),
         redirects,
       }),
       only('/token', mount(provider)),

@@ -2,7 +2,6 @@ import type { Config } from '../config/config.ts';
 import { judgeDocument } from '../domain/admission/index.ts';
 import { listResources, type Resource } from '../domain/resources/index.ts';
 import { CLIENT_DOCUMENTS } from '../kernel/client-documents.ts';
-import { DEFAULT_TENANT } from '../kernel/ids.ts';
 import type { Database } from '../platform/database/index.ts';
 
 /** What a new administrator pastes into a terminal, and what it connects to. */
@@ -47,13 +46,17 @@ export const CLIENTS: readonly [KnownClient, ...KnownClient[]] = [
  * The line for the default server, else for the example that runs beside, else for the oldest; of the first client
  * that is let in here. `undefined` where no server is registered yet.
  */
-export async function connectLine(pool: Database['pool'], config: ConnectLineConfig): Promise<Connectable> {
+export async function connectLine(
+  pool: Database['pool'],
+  tenantId: string,
+  config: ConnectLineConfig,
+): Promise<Connectable> {
   const resources = await listResources(pool);
   const named = (wanted: string | undefined) => resources.find(({ identifier }) => identifier === wanted);
   const resource = named(config.defaultResource) ?? named(runningExample(config)) ?? resources[0];
   if (!resource) return undefined;
   for (const client of CLIENTS) {
-    if (await isLetIn(pool, client, config))
+    if (await isLetIn(pool, client, tenantId, config))
       return {
         connectLine: lineFor(resource, client),
         clientName: client.name,
@@ -71,10 +74,11 @@ function runningExample({ example, issuerIsLoopback }: Pick<Config, 'example' | 
 async function isLetIn(
   pool: Database['pool'],
   { document }: KnownClient,
+  tenantId: string,
   { metadataDocuments, dynamicRegistration }: Pick<Config, 'metadataDocuments' | 'dynamicRegistration'>,
 ): Promise<boolean> {
   if (metadataDocuments === 'off') return dynamicRegistration === 'open';
-  const about = { url: document, tenantId: DEFAULT_TENANT, documents: metadataDocuments };
+  const about = { url: document, tenantId, documents: metadataDocuments };
   return (await judgeDocument(pool, about)).allowed;
 }
 

@@ -12,6 +12,7 @@ export interface SignInDeps {
   readonly config: Pick<Config, 'issuer' | 'lifetimes' | 'throttle'> & ConnectLineConfig;
   readonly database: Pick<Database, 'pool'>;
   readonly installation: {
+    readonly defaultTenant: string;
     readonly signIn: SignIn;
     readonly sessions: Sessions;
     readonly factors: Factors;

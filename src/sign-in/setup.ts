@@ -133,7 +133,7 @@ export function addSetup(router: Router, deps: SignInDeps, limits: SignInLimits)
   router.get('/setup/done', async (ctx) => {
     const session = await sessionCookie.current(ctx);
     if (!session) throw new NotFound('only for whoever has just completed set-up');
-    const connection = await connectLine(database.pool, config);
+    const connection = await connectLine(database.pool, installation.defaultTenant, config);
     return views.render(ctx, 'setup/done', {
       name: session.user.name,
       accountUrl: `${basePath}/account`,

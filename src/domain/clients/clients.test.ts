@@ -28,7 +28,7 @@ describe('clients', () => {
   let test: TestDatabase;
   beforeAll(async () => {
     test = await createTestDatabase();
-    await seedDefaultTenant(test.database.pool);
+    await seedDefaultTenant(test.database.pool, DEFAULT_TENANT);
   });
   afterAll(() => test.drop());
 
@@ -123,12 +123,12 @@ describe('clients', () => {
     const id = document.client_id;
     const renamed = documentOf({ ...document, client_name: 'Renamed' });
 
-    expect(await keepDocument(prisma, documentOf(document), cause)).toBe('created');
+    expect(await keepDocument(prisma, documentOf(document), DEFAULT_TENANT, cause)).toBe('created');
     expect(await findClient(pool, id)).toMatchObject({ trust: 'untrusted', name: 'Claude Code' });
 
     await prisma.client.update({ where: { id }, data: { trust: 'trusted' } });
-    expect(await keepDocument(prisma, renamed, cause)).toBe('updated');
-    expect(await keepDocument(prisma, renamed, cause)).toBe('updated');
+    expect(await keepDocument(prisma, renamed, DEFAULT_TENANT, cause)).toBe('updated');
+    expect(await keepDocument(prisma, renamed, DEFAULT_TENANT, cause)).toBe('updated');
     expect(await findClient(pool, id)).toMatchObject({ trust: 'trusted', name: 'Renamed' });
     expect(await listAudit(prisma, { client: id })).toMatchObject([
       { event: 'client.registered' },
@@ -136,7 +136,7 @@ describe('clients', () => {
     ]);
 
     await removeClient({ prisma, revokeGrantsOf: async () => 0 }, id, cause);
-    expect(await keepDocument(prisma, renamed, cause)).toBe('kept');
+    expect(await keepDocument(prisma, renamed, DEFAULT_TENANT, cause)).toBe('kept');
     expect(await findClient(pool, id)).toBeUndefined();
   });
 
@@ -145,7 +145,7 @@ describe('clients', () => {
     const document = METADATA_DOCUMENTS.ChatGPT;
     const first = documentOf(document);
     const second = documentOf({ ...document, jwks_uri: 'https://chatgpt.com/other/jwks.json' });
-    for (const version of [first, second, first]) await keepDocument(prisma, version, cause);
+    for (const version of [first, second, first]) await keepDocument(prisma, version, DEFAULT_TENANT, cause);
 
     const kept = await prisma.clientSnapshot.findMany({ where: { clientId: document.client_id } });
     expect(kept.map(({ version }) => Buffer.from(version).toString('base64url')).sort()).toEqual(
@@ -166,6 +166,7 @@ describe('clients', () => {
     const outcome = await keepDocument(
       prisma,
       { metadata: { ...metadata, client_id: clientId }, version },
+      DEFAULT_TENANT,
       cause,
     );
     expect(outcome).toBe('kept');

@@ -15,7 +15,7 @@ let count = 0;
 
 beforeAll(async () => {
   test = await createTestDatabase();
-  await seedDefaultTenant(test.database.pool);
+  await seedDefaultTenant(test.database.pool, DEFAULT_TENANT);
 });
 afterAll(() => test.drop());
 beforeEach(async () => {

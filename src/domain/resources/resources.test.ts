@@ -31,7 +31,7 @@ describe('resources', () => {
   let test: TestDatabase;
   beforeAll(async () => {
     test = await createTestDatabase();
-    await seedDefaultTenant(test.database.pool);
+    await seedDefaultTenant(test.database.pool, DEFAULT_TENANT);
   });
   afterAll(() => test.drop());
 

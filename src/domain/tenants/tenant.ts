@@ -1,7 +1,6 @@
 import type { Pool } from 'pg';
 
 import { NotFound } from '../../kernel/errors.ts';
-import { DEFAULT_TENANT } from '../../kernel/ids.ts';
 
 import type { Db } from './store.ts';
 
@@ -18,8 +17,8 @@ const SEED = `
  * Any number of processes may call it at once. What an administrator changed afterwards stays:
  * only the process whose insert made the tenant makes its roles.
  */
-export async function seedDefaultTenant(pool: Pool): Promise<void> {
-  await pool.query(SEED, [DEFAULT_TENANT]);
+export async function seedDefaultTenant(pool: Pool, id: string): Promise<void> {
+  await pool.query(SEED, [id]);
 }
 
 /**

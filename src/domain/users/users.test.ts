@@ -50,7 +50,7 @@ afterAll(() => test.drop());
 describe('the default tenant', () => {
   it('is made once, by any number of processes, and keeps what was changed', async () => {
     const { prisma, pool } = test.database;
-    await Promise.all(Array.from({ length: 8 }, () => seedDefaultTenant(pool)));
+    await Promise.all(Array.from({ length: 8 }, () => seedDefaultTenant(pool, DEFAULT_TENANT)));
     const roles = await prisma.role.findMany({ orderBy: { name: 'asc' }, include: { permits: true } });
     expect(roles).toMatchObject([
       { name: 'admin', tenantId: DEFAULT_TENANT, permits: [] },
@@ -58,10 +58,10 @@ describe('the default tenant', () => {
     ]);
 
     await prisma.role.delete({ where: { tenantId_name: { tenantId: DEFAULT_TENANT, name: 'admin' } } });
-    await seedDefaultTenant(pool);
+    await seedDefaultTenant(pool, DEFAULT_TENANT);
     expect(await prisma.role.count()).toBe(1);
     await prisma.tenant.delete({ where: { id: DEFAULT_TENANT } });
-    await seedDefaultTenant(pool);
+    await seedDefaultTenant(pool, DEFAULT_TENANT);
     expect(await prisma.role.count()).toBe(2);
   });
 });

@@ -9,7 +9,6 @@ import {
 } from '../../domain/admission/index.ts';
 import type { TrustLevel } from '../../domain/authority/index.ts';
 import { findClient } from '../../domain/clients/index.ts';
-import { DEFAULT_TENANT } from '../../kernel/ids.ts';
 
 /** What is known of a client before a tenant is. */
 export interface ClientBeforeSignIn {
@@ -22,13 +21,17 @@ export interface ClientBeforeSignIn {
  * the rules of the default tenant. Says nothing of the tenant of the resource. `blocked` when it is not admitted.
  */
 export async function clientBeforeSignIn(
-  { pool, documents }: { readonly pool: Pool; readonly documents: DocumentMode },
+  {
+    pool,
+    documents,
+    defaultTenant,
+  }: { readonly pool: Pool; readonly documents: DocumentMode; readonly defaultTenant: string },
   client: Client,
   redirectUri: string,
 ): Promise<ClientBeforeSignIn> {
   const { clientId } = client;
   const known = await findClient(pool, clientId);
-  const tenantId = known && known.registration !== 'document' ? known.tenantId : DEFAULT_TENANT;
+  const tenantId = known && known.registration !== 'document' ? known.tenantId : defaultTenant;
   const standing = await findStanding(pool, { clientId, tenantId, documents });
   if (!standing) return { trust: 'blocked', identity: 'unverified' };
   const { registration, trust, trustGiven } = standing;

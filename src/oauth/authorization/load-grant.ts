@@ -43,12 +43,15 @@ export function createLoadGrant({
   database: { pool, prisma },
   currentSession,
   documents,
+  defaultTenant,
   lifetimes,
 }: {
   readonly database: Database;
   readonly currentSession: CurrentSession;
   /** What is done with clients that are named by a URL. */
   readonly documents: DocumentMode;
+  /** The tenant that counts where a request names no other. */
+  readonly defaultTenant: string;
   readonly lifetimes: Lifetimes;
 }) {
   return async (ctx: KoaContextWithOIDC): Promise<Grant | undefined> => {
@@ -117,7 +120,8 @@ export function createLoadGrant({
     const uncovered = dropped.some(({ reason }) => reason === 'not_consented');
     if (scopes.length === 0 || (!decided && uncovered)) return undefined;
     // A grant rests on a snapshot; where no page was answered, nobody has kept one yet.
-    if (document && !decided) await keepDocument(prisma, document, byUser(userId, originOf(ctx)));
+    if (document && !decided)
+      await keepDocument(prisma, document, defaultTenant, byUser(userId, originOf(ctx)));
     return pending(ctx, {
       userId,
       resource,

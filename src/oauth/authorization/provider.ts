@@ -41,6 +41,8 @@ const MAY_REPEAT = ['resource'];
 export interface ProviderDeps {
   readonly config: Config;
   readonly database: Database;
+  /** The tenant that counts where a request names no other. */
+  readonly defaultTenant: string;
   readonly sealer: Sealer;
   readonly cookies: Cookies;
   readonly cookieKey: Buffer;
@@ -146,6 +148,7 @@ function configurationOf(deps: ProviderDeps, metadataDocuments: Documents): Conf
         pool: database.pool,
         documents: config.metadataDocuments,
         defaultResource: config.defaultResource,
+        defaultTenant: deps.defaultTenant,
         presentedGrant: (ctx) => presentedOf(ctx)?.grant,
       }),
       metadataDocuments,
@@ -176,6 +179,7 @@ function configurationOf(deps: ProviderDeps, metadataDocuments: Documents): Conf
         database,
         currentSession: deps.currentSession,
         defaultResource: config.defaultResource,
+        defaultTenant: deps.defaultTenant,
         accessTokenLifetime: config.lifetimes.accessToken,
       }),
       // Its own way to metadata documents and ours would be two: `adapter/client.ts` has them.
@@ -202,6 +206,7 @@ function configurationOf(deps: ProviderDeps, metadataDocuments: Documents): Conf
       database,
       currentSession: deps.currentSession,
       documents: config.metadataDocuments,
+      defaultTenant: deps.defaultTenant,
       lifetimes: config.lifetimes,
     }),
     renderError: (ctx, out, error) => renderProviderError(errorDeps, ctx as KoaContextWithOIDC, out, error),

@@ -14,6 +14,8 @@ interface Deps {
   readonly pool: Pool;
   /** What is done with clients that are named by a URL. */
   readonly documents: DocumentMode;
+  /** The tenant that counts where a request names no other. */
+  readonly defaultTenant: string;
   readonly views: Views;
 }
 
@@ -32,7 +34,7 @@ export function noteSuccess(ctx: KoaContextWithOIDC): void {
  * Redirects at once where the person pressed "Deny" on a page that named the website, and to a loopback or a
  * private-use redirect: those lead to no website, and a program there waits for its answer.
  */
-export function guardErrorRedirects({ pool, documents, views }: Deps) {
+export function guardErrorRedirects({ pool, documents, defaultTenant, views }: Deps) {
   return async (ctx: Context): Promise<void> => {
     const { client, params, entities } = (ctx as unknown as KoaContextWithOIDC).oidc;
     const redirectUri = String(params?.['redirect_uri']);
@@ -40,7 +42,11 @@ export function guardErrorRedirects({ pool, documents, views }: Deps) {
     const { address, loopback, privateUse } = describeRedirect(redirectUri);
     const denied = entities.Interaction?.result?.['reason'] === 'denied_by_user';
     if (loopback || privateUse || denied) return;
-    const { trust, identity } = await clientBeforeSignIn({ pool, documents }, client, redirectUri);
+    const { trust, identity } = await clientBeforeSignIn(
+      { pool, documents, defaultTenant },
+      client,
+      redirectUri,
+    );
     if (!isStranger(trust) && trust !== 'blocked') return;
 
     const href = String(ctx.res.getHeader('Location'));

@@ -10,13 +10,14 @@ import {
 } from '../../domain/admission/index.ts';
 import type { GrantFacts } from '../../domain/grants/index.ts';
 import { findResource } from '../../domain/resources/index.ts';
-import { DEFAULT_TENANT } from '../../kernel/ids.ts';
 
 interface Deps {
   readonly pool: Pool;
   readonly documents: DocumentMode;
   /** Resource identifier for requests that name none. */
   readonly defaultResource: string | undefined;
+  /** The tenant that counts where a request names no other. */
+  readonly defaultTenant: string;
   /** The grant behind what the request in hand presents, if it was read. */
   readonly presentedGrant: (ctx: KoaContextWithOIDC) => GrantFacts | undefined;
 }
@@ -28,7 +29,13 @@ interface Deps {
  * At the token endpoint the answer came with the grant, in the one read that a token request makes. Elsewhere
  * the request says for which server it is, and with that for which tenant.
  */
-export function createDocumentGate({ pool, documents, defaultResource, presentedGrant }: Deps): DocumentGate {
+export function createDocumentGate({
+  pool,
+  documents,
+  defaultResource,
+  defaultTenant,
+  presentedGrant,
+}: Deps): DocumentGate {
   return async (url) => {
     const ctx = Provider.ctx;
     const grant = ctx && presentedGrant(ctx);
@@ -41,6 +48,6 @@ export function createDocumentGate({ pool, documents, defaultResource, presented
     const named = oidc.params?.['resource'];
     const resource = named ?? (oidc.route === 'authorization' ? defaultResource : undefined);
     if (typeof resource === 'string') return (await findResource(pool, resource))?.tenantId;
-    return resource === undefined && oidc.route === 'authorization' ? DEFAULT_TENANT : undefined;
+    return resource === undefined && oidc.route === 'authorization' ? defaultTenant : undefined;
   }
 }

@@ -4,7 +4,6 @@ import Router from '@koa/router';
 import type { Pool } from 'pg';
 
 import { type DocumentMode, findStanding } from '../../domain/admission/index.ts';
-import { DEFAULT_TENANT } from '../../kernel/ids.ts';
 import { createCopies, type GuardedFetch } from '../../platform/fetch/index.ts';
 import { HttpError } from '../../platform/http/index.ts';
 import { repackPng } from '../../platform/images/index.ts';
@@ -26,6 +25,8 @@ interface Deps {
   readonly timeout: number;
   /** What is done with clients that are named by a URL. */
   readonly documents: DocumentMode;
+  /** The tenant that counts where a request names no other. */
+  readonly defaultTenant: string;
 }
 
 /** Bytes; for 512 by 512 pixels that is a lot. */
@@ -41,7 +42,7 @@ const FOREVER = 31_536_000;
  * The logos of clients (draft 02 §8.8): fetched by us, through the guard, packed anew and served from here, so
  * that nobody's browser tells a stranger who is about to consent, and no page shows what is not a plain image.
  */
-export function openLogos({ pool, fetch, timeout, documents }: Deps): Logos {
+export function openLogos({ pool, fetch, timeout, documents, defaultTenant }: Deps): Logos {
   const copies = createCopies({
     pool,
     fetch,
@@ -69,7 +70,7 @@ export function openLogos({ pool, fetch, timeout, documents }: Deps): Logos {
     prefetch(clientId, url) {
       if (url === undefined) return;
       // The page asks again, at the tenant in question. A fetch would tell an attacker that the user looked.
-      findStanding(pool, { clientId, tenantId: DEFAULT_TENANT, documents })
+      findStanding(pool, { clientId, tenantId: defaultTenant, documents })
         .then((standing) =>
           standing && !isStranger(standing.trust) && !standing.refusal ? get(url) : undefined,
         )

@@ -14,7 +14,6 @@ import { findResource } from '../../domain/resources/index.ts';
 import type { Session } from '../../domain/sessions/index.ts';
 import { rolesOf } from '../../domain/tenants/index.ts';
 import { byUser } from '../../kernel/cause.ts';
-import { DEFAULT_TENANT } from '../../kernel/ids.ts';
 import type { Database } from '../../platform/database/index.ts';
 import {
   type Form,
@@ -39,6 +38,8 @@ export interface ClientRequested {
 }
 
 interface Deps {
+  /** The tenant that counts where a request names no other. */
+  readonly defaultTenant: string;
   readonly database: Database;
   readonly documents: DocumentMode;
   readonly bounds: RequestBounds;
@@ -153,7 +154,7 @@ export function clientRequestRoutes(deps: Deps): Router {
     const named = ctx.query['resource'];
     const resource = typeof named === 'string' ? await findResource(pool, named) : undefined;
     if (named !== undefined && !resource) throw refused(ctx, undefined, 'resource_unknown');
-    const tenantId = resource?.tenantId ?? DEFAULT_TENANT;
+    const tenantId = resource?.tenantId ?? deps.defaultTenant;
     if ((await rolesOf(prisma, user.id, tenantId)).length === 0) {
       throw refused(ctx, undefined, 'resource_unknown');
     }

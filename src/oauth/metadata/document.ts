@@ -2,7 +2,6 @@ import type { Config } from '../../config/config.ts';
 import { ASSERTION_ALGORITHMS, AUTH_METHODS } from '../../domain/clients/index.ts';
 import type { Resource } from '../../domain/resources/index.ts';
 import { GRANT_TYPES } from '../../kernel/grant-types.ts';
-import { DEFAULT_TENANT } from '../../kernel/ids.ts';
 import { SERVICE_DOCUMENTATION } from '../../kernel/service-documentation.ts';
 
 /** What the authorization server says about itself. */
@@ -13,8 +12,8 @@ export type ServerMetadata = Readonly<Record<string, unknown>>;
  * lists, so destructive scopes are left for the resource server's challenge to name.
  * Everybody reads the metadata, so nothing of any tenant but the one that everybody begins with is in it.
  */
-export function blanketScopes(resources: readonly Resource[]): readonly string[] {
-  const ours = resources.filter(({ tenantId }) => tenantId === DEFAULT_TENANT);
+export function blanketScopes(resources: readonly Resource[], defaultTenant: string): readonly string[] {
+  const ours = resources.filter(({ tenantId }) => tenantId === defaultTenant);
   return ours.flatMap(({ scopes }) =>
     scopes.filter(({ destructive }) => !destructive).map(({ scope }) => scope),
   );

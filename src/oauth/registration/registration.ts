@@ -19,6 +19,8 @@ import { addManagement } from './management.ts';
 import { readRegistration, validateRegistration } from './metadata.ts';
 
 interface Deps {
+  /** The tenant that counts where a request names no other. */
+  readonly defaultTenant: string;
   readonly provider: Provider;
   readonly database: Database;
   readonly issuer: string;
@@ -54,7 +56,9 @@ export function registrationRoutes(deps: Deps): Router {
     const registrationToken = await permission(deps, ctx);
     const metadata = validateRegistration(ctx, provider, await readRegistration(ctx));
     const origin = originOf(ctx);
-    const by = registrationToken ? { registrationToken } : { network: origin.network ?? '', quota };
+    const by = registrationToken
+      ? { registrationToken }
+      : { network: origin.network ?? '', quota, tenantId: deps.defaultTenant };
     const outcome = await registerDynamicClient(database.prisma, { metadata, by }, anonymously(origin));
     if (!outcome.ok) throw notKept(limits, ctx, outcome.reason);
     ctx.status = 201;

@@ -3,10 +3,10 @@ import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-
 import { findClient } from '../../../src/domain/clients/index.ts';
 import { authenticateResource } from '../../../src/domain/resources/index.ts';
 import { seedDefaultTenant } from '../../../src/domain/tenants/index.ts';
+import { DEFAULT_TENANT } from '../../../src/kernel/ids.ts';
 import { type CliRun, runCli } from '../../support/cli.ts';
 import { createTestDatabase, type TestDatabase } from '../../support/database.ts';
 
@@ -19,7 +19,7 @@ let cli: (...args: readonly string[]) => Promise<CliRun>;
 
 beforeAll(async () => {
   test = await createTestDatabase();
-  await seedDefaultTenant(test.database.pool);
+  await seedDefaultTenant(test.database.pool, DEFAULT_TENANT);
   cwd = mkdtempSync(join(tmpdir(), 'gatehouse-cli-'));
   chmodSync(cwd, 0o755);
   const env = { DATABASE_URL: test.url, GATEHOUSE_MASTER_KEY: randomBytes(32).toString('base64url') };

@@ -29,7 +29,7 @@ describe('gatehouse', () => {
 
   beforeAll(async () => {
     test = await createTestDatabase();
-    await seedDefaultTenant(test.database.pool);
+    await seedDefaultTenant(test.database.pool, DEFAULT_TENANT);
     cwd = mkdtempSync(join(tmpdir(), 'gatehouse-cli-'));
     chmodSync(cwd, 0o755);
     env = { DATABASE_URL: test.url, GATEHOUSE_MASTER_KEY: randomBytes(32).toString('base64url') };

@@ -27,7 +27,7 @@ describe('gatehouse', { timeout: 120_000 }, () => {
 
   beforeAll(async () => {
     test = await createTestDatabase();
-    await seedDefaultTenant(test.database.pool);
+    await seedDefaultTenant(test.database.pool, DEFAULT_TENANT);
     cwd = mkdtempSync(join(tmpdir(), 'gatehouse-cli-'));
     chmodSync(cwd, 0o755);
     env = {

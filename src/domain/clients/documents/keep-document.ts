@@ -1,5 +1,4 @@
 import type { Cause } from '../../../kernel/cause.ts';
-import { DEFAULT_TENANT } from '../../../kernel/ids.ts';
 import type { Prisma, PrismaClient } from '../../../platform/database/generated/client.ts';
 import { recordAudit } from '../../audit/index.ts';
 
@@ -18,6 +17,8 @@ import { changesBetween, snapshotOf } from './snapshot.ts';
 export async function keepDocument(
   prisma: PrismaClient,
   { metadata, version }: ClientDocument,
+  /** Whose record the client is. */
+  tenantId: string,
   cause: Cause,
 ): Promise<'created' | 'updated' | 'kept'> {
   const {
@@ -36,7 +37,7 @@ export async function keepDocument(
   };
   const record: ClientRecord = {
     id,
-    tenantId: DEFAULT_TENANT,
+    tenantId,
     registration: 'document',
     trust: 'untrusted',
     ...said,
@@ -62,7 +63,7 @@ export async function keepDocument(
         {
           event: outcome === 'created' ? 'client.registered' : 'client.changed',
           outcome: 'success',
-          tenant: DEFAULT_TENANT,
+          tenant: tenantId,
           client: id,
           detail: {
             name: client_name,

@@ -1,5 +1,5 @@
 import type { Cause } from '../../../kernel/cause.ts';
-import { DEFAULT_TENANT, hashSecret, newId, newSecret } from '../../../kernel/ids.ts';
+import { hashSecret, newId, newSecret } from '../../../kernel/ids.ts';
 import { networkKey } from '../../../kernel/network.ts';
 import type { Prisma, PrismaClient } from '../../../platform/database/generated/client.ts';
 import { recordAudit } from '../../audit/index.ts';
@@ -21,7 +21,7 @@ export interface DynamicRegistration {
   readonly by:
     | { readonly registrationToken: string }
     /** An IP address. Without a quota anything is kept. */
-    | { readonly network: string; readonly quota: RegistrationQuota | undefined };
+    | { readonly network: string; readonly quota: RegistrationQuota | undefined; readonly tenantId: string };
 }
 
 export type DynamicOutcome =
@@ -54,7 +54,7 @@ export async function registerDynamicClient(
     }
     const refusal = by.quota && (await refusedByQuota(tx, by.network, by.quota));
     if (refusal) return { ok: false, reason: refusal };
-    const stranger = { tenantId: DEFAULT_TENANT, trust: 'untrusted', from: networkKey(by.network) } as const;
+    const stranger = { tenantId: by.tenantId, trust: 'untrusted', from: networkKey(by.network) } as const;
     return insert(tx, metadata, { ...stranger, token: undefined }, cause);
   });
 }

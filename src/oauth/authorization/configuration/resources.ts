@@ -9,7 +9,6 @@ import {
   type Resource,
 } from '../../../domain/resources/index.ts';
 import { rolesOf } from '../../../domain/tenants/index.ts';
-import { DEFAULT_TENANT } from '../../../kernel/ids.ts';
 import type { Database } from '../../../platform/database/index.ts';
 
 import type { CurrentSession } from './session.ts';
@@ -52,12 +51,15 @@ export function resourceIndicators({
   database: { pool, prisma },
   currentSession,
   defaultResource,
+  defaultTenant,
   accessTokenLifetime,
 }: {
   readonly database: Pick<Database, 'pool' | 'prisma'>;
   readonly currentSession: CurrentSession;
   /** Identifier for requests that name none. */
   readonly defaultResource: string | undefined;
+  /** The tenant that counts where a request names no other. */
+  readonly defaultTenant: string;
   /** Seconds. */
   readonly accessTokenLifetime: number;
 }) {
@@ -67,7 +69,7 @@ export function resourceIndicators({
     /** A request without `resource` is for the one that is configured, or the only one of the client's tenant. */
     async defaultResource(_ctx: KoaContextWithOIDC, client?: Client): Promise<string> {
       if (defaultResource) return defaultResource;
-      const tenant = (client && (await findClient(pool, client.clientId)))?.tenantId ?? DEFAULT_TENANT;
+      const tenant = (client && (await findClient(pool, client.clientId)))?.tenantId ?? defaultTenant;
       const [only, ...others] = (await listResources(pool)).filter(({ tenantId }) => tenantId === tenant);
       if (only && others.length === 0) return only.identifier;
       throw new errors.InvalidTarget(

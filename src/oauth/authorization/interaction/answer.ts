@@ -71,7 +71,11 @@ export function decisionOf(offer: Offer, session: Session, form: Form): Answer |
 
 /** Records what a person decided, with what is remembered of it. */
 export async function keepAnswer(
-  { prisma, lifetimes }: Pick<Database, 'prisma'> & { readonly lifetimes: Lifetimes },
+  {
+    prisma,
+    lifetimes,
+    defaultTenant,
+  }: Pick<Database, 'prisma'> & { readonly lifetimes: Lifetimes; readonly defaultTenant: string },
   {
     offer,
     session,
@@ -102,7 +106,7 @@ export async function keepAnswer(
   if (!answer.consent) return;
   const { scopes } = answer.consent;
   const document = documentOf(offer.client);
-  if (document) await keepDocument(prisma, document, cause);
+  if (document) await keepDocument(prisma, document, defaultTenant, cause);
   await prisma.$transaction(async (tx) => {
     if (!isStranger(offer.trust)) {
       // What the page did not show is neither given nor taken away.

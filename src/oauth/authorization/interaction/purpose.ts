@@ -22,10 +22,13 @@ export function describePurpose({
   provider,
   pool,
   documents,
+  defaultTenant,
 }: {
   readonly provider: Provider;
   readonly pool: Pool;
   readonly documents: DocumentMode;
+  /** The tenant that counts where a request names no other. */
+  readonly defaultTenant: string;
 }) {
   return async (continueTo: string): Promise<Purpose | undefined> => {
     const uid = INTERACTION.exec(continueTo)?.[1];
@@ -36,7 +39,7 @@ export function describePurpose({
     const client = await findIfThere(provider, String(clientId));
     const resource = canonicalizeResource(String(identifier));
     if (!client || !resource) return undefined;
-    const asks = await clientBeforeSignIn({ pool, documents }, client, String(redirectUri));
+    const asks = await clientBeforeSignIn({ pool, documents, defaultTenant }, client, String(redirectUri));
     return { ...describeClient(client, asks, String(redirectUri)), resource };
   };
 }

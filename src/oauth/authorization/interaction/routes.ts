@@ -33,6 +33,8 @@ import { ended, factsOf, offerOf, type UnderWay, underWayOf } from './under-way.
 interface Deps {
   readonly provider: Provider;
   readonly database: Database;
+  /** The tenant that counts where a request names no other. */
+  readonly defaultTenant: string;
   /** What is done with clients that are named by a URL. */
   readonly documents: DocumentMode;
   readonly forms: Forms;
@@ -57,7 +59,18 @@ interface Deps {
  * change client, resource, redirect or person, and a scope that was not offered is refused.
  */
 export function interactionRoutes(deps: Deps): Router {
-  const { provider, database, forms, views, clock, lifetimes, basePath, currentSession, findLogo } = deps;
+  const {
+    provider,
+    database,
+    forms,
+    views,
+    clock,
+    lifetimes,
+    defaultTenant,
+    basePath,
+    currentSession,
+    findLogo,
+  } = deps;
   const router = new Router({ prefix: '/interaction' });
 
   router.get('/:uid', async (ctx) => {
@@ -122,7 +135,11 @@ export function interactionRoutes(deps: Deps): Router {
     if (!isDeepStrictEqual(answer, underWay.result)) {
       const shown = field(form, 'page') === 'continue' ? offer.scopes : offered;
       const kept = { offer, session, answer, shown };
-      await keepAnswer({ prisma: database.prisma, lifetimes }, kept, byUser(session.user.id, originOf(ctx)));
+      await keepAnswer(
+        { prisma: database.prisma, lifetimes, defaultTenant },
+        kept,
+        byUser(session.user.id, originOf(ctx)),
+      );
     }
     await finish(ctx, underWay, answer);
   });

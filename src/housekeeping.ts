@@ -14,8 +14,8 @@ const INTERVAL = 60_000;
 
 /**
  * Does, once a minute, what only time asks for: signing keys that are due, what the end of very many grants
- * left to be written down, the end of connections that newer ones have replaced, and the removal of what has expired and can be of no more use. Of several
- * processes one does it at a time; the others skip their round. Answers the function that ends it.
+ * left to be written down, the end of connections that newer ones have replaced, and the removal of what has
+ * expired and can be of no more use. Of several processes one does it at a time; the others skip their round. Answers the function that ends it.
  */
 export function startHousekeeping({
   database,

@@ -6,7 +6,7 @@ import type { Origin } from './origin.ts';
  * only claims (a client_id, an e-mail address) is no actor.
  *
  * - `user`: a person, by a session, a sign-in or a one-time link of theirs.
- * - `client`: a client at the token, revocation or registration endpoint.
+ * - `client`: a client that authenticated itself, or that presents what was issued to it.
  * - `command_line`: a command; the id is the name of the operating system's user.
  * - `housekeeping`: this program by itself; the id names the task.
  */

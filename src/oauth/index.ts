@@ -218,6 +218,7 @@ function recordRefusals({ database, anonymous }: Pick<OAuthDeps, 'database' | 'a
     const refusal = refusalOf(ctx);
     if (refusal) {
       await anonymous.record(refusal, causeOf(ctx, refusal), {
+        distinct: refusal.grant,
         complete: (entry) => withTenant(database, entry),
       });
     }
@@ -225,11 +226,17 @@ function recordRefusals({ database, anonymous }: Pick<OAuthDeps, 'database' | 'a
   };
 }
 
-/** Returns who was refused: a client with a grant that there is, else the person who is signed in, else no known party. */
-function causeOf(ctx: Context, { grant, client, subject }: AuditEntry): Cause {
-  const caller = (ctx as Partial<KoaContextWithOIDC>).oidc?.client?.clientId ?? client;
-  if (grant !== undefined && caller !== undefined) return byClient(caller, originOf(ctx));
-  return subject === undefined ? anonymously(originOf(ctx)) : byUser(subject, originOf(ctx));
+/**
+ * Returns who was refused: of a request about a grant the client, if it authenticated itself; else the user who is signed
+ * in. The subject of a grant is not who asks.
+ */
+function causeOf(ctx: Context, { grant, subject }: AuditEntry): Cause {
+  const origin = originOf(ctx);
+  if (grant === undefined) return subject === undefined ? anonymously(origin) : byUser(subject, origin);
+  const caller = (ctx as Partial<KoaContextWithOIDC>).oidc?.client;
+  return caller && caller.clientAuthMethod !== 'none'
+    ? byClient(caller.clientId, origin)
+    : anonymously(origin);
 }
 
 /** A refusal belongs to the tenant of the client that it concerns, where there is such a client. */

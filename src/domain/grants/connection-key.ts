@@ -1,6 +1,6 @@
 import { hashSecret } from '../../kernel/ids.ts';
 
-/** What connections have in common of which a newer one replaces the others: one program of one person, in one browser. */
+/** Names connections of which a newer one replaces the older ones: one client of one user, in one browser session. */
 export interface ConnectionParties {
   readonly tenantId: string;
   readonly userId: string;

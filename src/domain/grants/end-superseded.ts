@@ -18,8 +18,8 @@ const MAX_BATCHES = 200;
 const DUE = `SELECT id FROM grants WHERE supersedes_at <= now() ORDER BY supersedes_at LIMIT ${BATCH}`;
 
 /**
- * What ends because of the newer grants `$1`: what one of them widens, and what was not used since the first token of
- * the newest of its key that had its day. A newer one that has itself ended ends nothing.
+ * Finds what the newer grants `$1` end: what one of them widens, and what was not used since the first token of the
+ * newest of its key that is a day old. A newer one that has itself ended ends nothing.
  */
 const FIND = `
   WITH newer AS MATERIALIZED (
@@ -30,13 +30,13 @@ const FIND = `
     WHERE activated_at <= now() - ${UNUSED_LIFETIME} GROUP BY connection_key
   )
   SELECT g.id, encode(g.connection_key, 'hex') AS key, NULL::text AS "lastUsed"
-  FROM newer JOIN grants g ON g.id = newer.widens AND g.scopes <@ newer.scopes
-  WHERE g.revoked_at IS NULL
+  FROM newer JOIN grants g ON g.id = newer.widens AND g.scopes <@ newer.scopes JOIN clients c ON c.id = g.client_id
+  WHERE ${notEnded('c')}
   UNION ALL
   SELECT g.id, encode(g.connection_key, 'hex') AS key, used.at::text AS "lastUsed"
-  FROM newest JOIN grants g ON g.connection_key = newest.connection_key AND g.connection_key IS NOT NULL,
-    LATERAL (SELECT ${LAST_USED} AS at) used
-  WHERE g.revoked_at IS NULL AND g.expires_at > now() AND g.activated_at < newest.activated_at
+  FROM newest JOIN grants g ON g.connection_key = newest.connection_key AND g.connection_key IS NOT NULL
+    JOIN clients c ON c.id = g.client_id, LATERAL (SELECT ${LAST_USED} AS at) used
+  WHERE ${notEnded('c')} AND g.expires_at > now() AND g.activated_at < newest.activated_at
     AND used.at < newest.activated_at
   LIMIT ${MAX_ENDED}`;
 
@@ -49,7 +49,7 @@ interface Superseded {
 
 const LOCK = `SELECT id FROM grants WHERE id = ANY ($1::text[]) FOR UPDATE SKIP LOCKED`;
 
-/** Looks again, under the lock: a connection that was refreshed or widened meanwhile is kept. */
+/** Looks again, under the lock: a connection that was refreshed or widened since it was found is kept. */
 const END = `
   UPDATE grants g SET revoked_at = now(), revoked_reason = 'superseded'
   FROM unnest($1::text[], $2::text[]) AS found (id, last_used), clients c

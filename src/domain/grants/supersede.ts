@@ -1,7 +1,7 @@
 import type { Pool } from 'pg';
 
 import type { Cause } from '../../kernel/cause.ts';
-import { isStoreUnavailable, runStatement } from '../../platform/database/index.ts';
+import { runStatement } from '../../platform/database/index.ts';
 import { type AuditEntry, auditedStatement, auditInsert } from '../audit/index.ts';
 
 import { notEnded } from './living.ts';
@@ -72,7 +72,7 @@ const END_WIDENED = `
  * process dies, housekeeping ends it within a minute, since the row of the new grant says so (`widens`).
  *
  * Only a person who allowed more, on the consent page and in the browser session of the old connection, comes here: a
- * program that has taken the place of a client (loopback redirects are everybody's) cannot end the connection of that
+ * program that has taken the place of a client (any program can use a loopback redirect) cannot end the connection of that
  * client by itself, because a page is shown for every loopback redirect. A client that loses the answer with its first
  * token, and presents its code again, has neither connection left, and a person signs in again. The old one is not kept
  * for that: it would be one that the person takes for replaced.
@@ -99,8 +99,7 @@ export async function endWidened(
   const statement = { name: 'end-widened', text: END_WIDENED, values: [widened, scopes] };
   try {
     await runStatement(pool, auditedStatement(statement, audit, { actor, requestId, network }));
-  } catch (error) {
-    // The client must have the tokens that it was given: housekeeping does this then.
-    if (!isStoreUnavailable(error)) throw error;
+  } catch {
+    // The code is spent, so the client must have its tokens: housekeeping does this then.
   }
 }

@@ -60,18 +60,24 @@ describe('the actor of an audit record', () => {
     expect(await latest('grant.revoked')).toMatchObject({ actor: client, reason: 'revoked_by_client' });
   });
 
-  it('NEW-5: is the client that presents a token of another one', async () => {
-    const [owner, thief] = [await addTestClient(server), await addTestClient(server)];
+  it.each([
+    ['client_secret_post', 'the client that authenticated itself and presents a token of another one'],
+    ['none', 'anonymous where a public client_id stands beside a token of another client'],
+  ] as const)('NEW-5: with %s is %s', async (authMethod, _who) => {
+    const owner = await addTestClient(server);
+    const thief = await addTestClient(server, { authMethod });
     const { refresh_token: token = '' } = await connect(server, browser, owner.clientId);
     const { status } = await post(server, '/token', {
       grant_type: 'refresh_token',
       client_id: thief.clientId,
+      ...(thief.clientSecret === undefined ? {} : { client_secret: thief.clientSecret }),
       refresh_token: token,
     });
     expect(status).toBe(400);
     expect(await latest('refresh.reused')).toMatchObject({
       client: owner.clientId,
-      actor: { type: 'client', id: thief.clientId },
+      actor: authMethod === 'none' ? { type: 'anonymous' } : { type: 'client', id: thief.clientId },
+      detail: { presented_by: thief.clientId },
     });
   });
 

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { cpSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { gzipSync } from 'node:zlib';
+import { gunzipSync, gzipSync } from 'node:zlib';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 
 import { listAudit } from '../../../src/domain/audit/index.ts';
@@ -380,6 +380,8 @@ describe('U6: what is not whole, or not ours, is refused and changes nothing:', 
     for (let at = 10; at < backup.length; at += step) {
       const flipped = Buffer.from(backup);
       flipped.writeUInt8(flipped.readUInt8(at) ^ (1 << (at % 8)), at);
+      // A few bits of gzip say nothing, such as those that fill its last byte.
+      if (saysTheSame(flipped, backup)) continue;
       const error = await restoreTo(target.database.pool, sealer, flipped).catch((thrown: unknown) => thrown);
       // The name of the master key is in the first line, so a bit of it looks like another key.
       const code = expect.stringMatching(/^(?:invalid_input|master_key_refused)$/);
@@ -424,3 +426,11 @@ describe('U6: what is not whole, or not ours, is refused and changes nothing:', 
     await migrated.drop();
   });
 });
+
+function saysTheSame(changed: Buffer, original: Buffer): boolean {
+  try {
+    return gunzipSync(changed).equals(gunzipSync(original));
+  } catch {
+    return false;
+  }
+}

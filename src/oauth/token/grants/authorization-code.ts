@@ -59,7 +59,8 @@ export function authorizationCodeGrant(deps: GrantDeps) {
       ? { value: newSecret(), idleLifetime: timeLeft(grant, lifetimes).idle }
       : undefined;
     const audit = entryFor('token.issued', grant, { authority, jti });
-    if (!(await redeemCode(pool, code, refresh, audit, causeOf(ctx)))) throw await lost(ctx, code);
+    if (!(await redeemCode(pool, code, refresh, audit, causeOf(ctx, code.grant.clientId))))
+      throw await lost(ctx, code);
 
     respond(ctx, tokens, refresh?.value);
   };
@@ -87,7 +88,8 @@ export function authorizationCodeGrant(deps: GrantDeps) {
       client: ctx.oidc.client?.clientId,
       detail: GRANT_TYPE,
     });
-    if (!(await spendCode(pool, code.hash, audit, causeOf(ctx)))) return reused(ctx, code);
+    if (!(await spendCode(pool, code.hash, audit, causeOf(ctx, code.grant.clientId))))
+      return reused(ctx, code);
     markRecorded(ctx);
     if (reason === 'resource_mismatch')
       return new errors.InvalidTarget('the code was issued for another resource');
@@ -107,7 +109,7 @@ export function authorizationCodeGrant(deps: GrantDeps) {
         outcome: 'refused',
         detail: { presented_by: ctx.oidc.client?.clientId },
       }),
-      causeOf(ctx),
+      causeOf(ctx, grant.clientId),
     );
     if (ended) markRecorded(ctx);
     else {

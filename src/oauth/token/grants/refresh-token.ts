@@ -132,7 +132,7 @@ export function refreshTokenGrant(deps: GrantDeps) {
       { value: successor, secretVersion: secret.version, idleLifetime: timeLeft(grant, lifetimes).idle },
       authority.scopes,
       entryFor('refresh.rotated', grant, { authority, jti }),
-      causeOf(ctx),
+      causeOf(ctx, grant.clientId),
     );
     return rotated ? successor : undefined;
   }
@@ -140,7 +140,7 @@ export function refreshTokenGrant(deps: GrantDeps) {
   /** Returns the leaf of the family for a used token, or undefined when the store did not allow it. */
   async function repeat({ ctx, value, token, authority, jti }: Exchange): Promise<string | undefined> {
     const { grant, generation, usedFrom } = token;
-    const cause = causeOf(ctx);
+    const cause = causeOf(ctx, grant.clientId);
     const about = { generation, ...(usedFrom === undefined ? {} : { rotated_from: usedFrom }) };
     const replayed = entryFor('refresh.replayed', grant, { authority, jti, about });
     const elsewhere = isFromElsewhere(usedFrom, cause);
@@ -178,7 +178,8 @@ export function refreshTokenGrant(deps: GrantDeps) {
       ...(usedFrom === undefined ? {} : { rotated_from: usedFrom }),
     };
     const entry = entryFor('refresh.reused', grant, { outcome: 'refused', detail });
-    if (await revokeGrant(pool, grant.id, reason, entry, causeOf(ctx))) return markRecorded(ctx);
+    if (await revokeGrant(pool, grant.id, reason, entry, causeOf(ctx, grant.clientId)))
+      return markRecorded(ctx);
     await limitGrantRequests(requestLimit, ctx, grant);
     noteRejection(ctx, 'grant_ended', token);
     return undefined;
@@ -188,7 +189,13 @@ export function refreshTokenGrant(deps: GrantDeps) {
   async function underDroppedSecret(ctx: KoaContextWithOIDC, token: PresentedRefreshToken): Promise<Error> {
     const { grant } = token;
     const reason = 'derivation_compromised';
-    await revokeGrant(pool, grant.id, reason, entryFor('grant.revoked', grant, {}), causeOf(ctx));
+    await revokeGrant(
+      pool,
+      grant.id,
+      reason,
+      entryFor('grant.revoked', grant, {}),
+      causeOf(ctx, grant.clientId),
+    );
     return ended(ctx, reason, token);
   }
 

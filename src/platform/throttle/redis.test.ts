@@ -77,6 +77,31 @@ describeWith('redis', 'createThrottle with Redis', () => {
     expect((await one.take('key')).allowed).toBe(true);
   });
 
+  it('shares a bucket, and asks for it only when a process has used its own reserve of a key', async () => {
+    const name = randomUUID();
+    const limit = { burst: 16, intervalMs: 60_000 };
+    const [one, other] = [await open(url.href), await open(url.href)].map((redis) =>
+      createThrottle({ redis, enabled: true }).bucket(name, limit),
+    );
+    const client = createClient({ url: url.href });
+    await client.connect();
+    const inRedis = async () => (await client.keys(`*bucket:${name}:*`)).length;
+    const takenFrom = async (bucket: typeof one, times: number) => {
+      let allowed = 0;
+      for (let i = 0; i < times; i += 1) if ((await bucket?.take('key'))?.allowed) allowed += 1;
+      return allowed;
+    };
+
+    expect(await takenFrom(one, 2)).toBe(2);
+    expect(await inRedis()).toBe(0);
+    expect(await takenFrom(one, 10)).toBe(10);
+    expect(await inRedis()).toBe(1);
+    // The reserve of the other process, and what is left of the shared bucket.
+    expect(await takenFrom(other, 20)).toBe(2 + 6);
+    expect(await takenFrom(one, 1)).toBe(0);
+    await client.quit();
+  });
+
   it('keeps what was typed out of Redis, under keys of one slot that expire by themselves', async () => {
     const name = randomUUID();
     await limiterOn(await open(url.href), name).take('ada@acme.example');

@@ -6,8 +6,8 @@ import type { Supplies } from './target.ts';
 
 /** Families that are refreshed in turn, more than there are refreshes at the same time. */
 const FAMILIES = 128;
-/** Tokens that are repeated in turn. */
-const REPEATED = 16;
+/** Tokens that are repeated in turn, so many that none is repeated more often than it may be. */
+const REPEATED = 250;
 
 /** Code exchange and refresh of one client. */
 export function tokenSuppliesOf(fixtures: Fixtures, client: FixtureClient) {

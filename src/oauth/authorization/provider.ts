@@ -145,7 +145,8 @@ function configurationOf(deps: ProviderDeps, metadataDocuments: Documents): Conf
       codeLifetime: config.lifetimes.code,
       documents: config.metadataDocuments,
       gate: createDocumentGate({
-        pool: database.pool,
+        database,
+        currentSession: deps.currentSession,
         documents: config.metadataDocuments,
         defaultResource: config.defaultResource,
         defaultTenant: deps.defaultTenant,

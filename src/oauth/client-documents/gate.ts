@@ -1,53 +1,72 @@
 import type { KoaContextWithOIDC } from 'oidc-provider';
 import Provider from 'oidc-provider';
-import type { Pool } from 'pg';
 
 import {
   admitDocument,
   type DocumentGate,
   type DocumentMode,
+  type DocumentVerdict,
   judgeDocument,
 } from '../../domain/admission/index.ts';
 import type { GrantFacts } from '../../domain/grants/index.ts';
 import { findResource } from '../../domain/resources/index.ts';
+import type { Database } from '../../platform/database/index.ts';
+import { isOpenToUser } from '../authorization/configuration/resources.ts';
+import type { CurrentSession } from '../authorization/configuration/session.ts';
 
 interface Deps {
-  readonly pool: Pool;
+  readonly database: Pick<Database, 'pool' | 'prisma'>;
   readonly documents: DocumentMode;
   /** Resource identifier for requests that name none. */
   readonly defaultResource: string | undefined;
   /** The tenant that counts where a request names no other. */
   readonly defaultTenant: string;
+  readonly currentSession: CurrentSession;
   /** The grant behind what the request in hand presents, if it was read. */
   readonly presentedGrant: (ctx: KoaContextWithOIDC) => GrantFacts | undefined;
 }
 
 /**
- * The gate before clients that are named by the URL of a metadata document: off the list of a tenant they
- * are refused at its servers, before anything is fetched.
+ * The gate before clients that are named by the URL of a metadata document: one that is not let in is refused before
+ * anything is fetched.
  *
- * At the token endpoint the answer came with the grant, in the one read that a token request makes. Elsewhere
- * the request says for which server it is, and with that for which tenant.
+ * At the token endpoint the answer came with the grant, in the one read that a token request makes. An authorization
+ * is judged by the tenant of its resource once a member of that tenant is signed in. Before, the resource that a
+ * request names has no say: the answer would tell whether another tenant has it (F7). Then a client is let in that the
+ * default tenant lets in, or any tenant by a rule, and the page after the sign-in asks the tenant of the resource.
  */
 export function createDocumentGate({
-  pool,
+  database: { pool, prisma },
   documents,
   defaultResource,
   defaultTenant,
+  currentSession,
   presentedGrant,
 }: Deps): DocumentGate {
   return async (url) => {
     const ctx = Provider.ctx;
     const grant = ctx && presentedGrant(ctx);
     if (grant?.clientId === url) return admitDocument(documents, grant.clientStanding);
-    return judgeDocument(pool, { url, tenantId: ctx && (await tenantOf(ctx)), documents });
+    if (!ctx) return judgeDocument(pool, { url, tenantId: undefined, documents });
+    const tenantId = await tenantOfMember(ctx);
+    return tenantId === undefined ? judgeAnywhere(url) : judgeDocument(pool, { url, tenantId, documents });
   };
 
-  /** Of the server that the request is for; `undefined` when it does not say, or there is no such server. */
-  async function tenantOf({ oidc }: KoaContextWithOIDC): Promise<string | undefined> {
-    const named = oidc.params?.['resource'];
-    const resource = named ?? (oidc.route === 'authorization' ? defaultResource : undefined);
-    if (typeof resource === 'string') return (await findResource(pool, resource))?.tenantId;
-    return resource === undefined && oidc.route === 'authorization' ? defaultTenant : undefined;
+  /** Returns the tenant of the resource that an authorization is for, if the signed-in user is a member of it. */
+  async function tenantOfMember(ctx: KoaContextWithOIDC): Promise<string | undefined> {
+    const session = await currentSession(ctx);
+    const named = ctx.oidc.params?.['resource'] ?? defaultResource;
+    if (!session || typeof named !== 'string') return undefined;
+    const resource = await findResource(pool, named);
+    return resource && (await isOpenToUser(prisma, session.user.id, resource))
+      ? resource.tenantId
+      : undefined;
+  }
+
+  async function judgeAnywhere(url: string): Promise<DocumentVerdict> {
+    const verdict = await judgeDocument(pool, { url, tenantId: defaultTenant, documents });
+    if (verdict.allowed || documents === 'open') return verdict;
+    const elsewhere = await judgeDocument(pool, { url, tenantId: undefined, documents });
+    return elsewhere.allowed ? elsewhere : verdict;
   }
 }

@@ -467,6 +467,31 @@ describe('two tenants', () => {
     expect(claimsOf(there.access_token)['client_trust']).toBe('known');
   });
 
+  it.each([
+    ['here', [DEFAULT_TENANT]],
+    ['at the other tenant', ['other']],
+    ['nowhere', []],
+  ] as const)(
+    'SEC-M7, F7: without a session a document that is let in %s is answered alike for a foreign and an unknown server',
+    async (_where, tenants) => {
+      const clientId = newUrl();
+      for (const tenant of tenants) await allowed(clientId, 'known', tenant === 'other' ? other.id : tenant);
+      for (const prompt of [undefined, 'none']) {
+        const answers = [];
+        for (const resource of [other.resource, 'https://nowhere.example/mcp', FILES]) {
+          const stranger = createAgent({ follow: false });
+          const { value, records } = await askFor(server, stranger, clientId, { resource, prompt });
+          const location = value.location?.replace(/\/interaction\/[\w-]+/, '/interaction/…');
+          const reasons = records.map(({ event, reason }) => [event, reason]);
+          answers.push({ status: value.status, location, reasons });
+        }
+        expect(answers[0]).toEqual(answers[1]);
+        expect(answers[2]).toEqual(answers[1]);
+        expect(answers[0]?.status).toBe(tenants.length > 0 ? 303 : 400);
+      }
+    },
+  );
+
   it('K9: what an administrator gave a client that registered itself counts at their tenant alone', async () => {
     const registered = await fetch(`${server.issuer}/register`, {
       method: 'POST',

@@ -1,3 +1,4 @@
+import { nameInText } from '../domain/admission/index.ts';
 import type { Connection, RememberedConsent, SecurityEnd } from '../domain/grants/index.ts';
 import {
   type ConnectedClient,
@@ -49,12 +50,17 @@ function toClient(group: readonly (Connection | RememberedConsent)[], frame: Fra
   };
 }
 
+/** Returns the name of a client as the account pages show it. */
+export function nameOf({ name, identity }: Pick<Connection['client'], 'name' | 'identity'>): string {
+  return nameInText(name, identity);
+}
+
 /** Returns how a client is named on the account pages. */
 export function describeClient(
   client: Connection['client'] | undefined,
 ): Pick<ConnectedClient, 'name' | 'identifierHost' | 'verified'> {
   return {
-    name: client?.name ?? '',
+    name: client === undefined ? '' : nameOf(client),
     identifierHost: client?.registration === 'document' ? URL.parse(client.id)?.host : undefined,
     verified: client?.identity === 'verified',
   };
@@ -62,8 +68,9 @@ export function describeClient(
 
 /** The connections that were ended because a credential of them may have been copied. */
 export function securityEnds(ends: readonly SecurityEnd[], now: Date): ConnectionsPage['securityEnds'] {
-  return ends.map(({ client, resource, reason, endedAt }) => ({
-    client,
+  return ends.map(({ client, registration, resource, reason, endedAt }) => ({
+    // What vouched for it when it ended is not kept.
+    client: nameInText(client, registration === 'preregistered' ? 'approved' : 'unverified'),
     resource,
     reason,
     when: describeWhen(endedAt, now),

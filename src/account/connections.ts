@@ -13,7 +13,7 @@ import { byUser } from '../kernel/cause.ts';
 import { NotFound } from '../kernel/errors.ts';
 import { originOf } from '../platform/http/index.ts';
 
-import { connectedClients, type PersonAccess, securityEnds } from './connections-page.ts';
+import { connectedClients, nameOf, type PersonAccess, securityEnds } from './connections-page.ts';
 import type { AccountDeps } from './deps.ts';
 import { frameOf } from './frame.ts';
 import { factorReview } from './review-factors.ts';
@@ -51,7 +51,8 @@ export function addConnections(router: Router, deps: AccountDeps): void {
       const found = await accessOf(session, client);
       const all = [...found.connections, ...found.consents];
       if (all.length === 0) throw new NotFound('there is no such connection');
-      const name = client === undefined ? undefined : all[0]?.client.name;
+      const [first] = all;
+      const name = client === undefined || first === undefined ? undefined : nameOf(first.client);
       await views.render(ctx, 'account/confirm', {
         csrf: forms.token(ctx),
         action: `${path}/connections/end${client === undefined ? '' : `?client=${encodeURIComponent(client)}`}`,
@@ -92,7 +93,7 @@ export function addConnections(router: Router, deps: AccountDeps): void {
         action: `${path}/connections/${connection.id}/end`,
         title: 'End this connection?',
         consequences: [
-          `${client.name} loses its access to ${resource.name}${network === undefined ? '' : `, where it was connected from ${network},`} ${delay}.`,
+          `${nameOf(client)} loses its access to ${resource.name}${network === undefined ? '' : `, where it was connected from ${network},`} ${delay}.`,
           `What you allowed it there is forgotten: to connect again, it has to ask you. Your other connections go on.`,
         ],
         button: 'End connection',
@@ -125,9 +126,9 @@ export function addConnections(router: Router, deps: AccountDeps): void {
       await views.render(ctx, 'account/confirm', {
         csrf: forms.token(ctx),
         action: `${path}/consents/${consent.id}/forget`,
-        title: `Forget what you allowed ${client.name}?`,
+        title: `Forget what you allowed ${nameOf(client)}?`,
         consequences: [
-          `The next time that ${client.name} wants to use ${resource.name}, it has to ask you for everything.`,
+          `The next time that ${nameOf(client)} wants to use ${resource.name}, it has to ask you for everything.`,
           'Its present connections go on until you end them.',
         ],
         button: 'Forget',
@@ -165,7 +166,7 @@ export function addConnections(router: Router, deps: AccountDeps): void {
     if (connections.length === 0) return [];
     return [
       name === undefined
-        ? `Every program loses its access ${delay}: ${listed(connections.map(({ client }) => client.name))}.`
+        ? `Every program loses its access ${delay}: ${listed(connections.map(({ client }) => nameOf(client)))}.`
         : `${name} loses its access to ${listed(connections.map(({ resource }) => resource.name))} ${delay}, on every device.`,
     ];
   }

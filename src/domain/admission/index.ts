@@ -18,6 +18,7 @@
  */
 
 export { type CatalogueEntry, documentsOf } from './catalogue.ts';
+export { choseItsName, displayedName, nameInText, shortName } from './client-name.ts';
 export {
   type CatalogueStatus,
   catalogueStatus,

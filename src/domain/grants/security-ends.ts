@@ -3,6 +3,8 @@ import type { PrismaClient } from '../../platform/database/generated/client.ts';
 /** A connection that was ended because a credential of it may have been copied. */
 export interface SecurityEnd {
   readonly client: string;
+  /** How the client came to be known. */
+  readonly registration: string;
   readonly resource: string;
   readonly reason: 'code_reused' | 'refresh_reused' | 'token_in_foreign_hands' | 'derivation_compromised';
   readonly endedAt: Date;
@@ -12,7 +14,7 @@ export interface SecurityEnd {
 const MAX_SHOWN = 5;
 
 const LIST = `
-  SELECT c.name AS client, r.name AS resource, g.revoked_reason AS reason, g.revoked_at AS "endedAt"
+  SELECT c.name AS client, c.registration, r.name AS resource, g.revoked_reason AS reason, g.revoked_at AS "endedAt"
   FROM grants g JOIN clients c ON c.id = g.client_id JOIN resources r ON r.id = g.resource_id
   WHERE g.user_id = $1 AND g.activated_at IS NOT NULL AND g.revoked_at > now() - interval '30 days'
     AND g.revoked_reason IN ('code_reused', 'refresh_reused', 'token_in_foreign_hands', 'derivation_compromised')

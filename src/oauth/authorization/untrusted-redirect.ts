@@ -2,11 +2,11 @@ import type { Context } from 'koa';
 import type { KoaContextWithOIDC } from 'oidc-provider';
 import type { Pool } from 'pg';
 import type { DocumentMode } from '../../domain/admission/index.ts';
+import { displayedName } from '../../domain/admission/index.ts';
 import { GATEHOUSE } from '../../kernel/command-line.ts';
 import { originOf, type Views } from '../../platform/http/index.ts';
 
 import { clientBeforeSignIn } from './before-sign-in.ts';
-import { displayedName } from './client-name.ts';
 import { describeRedirect } from './interaction/redirect.ts';
 import { isStranger } from './trust.ts';
 

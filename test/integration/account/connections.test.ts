@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-
+import { listConnections } from '../../../src/domain/grants/index.ts';
 import { type Agent, createAgent } from '../../support/agent.ts';
-import { addPerson, connect, type Person, post, signedIn } from '../../support/flow.ts';
+import { addPerson, CALLBACK, connect, type Person, post, signedIn } from '../../support/flow.ts';
+import { register } from '../../support/registration.ts';
 import { addTestClient, startTestServer, type TestServer } from '../../support/server.ts';
 
 describe('/account', () => {
@@ -46,6 +47,34 @@ describe('/account', () => {
       await browser.submit(await browser.get(url(`/account/connections/end?client=${clientId}`)), {});
     },
   );
+
+  it('SEC-L2: names a client that registered itself in quotes and at most 40 characters on every page', async () => {
+    const loud = `SECURITY NOTICE your account was locked, phone IT at once ${'!'.repeat(80)}`;
+    const { body } = await register(server, {
+      client_name: loud,
+      redirect_uris: [CALLBACK],
+      token_endpoint_auth_method: 'none',
+    });
+    const { refresh_token: token = '' } = await connect(server, browser, body.client_id, {
+      redirect_uri: CALLBACK,
+    });
+    const grantId = (await listConnections(server.database.prisma, ada.id)).find(
+      ({ client }) => client.id === body.client_id,
+    )?.id;
+    const quoted = '“SECURITY NOTICE your account was locked…”';
+    for (const path of [
+      '/account',
+      `/account/connections/${grantId}/end`,
+      `/account/connections/${grantId}/scopes`,
+      `/account/connections/end?client=${body.client_id}`,
+      '/account/connections/end',
+    ]) {
+      const { html } = await browser.get(url(path));
+      expect(html, path).toContain(quoted);
+      expect(html, path).not.toContain('phone IT');
+    }
+    await post(server, '/revoke', { client_id: body.client_id, token });
+  });
 
   it('says so when no program acts for this person', async () => {
     const nobody = createAgent();

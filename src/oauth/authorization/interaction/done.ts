@@ -1,8 +1,7 @@
 import type Provider from 'oidc-provider';
 
+import { shortName } from '../../../domain/admission/index.ts';
 import type { DonePage } from '../../../platform/http/index.ts';
-
-import { shortName } from '../client-name.ts';
 
 import { findIfThere } from './purpose.ts';
 import { describeRedirect } from './redirect.ts';

@@ -1,4 +1,5 @@
 import type { Lifetimes } from '../../../config/config.ts';
+import { choseItsName, displayedName } from '../../../domain/admission/index.ts';
 import type { ResourceTool } from '../../../domain/resources/index.ts';
 import type { Session } from '../../../domain/sessions/index.ts';
 import {
@@ -8,7 +9,6 @@ import {
   describeWhen,
 } from '../../../platform/http/index.ts';
 
-import { choseItsName, displayedName } from '../client-name.ts';
 import { confirmsDestructive, connectionLifetime, isStranger } from '../trust.ts';
 
 import type { Again } from './answer.ts';

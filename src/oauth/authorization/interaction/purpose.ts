@@ -1,13 +1,12 @@
 import type Provider from 'oidc-provider';
 import { type Client, errors } from 'oidc-provider';
 import type { Pool } from 'pg';
-
 import type { DocumentMode } from '../../../domain/admission/index.ts';
+import { choseItsName, displayedName } from '../../../domain/admission/index.ts';
 import { canonicalizeResource } from '../../../domain/resources/index.ts';
 import type { Purpose } from '../../../platform/http/index.ts';
 import { namedByAddress } from '../../refusals/words.ts';
 import { type ClientBeforeSignIn, clientBeforeSignIn } from '../before-sign-in.ts';
-import { choseItsName, displayedName } from '../client-name.ts';
 
 import { describeRedirect } from './redirect.ts';
 

@@ -5,6 +5,7 @@ import type Provider from 'oidc-provider';
 import { errors } from 'oidc-provider';
 import type { Lifetimes } from '../../../config/config.ts';
 import type { DocumentMode } from '../../../domain/admission/index.ts';
+import { choseItsName } from '../../../domain/admission/index.ts';
 import type { Session } from '../../../domain/sessions/index.ts';
 import { byUser } from '../../../kernel/cause.ts';
 import type { Clock } from '../../../kernel/clock.ts';
@@ -20,7 +21,6 @@ import {
   type Views,
 } from '../../../platform/http/index.ts';
 import { noteRefusal } from '../../refusals/refusal.ts';
-import { choseItsName } from '../client-name.ts';
 
 import { type Answer, decisionOf, keepAnswer, signedIn } from './answer.ts';
 import { nextStep } from './dispatch.ts';

@@ -1,4 +1,4 @@
-import type { ClientIdentity } from '../../domain/admission/index.ts';
+import type { ClientIdentity } from './identity.ts';
 
 /** Longest name, in characters, of a client that chose it itself: more than a name is a message to the person. */
 const MAX_SELF_CHOSEN_NAME = 40;
@@ -11,6 +11,11 @@ export function choseItsName(identity: ClientIdentity): boolean {
 /** Returns the name of a client as pages show it. */
 export function displayedName(name: string, identity: ClientIdentity): string {
   return choseItsName(identity) ? shortName(name) : name;
+}
+
+/** Returns the name of a client as a sentence shows it: in quotes where the client chose it itself. */
+export function nameInText(name: string, identity: ClientIdentity): string {
+  return choseItsName(identity) ? `“${shortName(name)}”` : name;
 }
 
 /** Cuts a name to the length that a self-chosen one may have. */

@@ -142,10 +142,10 @@ try {
   rmSync(dataDir, { recursive: true, force: true });
 }
 
-/** Opens Connected apps, with the connections of the folded line. */
+/** Opens Connected apps, with the connections of every folded line. */
 async function openConnections(page: Page): Promise<void> {
   await page.goto(`${ISSUER}/account`);
-  await page.getByText('2 connections').click();
+  for (const fold of await page.locator('details.fold > summary').all()) await fold.click();
 }
 
 async function setUp(page: Page): Promise<void> {

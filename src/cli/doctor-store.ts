@@ -2,7 +2,7 @@ import type { Config } from '../config/config.ts';
 import type { Refusal, StoreFacts } from '../doctor/index.ts';
 import { catalogueStatus, judgeDocument } from '../domain/admission/index.ts';
 import { listAudit } from '../domain/audit/index.ts';
-import { createKeys, findDataKeys } from '../domain/keys/index.ts';
+import { createKeys, findDataKeys, MasterKeyRefused } from '../domain/keys/index.ts';
 import { listResources } from '../domain/resources/index.ts';
 import { systemClock } from '../kernel/clock.ts';
 import { DEFAULT_TENANT } from '../kernel/ids.ts';
@@ -20,6 +20,9 @@ const RECENT = 10 * 60_000;
 /**
  * Does the work with what the store beside the server knows, or without it, and why. The store is read
  * only: no server is started for it, and it is not migrated.
+ *
+ * @throws MasterKeyRefused when the configuration here has another master key than the store: nothing else that it
+ * says of this server can be relied on.
  */
 export async function withStoreFacts<T>(
   config: Config | undefined,
@@ -38,7 +41,7 @@ export async function withStoreFacts<T>(
       return work(facts, undefined);
     });
   } catch (error) {
-    if (begun) throw error;
+    if (begun || error instanceof MasterKeyRefused) throw error;
     const why = reasonOf(error).replace(/^The store is not available: |\.$/g, '');
     return work(undefined, `The store was not asked, because ${why}.`);
   }

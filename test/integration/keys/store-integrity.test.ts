@@ -72,6 +72,7 @@ describe('the master key', () => {
     [['serve']],
     [['serve', '--workers', '2']],
     [['backup', 'store.gz']],
+    [['doctor']],
   ])(
     'SEC-M1, NEW-2: gatehouse %j with another master key is refused with exit code 3 before it writes',
     async (args) => {

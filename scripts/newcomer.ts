@@ -99,9 +99,13 @@ async function greet(server: RunningServer, config: Config, resource: string | u
   if (await server.installation.setup.needed()) {
     if (process.stdout.isTTY || onLoopback) {
       const { url } = await server.installation.setup.createLink(byHousekeeping('start'));
-      lines.push('Make the first administrator (this link works once, for 15 minutes):', `  ${url}`, '');
+      lines.push(
+        'To become the first administrator, open this link (once, within 15 minutes):',
+        `  ${url}`,
+        '',
+      );
     } else {
-      lines.push(`Make the first administrator: ${GATEHOUSE} setup-link prints a link.`, '');
+      lines.push(`To become the first administrator, open the link that ${GATEHOUSE} setup-link prints.`, '');
     }
   }
   if (!(await server.documentsReachable)) {

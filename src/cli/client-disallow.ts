@@ -1,8 +1,8 @@
 import { removeRule } from '../domain/admission/index.ts';
 import { GATEHOUSE } from '../kernel/command-line.ts';
 import { DEFAULT_TENANT } from '../kernel/ids.ts';
-
 import type { Register } from './cli.ts';
+import { issuedBefore } from './issued-before.ts';
 import { printable } from './output.ts';
 
 /** `client disallow`: takes a rule away. */
@@ -15,9 +15,12 @@ export const clientDisallow: Register = (clients, cli) => {
     )
     .argument('<pattern>', `as ${GATEHOUSE} client rules shows it`)
     .action((pattern: string) =>
-      cli.withStore(async ({ database, cause }) => {
+      cli.withStore(async ({ config, database, cause }) => {
         await removeRule(database.prisma, { tenantId: DEFAULT_TENANT, pattern }, cause);
-        return { json: { pattern }, text: `No rule speaks of ${printable(pattern)} any more.` };
+        return {
+          json: { pattern },
+          text: `No rule speaks of ${printable(pattern)} any more. What it alone let in gets no more tokens. ${issuedBefore(config)}`,
+        };
       }),
     );
 };

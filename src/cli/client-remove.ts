@@ -1,9 +1,8 @@
 import { isDocumentUrl, removeClient } from '../domain/clients/index.ts';
 import { COUNTED, revokeGrantsOf } from '../domain/grants/index.ts';
-import { describeRevocationDelay } from '../domain/tokens/index.ts';
 import { GATEHOUSE } from '../kernel/command-line.ts';
-
 import type { Register } from './cli.ts';
+import { issuedBefore } from './issued-before.ts';
 import { counted, printable } from './output.ts';
 
 /** `client remove`: removes a client and revokes all of its grants. */
@@ -21,7 +20,7 @@ export const clientRemove: Register = (clients, cli) => {
         const number = counted(removed.grantsRevoked, COUNTED);
         return {
           json: { client_id: removed.clientId, grants_revoked: removed.grantsRevoked },
-          text: `Removed ${printable(removed.name)} (${printable(removed.clientId)}). Grants revoked: ${number}. Tokens that were issued before stop working ${describeRevocationDelay(config.lifetimes.accessToken)}.${barred(removed.clientId)}`,
+          text: `Removed ${printable(removed.name)} (${printable(removed.clientId)}). Grants revoked: ${number}. ${issuedBefore(config)}${barred(removed.clientId)}`,
         };
       }),
     );

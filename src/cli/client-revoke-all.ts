@@ -1,9 +1,8 @@
 import { findClient } from '../domain/clients/index.ts';
 import { COUNTED, endConnectionsOfClient } from '../domain/grants/index.ts';
-import { describeRevocationDelay } from '../domain/tokens/index.ts';
 import { NotFound } from '../kernel/errors.ts';
-
 import type { Register } from './cli.ts';
+import { issuedBefore } from './issued-before.ts';
 import { counted, printable } from './output.ts';
 
 /** `client revoke-all`: ends every connection of a client, which may be connected again. */
@@ -22,7 +21,7 @@ export const clientRevokeAll: Register = (clients, cli) => {
         const ended = await endConnectionsOfClient(database.prisma, client, cause);
         return {
           json: { client_id: clientId, grants_revoked: ended },
-          text: `Ended ${counted(ended, COUNTED)} connections of ${printable(clientId)}. Tokens that were issued before stop working ${describeRevocationDelay(config.lifetimes.accessToken)}.`,
+          text: `Ended ${counted(ended, COUNTED)} connections of ${printable(clientId)}. ${issuedBefore(config)}`,
         };
       }),
     );

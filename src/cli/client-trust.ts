@@ -3,8 +3,8 @@ import { setTrust } from '../domain/admission/index.ts';
 import { TRUST_LEVELS, type TrustLevel } from '../domain/authority/index.ts';
 import { GATEHOUSE } from '../kernel/command-line.ts';
 import { DEFAULT_TENANT } from '../kernel/ids.ts';
-
 import type { Register } from './cli.ts';
+import { issuedBefore } from './issued-before.ts';
 import { printable } from './output.ts';
 
 /** `client trust`: how far a client is trusted. */
@@ -25,11 +25,11 @@ Examples:
   $ ${GATEHOUSE} client trust https://claude.ai/oauth/claude-code-client-metadata known`,
     )
     .action((clientId: string, trust: TrustLevel) =>
-      cli.withStore(async ({ database, cause }) => {
+      cli.withStore(async ({ config, database, cause }) => {
         const { was } = await setTrust(database.prisma, { tenantId: DEFAULT_TENANT, clientId, trust }, cause);
         return {
           json: { client_id: clientId, trust, ...(was === undefined ? {} : { was }) },
-          text: `${printable(clientId)} is ${trust}${was === undefined || was === trust ? '' : `; it was ${was}`}.`,
+          text: `${printable(clientId)} is ${trust}${was === undefined || was === trust ? '' : `; it was ${was}`}.${trust === 'blocked' ? ` ${issuedBefore(config)}` : ''}`,
         };
       }),
     );

@@ -1,9 +1,8 @@
 import { revokeAllGrants } from '../domain/backup/index.ts';
-import { describeRevocationDelay } from '../domain/tokens/index.ts';
 import { GATEHOUSE } from '../kernel/command-line.ts';
-
 import type { Register } from './cli.ts';
 import { UsageError } from './failure.ts';
+import { issuedBefore } from './issued-before.ts';
 
 /** `grant revoke-all`: ends every grant and session, and replaces the signing keys. */
 export const grantRevokeAll: Register = (grants, cli) => {
@@ -26,7 +25,7 @@ export const grantRevokeAll: Register = (grants, cli) => {
             sessions_ended: ended.sessions,
             kid,
           },
-          text: `Ended ${ended.grants} connections and ${ended.sessions} sessions. Tokens that were issued before stop working ${describeRevocationDelay(config.lifetimes.accessToken)}. ${kid} signs from now on, and every other key is dropped. People sign in and connect again.`,
+          text: `Ended ${ended.grants} connections and ${ended.sessions} sessions. ${issuedBefore(config)} ${kid} signs from now on, and every other key is dropped. People sign in and connect again.`,
         };
       });
     });

@@ -1,6 +1,6 @@
 import { removeResource } from '../domain/resources/index.ts';
-
 import type { Register } from './cli.ts';
+import { issuedBefore } from './issued-before.ts';
 import { printable } from './output.ts';
 
 /** `resource remove`: issues no more tokens for an MCP server. */
@@ -13,9 +13,12 @@ export const resourceRemove: Register = (resources, cli) => {
     )
     .argument('<resource>', 'its identifier or id')
     .action((name: string) =>
-      cli.withStore(async ({ database, cause }) => {
+      cli.withStore(async ({ config, database, cause }) => {
         const removed = await removeResource(database.prisma, name, cause);
-        return { json: removed, text: `Removed ${printable(removed.identifier)} (${removed.id}).` };
+        return {
+          json: removed,
+          text: `Removed ${printable(removed.identifier)} (${removed.id}). ${issuedBefore(config)}`,
+        };
       }),
     );
 };

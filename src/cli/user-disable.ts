@@ -1,8 +1,7 @@
-import { describeRevocationDelay } from '../domain/tokens/index.ts';
 import { GATEHOUSE } from '../kernel/command-line.ts';
-
 import type { Register } from './cli.ts';
 import { findUser, nameOf } from './find-user.ts';
+import { issuedBefore } from './issued-before.ts';
 import { printable } from './output.ts';
 
 /** `user disable`: ends the sessions, grants and remembered consent of a user, who can no longer sign in. */
@@ -30,7 +29,7 @@ export const userDisable: Register = (users, cli) => {
             json: { id: user.id, email: user.email, disabled: true },
             text: [
               `Disabled ${printable(user.email)}: their sessions and connections have ended.`,
-              `Tokens that were issued before stop working ${describeRevocationDelay(config.lifetimes.accessToken)}.`,
+              issuedBefore(config),
               `They keep their passkeys and password. If an attacker may have one: ${GATEHOUSE} user reset`,
             ].join('\n'),
           };

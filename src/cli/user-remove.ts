@@ -1,6 +1,7 @@
 import { GATEHOUSE } from '../kernel/command-line.ts';
 import type { Register } from './cli.ts';
 import { findUser, nameOf } from './find-user.ts';
+import { issuedBefore } from './issued-before.ts';
 import { printable } from './output.ts';
 
 /** `user remove`: removes a person with all that they have. */
@@ -21,7 +22,7 @@ export const userRemove: Register = (users, cli) => {
         { email, force }: { readonly email?: string; readonly force?: true },
       ) => {
         const name = nameOf(argument, email);
-        await cli.withStore(async ({ installation, cause }) => {
+        await cli.withStore(async ({ config, installation, cause }) => {
           const user = await findUser(installation, name);
           const { sessions, connections } = await installation.users.remove(user.id, cause, { force });
           return {
@@ -32,7 +33,7 @@ export const userRemove: Register = (users, cli) => {
               grants_revoked: connections,
             },
             text: [
-              `Removed ${printable(user.email)}. Sessions ended: ${sessions}. Connections ended: ${connections}.`,
+              `Removed ${printable(user.email)}. Sessions ended: ${sessions}. Connections ended: ${connections}. ${issuedBefore(config)}`,
               `Audit records stay: ${GATEHOUSE} audit list --subject ${user.id}`,
             ].join('\n'),
           };

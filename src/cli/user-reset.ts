@@ -1,6 +1,7 @@
 import { GATEHOUSE } from '../kernel/command-line.ts';
 import type { Register } from './cli.ts';
 import { findUser, nameOf } from './find-user.ts';
+import { issuedBefore } from './issued-before.ts';
 import { printable } from './output.ts';
 import { linkLines } from './user-link.ts';
 
@@ -17,7 +18,7 @@ export const userReset: Register = (users, cli) => {
     .addHelpText('after', `\nExample:\n  $ ${GATEHOUSE} user reset ada@example.com`)
     .action(async (argument: string | undefined, { email }: { readonly email?: string }) => {
       const name = nameOf(argument, email);
-      await cli.withStore(async ({ installation, cause }) => {
+      await cli.withStore(async ({ config, installation, cause }) => {
         const user = await findUser(installation, name);
         const { factors, link, disabled, ...ended } = await installation.users.reset(user.id, cause);
         return {
@@ -33,7 +34,7 @@ export const userReset: Register = (users, cli) => {
             recovery_expires_at: link.expiresAt,
           },
           text: [
-            `Reset ${printable(user.email)}. Sessions ended: ${ended.sessions}. Connections ended: ${ended.connections}. Passkeys removed: ${factors.passkeys}.`,
+            `Reset ${printable(user.email)}. Sessions ended: ${ended.sessions}. Connections ended: ${ended.connections}. Passkeys removed: ${factors.passkeys}. ${issuedBefore(config)}`,
             'They choose a new passkey, or password and authenticator app, with this link:',
             ...linkLines(link),
             ...(disabled ? [`The person is disabled. The link works after: ${GATEHOUSE} user enable`] : []),

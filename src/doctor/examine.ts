@@ -52,7 +52,7 @@ export class Unreachable extends Error {
  */
 export async function examine(request: ExaminationRequest): Promise<Report> {
   const { issuer, resource, store, lookup, progress } = request;
-  progress?.('whoever comes');
+  progress?.('any caller');
   const probe = createProbe(lookup ? { lookup } : {});
   try {
     const examination = await beginExamination(probe, {

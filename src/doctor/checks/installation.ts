@@ -34,14 +34,14 @@ export const checkInstallation: Check = async ({ store, resource }) => {
       found.push(
         problem(
           `${identifier} has no scopes: nobody can be given anything there.`,
-          `Remove it and add it again with its scopes: ${GATEHOUSE} resource remove ${identifier}`,
+          `Add its scopes: ${GATEHOUSE} resource set ${identifier} --scope 'name=sentence'`,
         ),
       );
     } else if (defaultScopes.length === 0) {
       found.push(
         warning(
           `${identifier} has no default scopes: a client that asks for none gets nothing.`,
-          'Add it again with --default-scope.',
+          `Name them: ${GATEHOUSE} resource set ${identifier} --default-scope name`,
         ),
       );
     }
